@@ -1,0 +1,17 @@
+/// The limits of the ingest contract (DESIGN §4); each can be set.
+package struct AcceptLimits: Sendable {
+    /// Bytes of a request body on the wire. Segment's and RudderStack's SDKs send up to 597 KB.
+    package var bodyBytes = 4 << 20
+    /// Events of one batch; Segment's own limit.
+    package var batchEvents = 2_500
+    /// Bytes of one event above which it is marked.
+    package var eventBytesWarned = 32 << 10
+    /// Bytes of one event above which it is rejected.
+    package var eventBytes = 512 << 10
+    /// Characters of a message id, one more than allowed; Segment: "less than 100 characters".
+    package var messageIDLength = 100
+    /// Characters of any other id, one more than allowed; Vero: "less than 255 characters".
+    package var identifierLength = 255
+
+    package init() {}
+}

@@ -1,0 +1,144 @@
+package import Events
+
+/// What a destination asks for before anything goes to it.
+package struct ConsentRule: Sendable, Equatable {
+    /// What no answer at all means.
+    package enum Missing: String, Sendable, CaseIterable { case deny, allow }
+    /// Every one of these has to be granted.
+    package var require: [String]
+    package var missing: Missing
+
+    package init(require: [String], missing: Missing) {
+        self.require = require
+        self.missing = missing
+    }
+
+    /// The rule in words, for the log.
+    package var text: String {
+        "needs \(require.joined(separator: " and ")); no answer means \(missing.rawValue)"
+    }
+}
+
+/// May this event go to this destination, and why not (DESIGN §6).
+package struct ConsentGate: Sendable {
+    package let rule: ConsentRule?
+    /// The names under which an event's `integrations` may exclude this destination.
+    package let names: [String]
+
+    package init(rule: ConsentRule?, names: [String]) {
+        self.rule = rule
+        self.names = names.map { $0.lowercased() }
+    }
+
+    /// The gate's answer: a reason when the delivery must not go, and what was read.
+    package struct Verdict: Sendable, Equatable {
+        package let reason: Reason?
+        package let detail: String?
+        package let record: ConsentRecord?
+
+        package init(reason: Reason?, detail: String?, record: ConsentRecord?) {
+            self.reason = reason
+            self.detail = detail
+            self.record = record
+        }
+    }
+
+    /// Decides from the event, its own answers, and what is stored about the person.
+    ///
+    /// `reduces` marks a request that takes something away (unsubscribe, delete); those skip
+    /// consent and suppression, because withdrawing has to reach the destination.
+    package func decide(
+        _ event: Event, own: [ConsentAnswer], stored: [Standing], reduces: Bool
+    ) -> Verdict {
+        if let excluded = exclusion(in: event) {
+            return Verdict(reason: .integrations, detail: excluded, record: nil)
+        }
+        if reduces { return Verdict(reason: nil, detail: nil, record: nil) }
+        if let suppression = newestSuppression(stored) {
+            let detail =
+                "\(suppression.cause) in \(suppression.origin) on \(suppression.at.iso8601)"
+            return Verdict(reason: .suppressed, detail: detail, record: nil)
+        }
+        guard let rule else { return Verdict(reason: nil, detail: nil, record: nil) }
+        var record: ConsentRecord?
+        for category in rule.require where category != "essential" {
+            let (mine, reason) = answer(for: category, event, own, stored, rule)
+            record = mine
+            if let reason { return Verdict(reason: reason, detail: describe(mine), record: mine) }
+        }
+        return Verdict(reason: nil, detail: nil, record: record)
+    }
+
+    private func answer(
+        for category: String, _ event: Event, _ own: [ConsentAnswer], _ stored: [Standing],
+        _ rule: ConsentRule
+    ) -> (ConsentRecord, Reason?) {
+        let mine = own.filter { $0.category == category }
+        let believed = mine.filter { event.trusted || !$0.granted }
+        let known = stored.flatMap(\.answers).filter { $0.category == category }
+        var newest: ConsentAnswer?
+        for answer in known + believed where newest.map({ answer.outweighs($0) }) ?? true {
+            newest = answer
+        }
+        if let newest {
+            let record = ConsentRecord(
+                category: category, answer: newest.granted ? "granted" : "denied",
+                origin: newest.origin, at: newest.at, rule: rule.text)
+            return (record, newest.granted ? nil : .consent)
+        }
+        let record = ConsentRecord(
+            category: category, answer: "missing", origin: mine.first?.origin ?? "the event",
+            at: event.timestamp, rule: rule.text)
+        if rule.missing == .allow { return (record, nil) }
+        return (record, mine.isEmpty ? .consent : .untrustedIdentity)
+    }
+
+    private func describe(_ record: ConsentRecord) -> String {
+        switch record.answer {
+        case "denied":
+            "\(record.category) was denied in \(record.origin) on \(record.at.iso8601)"
+        default: "there is no believable answer for \(record.category)"
+        }
+    }
+
+    private func newestSuppression(_ stored: [Standing]) -> Suppression? {
+        stored.compactMap(\.suppression).max { $0.at < $1.at }
+    }
+
+    /// `{"Vero": false}` blocks; so does `{"All": false}` unless this destination is true.
+    private func exclusion(in event: Event) -> String? {
+        guard let integrations = event.document.root["integrations"] else { return nil }
+        var all: Bool?
+        for member in integrations.members {
+            guard let key = member.key.string?.lowercased() else { continue }
+            if names.contains(key) {
+                return member.value.bool == false ? "integrations.\(key) is false" : nil
+            }
+            if key == "all" { all = member.value.bool }
+        }
+        return all == false ? "integrations.All is false" : nil
+    }
+}
+
+extension ConsentReader {
+    /// Stores what the event says for good: answers, and the lifting of a suppression.
+    ///
+    /// From a browser key only denials are stored.
+    package func learn(
+        from event: Event, _ identity: Identity, own: [ConsentAnswer], lifts: Bool,
+        in store: inout some ConsentStore
+    ) throws {
+        let answers = event.recordsConsent ? own.filter { event.trusted || !$0.granted } : []
+        let lifts = event.trusted && (lifts || event.recordsConsent && answers.contains(where: \.granted))
+        guard lifts || !answers.isEmpty else { return }
+        for key in identity.keys {
+            let before = try store.standing(key) ?? Standing()
+            var standing = before
+            for answer in answers { standing.take(answer) }
+            if lifts, let suppression = standing.suppression, suppression.at <= event.timestamp {
+                standing.suppression = nil
+            }
+            if standing != before { try store.save(standing, for: key) }
+        }
+    }
+}

@@ -1,0 +1,63 @@
+package import Events
+
+/// Reads the answers an event carries, in the shapes real consent tools write.
+package struct ConsentReader: Sendable {
+    /// The site's codes, such as `C0004`, and the canonical categories they mean.
+    package let codes: [String: String]
+
+    package init(codes: [String: String]) { self.codes = codes }
+
+    /// Every answer in the event; the event's own time is the answers' time.
+    package func answers(in event: Event) -> [ConsentAnswer] {
+        guard let context = event.document.root["context"] else { return [] }
+        var found: [ConsentAnswer] = []
+        func take(_ code: String, _ granted: Bool, _ path: String) {
+            found.append(
+                ConsentAnswer(
+                    category: codes[code] ?? code, granted: granted, at: event.timestamp,
+                    origin: path))
+        }
+        if let consent = context["consent"] {
+            readConsent(consent, take)
+        }
+        let management = context["consentManagement"] ?? context["consent_management"]
+        for (key, granted) in [("allowedConsentIds", true), ("deniedConsentIds", false)] {
+            for code in management?[key]?.elements.compactMap(\.string) ?? [] {
+                take(code, granted, "context.consentManagement.\(key)")
+            }
+        }
+        return found
+    }
+
+    private func readConsent(
+        _ consent: JSONValue, _ take: (_ code: String, _ granted: Bool, _ path: String) -> Void
+    ) {
+        let groups: Set = ["canonical", "categories", "categoryPreferences", "category_preferences"]
+        for member in consent.members {
+            guard let key = member.key.string else { continue }
+            if let granted = member.value.bool {
+                take(key, granted, "context.consent.\(key)")
+            } else if groups.contains(key) {
+                for answer in member.value.members {
+                    guard let code = answer.key.string, let granted = answer.value.bool else {
+                        continue
+                    }
+                    take(code, granted, "context.consent.\(key).\(code)")
+                }
+            }
+        }
+    }
+}
+
+extension Event {
+    /// Whether the event's consent is meant to last: an identify, or an event that only says this.
+    ///
+    /// The names are those of Segment and of Datafly's consent events.
+    package var recordsConsent: Bool {
+        if type == .identify { return true }
+        guard type == .track, let name else { return false }
+        return [
+            "consentupdated", "consentpreferenceupdated", "segmentconsentpreferenceupdated",
+        ].contains(folded(name))
+    }
+}

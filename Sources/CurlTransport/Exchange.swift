@@ -1,0 +1,268 @@
+import CCurl
+import Deliver
+import Events
+
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
+/// One libcurl easy handle and what its callbacks gather. Reused; belongs to the transfer thread.
+final class Exchange {
+    let easy: OpaquePointer
+    private var headers: UnsafeMutablePointer<curl_slist>?
+    private var headerLines: [String] = []
+    private(set) var completion: (@Sendable (TransportResult) -> Void)?
+
+    private var options = TransportOptions()
+    private var addressGuard = AddressGuard(allowedNetworks: [], scheme: "https")
+    private var guardKey = ""
+    private var status = 0
+    private var headersComplete = false
+    private var retryAfter: Int?
+    private var location: String?
+    private var body: [UInt8] = []
+    private var bodyBytes = 0
+    private var blockedAddress = false
+
+    init?() {
+        guard let easy = curl_easy_init() else { return nil }
+        self.easy = easy
+        setFixedOptions()
+    }
+
+    deinit {
+        curl_easy_cleanup(easy)
+        curl_slist_free_all(headers)
+    }
+
+    /// Every option that libcurl knows is set on a handle of the tested version; a refusal would
+    /// show in the transport's tests, so the codes are not looked at one by one.
+    private func set(_ option: CURLoption, _ value: Int) { _ = ccurl_set_long(easy, option, value) }
+
+    private func set(_ option: CURLoption, _ text: String?) {
+        _ = ccurl_set_text(easy, option, text)
+    }
+
+    private func setFixedOptions() {
+        // The exchange is kept alive by the transport's list while the transfer runs.
+        let context = Unmanaged.passUnretained(self).toOpaque()
+        _ = ccurl_set_pointer(easy, CURLOPT_PRIVATE, context)
+        _ = ccurl_set_pointer(easy, CURLOPT_WRITEDATA, context)
+        _ = ccurl_set_pointer(easy, CURLOPT_HEADERDATA, context)
+        _ = ccurl_set_pointer(easy, CURLOPT_OPENSOCKETDATA, context)
+        _ = ccurl_set_data_callback(easy, CURLOPT_WRITEFUNCTION) { bytes, size, count, context in
+            Exchange.from(context)?.takeBody(bytes, size * count) ?? 0
+        }
+        _ = ccurl_set_data_callback(easy, CURLOPT_HEADERFUNCTION) { bytes, size, count, context in
+            Exchange.from(context)?.takeHeader(bytes, size * count) ?? 0
+        }
+        _ = ccurl_set_open_callback(easy) { context, _, address in
+            Exchange.from(context)?.openSocket(address) ?? ccurl_bad_socket
+        }
+        set(CURLOPT_NOSIGNAL, 1)
+        set(CURLOPT_FOLLOWLOCATION, 0)
+        set(CURLOPT_PROTOCOLS_STR, "http,https")
+        set(CURLOPT_PROXY, "")
+        set(CURLOPT_NETRC, 0)
+        set(CURLOPT_SSL_VERIFYPEER, 1)
+        set(CURLOPT_SSL_VERIFYHOST, 2)
+        set(CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
+        set(CURLOPT_TCP_KEEPALIVE, 1)
+        set(CURLOPT_MAXAGE_CONN, 30)
+        set(CURLOPT_USERAGENT, "Sluice/0.1")
+    }
+
+    private static func from(_ context: UnsafeMutableRawPointer?) -> Exchange? {
+        context.map { Unmanaged<Exchange>.fromOpaque($0).takeUnretainedValue() }
+    }
+
+    /// The exchange an easy handle belongs to.
+    static func of(_ easy: OpaquePointer) -> Exchange? { from(ccurl_get_private(easy)) }
+
+    func prepare(
+        _ request: OutgoingRequest, _ completion: @escaping @Sendable (TransportResult) -> Void
+    ) {
+        self.completion = completion
+        options = request.options
+        status = 0
+        headersComplete = false
+        retryAfter = nil
+        location = nil
+        body = []
+        bodyBytes = 0
+        blockedAddress = false
+        setGuard(request)
+        setHeaders(request.headers)
+        set(CURLOPT_URL, request.url)
+        set(CURLOPT_UNIX_SOCKET_PATH, options.unixSocket)
+        set(CURLOPT_CONNECTTIMEOUT_MS, options.connectTimeout)
+        set(CURLOPT_TIMEOUT_MS, options.totalTimeout)
+        set(CURLOPT_HTTP_VERSION, Int(options.httpVersion.curl))
+        if request.method == "GET" {
+            set(CURLOPT_CUSTOMREQUEST, nil)
+            set(CURLOPT_HTTPGET, 1)
+        } else {
+            request.body.withUnsafeBytes { bytes in
+                _ = ccurl_set_body(easy, bytes.baseAddress ?? UnsafeRawPointer(easy), curl_off_t(bytes.count))
+            }
+            set(CURLOPT_POST, 1)
+            set(CURLOPT_CUSTOMREQUEST, request.method == "POST" ? nil : request.method)
+        }
+    }
+
+    private func setGuard(_ request: OutgoingRequest) {
+        let scheme = request.url.lowercased().hasPrefix("https:") ? "https" : "http"
+        let key = scheme + options.allowedNetworks.joined(separator: ",")
+        guard key != guardKey else { return }
+        guardKey = key
+        addressGuard = AddressGuard(allowedNetworks: options.allowedNetworks, scheme: scheme)
+    }
+
+    private func setHeaders(_ lines: [String]) {
+        guard lines != headerLines || headers == nil else { return }
+        curl_slist_free_all(headers)
+        headers = nil
+        // No "Expect: 100-continue": it costs a round trip for bodies over 1 MB.
+        for line in lines + ["Expect:"] { headers = curl_slist_append(headers, line) }
+        headerLines = lines
+        _ = ccurl_set_list(easy, CURLOPT_HTTPHEADER, headers)
+    }
+
+    // MARK: Callbacks
+
+    private func takeBody(_ bytes: UnsafeMutablePointer<CChar>?, _ count: Int) -> Int {
+        bodyBytes += count
+        let room = options.answerKept - body.count
+        if room > 0, let bytes {
+            body.append(contentsOf: UnsafeRawBufferPointer(start: bytes, count: min(room, count)))
+        }
+        return bodyBytes > options.answerRead ? 0 : count
+    }
+
+    private func takeHeader(_ bytes: UnsafeMutablePointer<CChar>?, _ count: Int) -> Int {
+        guard let bytes else { return count }
+        let line = String(
+            decoding: UnsafeRawBufferPointer(start: bytes, count: count), as: UTF8.self)
+        if line.hasPrefix("HTTP/") {
+            let parts = line.split(separator: " ", maxSplits: 2)
+            status = parts.count > 1 ? Int(parts[1].prefix(3)) ?? 0 : 0
+            headersComplete = false
+        } else if line == "\r\n" || line == "\n" {
+            headersComplete = status >= 200
+        } else {
+            takeField(line)
+        }
+        return count
+    }
+
+    private func takeField(_ line: String) {
+        guard let colon = line.firstIndex(of: ":") else { return }
+        let value = line[line.index(after: colon)...].filter { $0 != "\r\n" && $0 != "\n" }
+            .drop { $0 == " " }
+        switch line[..<colon].lowercased() {
+        case "retry-after": retryAfter = Int(value).flatMap { $0 >= 0 ? $0 : nil }
+        case "location": location = String(value.prefix { $0 != "?" })
+        default: break
+        }
+    }
+
+    private func openSocket(_ address: UnsafeMutablePointer<curl_sockaddr>?) -> curl_socket_t {
+        guard let address else { return ccurl_bad_socket }
+        guard permits(address) else {
+            blockedAddress = true
+            return ccurl_bad_socket
+        }
+        let target = address.pointee
+        return socket(target.family, target.socktype | Int32(SOCK_CLOEXEC.rawValue), target.protocol)
+    }
+
+    private func permits(_ address: UnsafeMutablePointer<curl_sockaddr>) -> Bool {
+        if address.pointee.family == AF_UNIX { return options.unixSocket != nil }
+        guard let offset = MemoryLayout<curl_sockaddr>.offset(of: \.addr) else { return false }
+        let start = UnsafeRawPointer(address).advanced(by: offset)
+        switch address.pointee.family {
+        case AF_INET:
+            let at = MemoryLayout<sockaddr_in>.offset(of: \.sin_addr) ?? 4
+            return addressGuard.permits(
+                Array(UnsafeRawBufferPointer(start: start.advanced(by: at), count: 4)))
+        case AF_INET6:
+            let at = MemoryLayout<sockaddr_in6>.offset(of: \.sin6_addr) ?? 8
+            return addressGuard.permits(
+                Array(UnsafeRawBufferPointer(start: start.advanced(by: at), count: 16)))
+        default: return false
+        }
+    }
+
+    // MARK: The end
+
+    /// What the transfer came to; forgets its completion.
+    func finish(_ code: CURLcode) -> (() -> Void) {
+        let result = result(of: code)
+        let completion = completion
+        self.completion = nil
+        return { completion?(result) }
+    }
+
+    /// A complete final header block decides; what the body did is only a note.
+    private func result(of code: CURLcode) -> TransportResult {
+        guard headersComplete else { return .failure(failure(of: code)) }
+        var note: String?
+        if code != CURLE_OK {
+            note =
+                bodyBytes > options.answerRead
+                ? "The answer's body was cut at \(options.answerRead) bytes."
+                : "The answer's body was not complete: \(words(code))."
+        }
+        return .answer(
+            .init(
+                status: status, retryAfter: retryAfter, location: host(of: location), body: body,
+                note: note))
+    }
+
+    private func host(of location: String?) -> String? {
+        guard let location else { return nil }
+        let parts = location.split(separator: "/", omittingEmptySubsequences: true)
+        return location.contains("://") && parts.count > 1 ? String(parts[1]) : String(location)
+    }
+
+    private func failure(of code: CURLcode) -> TransportResult.Failure {
+        let sent = ccurl_get_long(easy, CURLINFO_REQUEST_SIZE) > 0
+        typealias Kind = TransportResult.Failure.Kind
+        let kind: Kind
+        switch code {
+        case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY: kind = .dns
+        case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL: kind = sent ? .protocolError : .blocked
+        case _ where blockedAddress: kind = .blocked
+        case CURLE_COULDNT_CONNECT: kind = .connect
+        case CURLE_OPERATION_TIMEDOUT: kind = .timeout
+        case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM,
+            CURLE_SSL_CIPHER, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR,
+            CURLE_SSL_INVALIDCERTSTATUS:
+            kind = .tls
+        case CURLE_GOT_NOTHING: kind = .noAnswer
+        case CURLE_SEND_ERROR, CURLE_RECV_ERROR, CURLE_PARTIAL_FILE: kind = .reset
+        case CURLE_ABORTED_BY_CALLBACK: kind = .cancelled
+        default: kind = .protocolError
+        }
+        let message =
+            kind == .blocked && blockedAddress
+            ? "The address is in a network that is not allowed." : "\(words(code))."
+        return .init(kind: kind, message: message, maybeSent: sent && kind != .tls)
+    }
+
+    private func words(_ code: CURLcode) -> String {
+        guard let text = curl_easy_strerror(code) else { return "curl error \(code.rawValue)" }
+        return "\(String(cString: text)) (curl \(code.rawValue))"
+    }
+}
+
+extension TransportOptions.HTTPVersion {
+    fileprivate var curl: Int {
+        switch self {
+        case .http1: Int(CURL_HTTP_VERSION_1_1)
+        case .http2: Int(CURL_HTTP_VERSION_2TLS)
+        }
+    }
+}

@@ -1,0 +1,116 @@
+package import Events
+
+/// What an exchange's end means, and what to tell people about it.
+package struct Judgement: Sendable, Equatable {
+    package var answerClass: AnswerClass
+    /// What happened, in a sentence.
+    package var note: String?
+    package var hint: String?
+    package var fix: String?
+}
+
+/// Reads answers (DESIGN §8): general classes first, refined by the blueprint's rules.
+package struct Classifier: Sendable {
+    /// 404 answers in a row after which the address is taken to be wrong.
+    package static let missingInARow = 5
+
+    package init() {}
+
+    /// - Parameters:
+    ///   - rules: the blueprint's, the most special first.
+    ///   - missingBefore: 404 answers in a row from this destination before this one.
+    package func judge(
+        _ result: TransportResult, rules: [AnswerRule], missingBefore: Int
+    ) -> Judgement {
+        switch result {
+        case .failure(let failure): return judge(failure)
+        case .answer(let answer) where (200..<300).contains(answer.status):
+            return Judgement(answerClass: .delivered, note: answer.note)
+        case .answer(let answer):
+            let rule = rules.first { $0.applies(to: answer.status) }
+            var judgement = general(answer, missingBefore: missingBefore)
+            if let rule {
+                judgement.answerClass = rule.answerClass ?? judgement.answerClass
+                judgement.hint = rule.hint.isEmpty ? judgement.hint : rule.hint
+                judgement.fix = rule.fix.isEmpty ? judgement.fix : rule.fix
+            }
+            return judgement
+        }
+    }
+
+    private func general(_ answer: TransportResult.Answer, missingBefore: Int) -> Judgement {
+        func judge(_ answerClass: AnswerClass, _ hint: String, _ fix: String) -> Judgement {
+            Judgement(answerClass: answerClass, note: answer.note, hint: hint, fix: fix)
+        }
+        switch answer.status {
+        case 300..<400:
+            let target = answer.location.map { " to \($0)" } ?? ""
+            return judge(
+                .setup, "The address redirects\(target); redirects are never followed.",
+                "Put the final address into the destination's parameters.")
+        case 401, 403:
+            return judge(
+                .setup, "The destination does not accept the credentials.",
+                "Correct the destination's credentials, then release it.")
+        case 402:
+            return judge(
+                .setup, "The destination asks for payment.",
+                "Settle the account there, then release the destination.")
+        case 404 where missingBefore + 1 >= Self.missingInARow:
+            return judge(
+                .setup, "The destination answered 404 \(missingBefore + 1) times in a row.",
+                "Correct the destination's address, then release it.")
+        case 404:
+            return judge(
+                .transient, "The destination does not know this address.",
+                "Check the destination's address.")
+        case 429:
+            return judge(
+                .throttle, "The destination limits how fast we may send.",
+                "Nothing to do: it is tried again no earlier than the destination asks.")
+        case 408, 425:
+            return judge(.transient, "The destination asks to try again.", "Nothing to do.")
+        case 501, 505:
+            return judge(
+                .invalid, "The destination cannot do what was asked.",
+                "Check the request in the blueprint.")
+        case 500...:
+            return judge(
+                .transient, "The destination has a problem of its own.",
+                "Nothing to do: it is tried again on schedule.")
+        case ..<200:
+            return judge(.transient, "The answer was not complete.", "Nothing to do.")
+        default:
+            return judge(
+                .invalid, "The destination refused this event.",
+                "Read the answer with: sluice delivery ID.")
+        }
+    }
+
+    private func judge(_ failure: TransportResult.Failure) -> Judgement {
+        let ambiguous =
+            failure.maybeSent
+            ? " It may have arrived; the repeat carries the same message id." : ""
+        let note = failure.message + ambiguous
+        switch failure.kind {
+        case .blocked:
+            return Judgement(
+                answerClass: .setup, note: note, hint: "The address is private, and blocked.",
+                fix: "If it is meant to be, name its network in allow_private in pipeline.json.")
+        case .dns:
+            return Judgement(
+                answerClass: .transient, note: note, hint: "The host's name cannot be resolved.",
+                fix: "Check the destination's address and this machine's name service.")
+        case .tls:
+            return Judgement(
+                answerClass: .transient, note: note,
+                hint: "The destination's certificate was not accepted; nothing was sent.",
+                fix: "Check the address; the certificate must be valid for it.")
+        default:
+            return Judgement(
+                answerClass: .transient, note: note,
+                hint: "There was no complete answer.",
+                fix: "Nothing to do: it is tried again on schedule.")
+        }
+    }
+}

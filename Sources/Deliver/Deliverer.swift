@@ -1,0 +1,177 @@
+package import Events
+
+/// Builds requests and reads blueprints for the deliverer.
+package protocol RequestBuilder: Sendable {
+    /// The requests a job becomes, and the blueprint revision they come from.
+    func requests(for job: Job) -> Result<(requests: [MappedRequest], revision: String), BuildFault>
+    /// The request as it travels, secrets in place.
+    func outgoing(_ request: MappedRequest, to destination: String) -> OutgoingRequest
+    /// The blueprint's rules for reading the answer, the most special first.
+    func answerRules(_ request: MappedRequest, of destination: String) -> [AnswerRule]
+    /// The text with the destination's secrets masked.
+    func mask(_ text: String, for destination: String) -> String
+}
+
+/// Why a job has no request.
+package struct BuildFault: Error, Sendable {
+    package let reason: Reason
+    package let detail: String
+
+    package init(reason: Reason, detail: String) {
+        self.reason = reason
+        self.detail = detail
+    }
+}
+
+/// Runs a `DeliveryMachine` on a thread of its own: builds requests, sends them, records the ends.
+package final class Deliverer: Sendable {
+    private struct Mailbox {
+        var inputs: [DeliveryMachine.Input] = []
+        var woken = false
+        var stopping = false
+        var active = 0
+    }
+    private let mailbox = Locked(Mailbox())
+    private let store: any DeliveryStore
+    private let transport: any Transport
+    private let builder: any RequestBuilder
+    private let clock: WorldClock
+    private let thread = Locked<WorkerThread?>(nil)
+
+    /// Milliseconds after which the thread looks up although nothing has happened.
+    private static let longestSleep: Int64 = 1_000
+
+    package init(
+        store: any DeliveryStore, transport: any Transport, builder: any RequestBuilder,
+        clock: WorldClock
+    ) {
+        self.store = store
+        self.transport = transport
+        self.builder = builder
+        self.clock = clock
+    }
+
+    /// Begins to work; the machine belongs to the thread from here on.
+    package func start(_ machine: sending DeliveryMachine) {
+        let box = Locked<DeliveryMachine?>(machine)
+        thread.withLock { thread in
+            thread = WorkerThread { [self] in
+                if let machine = box.withLock({ $0.take() }) { run(machine) }
+            }
+        }
+    }
+
+    /// Takes news from the store; returns at once.
+    package func tell(_ news: [StoreNews]) { post(news.map { .news($0) }) }
+
+    /// Looks at the clock again; for clocks that are set by hand.
+    package func wake() { mailbox.signal { $0.woken = true } }
+
+    /// Begins nothing more and waits for what is in flight; says whether all of it ended.
+    package func drain(atMost milliseconds: Int64) -> Bool {
+        post([.drain])
+        return mailbox.wait(atMost: milliseconds) { mailbox in
+            mailbox.inputs.isEmpty && mailbox.active == 0 ? true : nil
+        } ?? false
+    }
+
+    /// Ends the thread. What is still in flight will read "may have been sent".
+    package func stop() {
+        mailbox.signal { $0.stopping = true }
+        thread.withLock { $0 }?.join()
+    }
+
+    private func post(_ inputs: [DeliveryMachine.Input]) {
+        mailbox.signal { $0.inputs += inputs }
+    }
+
+    private func run(_ machine: consuming DeliveryMachine) {
+        var machine = machine
+        var inputs: [DeliveryMachine.Input] = [.tick]
+        while true {
+            step(&machine, inputs)
+            let now = clock.now()
+            let pause = machine.nextWake(now: now).map { max(0, $0 - now) } ?? Self.longestSleep
+            let taken = mailbox.wait(atMost: min(pause, Self.longestSleep)) { mailbox in
+                take(&mailbox)
+            }
+            inputs = taken?.inputs ?? [.tick]
+            if taken?.stopping == true, inputs.isEmpty { return }
+        }
+    }
+
+    private func take(
+        _ mailbox: inout Mailbox
+    ) -> (inputs: [DeliveryMachine.Input], stopping: Bool)? {
+        guard !mailbox.inputs.isEmpty || mailbox.woken || mailbox.stopping else { return nil }
+        var inputs = mailbox.inputs
+        if inputs.isEmpty, mailbox.woken { inputs = [.tick] }
+        mailbox.inputs = []
+        mailbox.woken = false
+        // Whoever waits for the end must not take this moment for it.
+        mailbox.active += inputs.count
+        return (inputs, mailbox.stopping)
+    }
+
+    private func step(_ machine: inout DeliveryMachine, _ inputs: [DeliveryMachine.Input]) {
+        var work: [DeliveryWork] = []
+        var pending = inputs
+        while !pending.isEmpty {
+            var more: [DeliveryMachine.Input] = []
+            for input in pending {
+                for action in machine.handle(input, now: clock.now()) {
+                    switch action {
+                    case .store(let item): work.append(item)
+                    case .start(let job): if let end = begin(job) { more.append(end) }
+                    }
+                }
+            }
+            pending = more
+        }
+        if !work.isEmpty { store.submit(work) }
+        let active = machine.active
+        mailbox.signal { $0.active = active }
+    }
+
+    /// Sends a job's request; returns at once with the end when there is nothing to send.
+    private func begin(_ job: Job) -> DeliveryMachine.Input? {
+        let startedAt = clock.now()
+        let destination = job.id.destination
+        var requests = job.requests
+        var revision: String?
+        if requests.isEmpty {
+            switch builder.requests(for: job) {
+            case .success(let built): (requests, revision) = built
+            case .failure(let fault):
+                return .ended(
+                    job.id,
+                    .init(
+                        result: .unbuildable(fault.reason, detail: fault.detail),
+                        startedAt: startedAt))
+            }
+        }
+        guard job.step < requests.count else {
+            return .ended(
+                job.id,
+                .init(
+                    result: .unbuildable(.mapping, detail: "the event has no request"),
+                    startedAt: startedAt))
+        }
+        let request = requests[job.step]
+        let rules = builder.answerRules(request, of: destination)
+        transport.send(builder.outgoing(request, to: destination)) { [self, requests, revision] result in
+            var answer: String?
+            if case .answer(let body) = result, !body.body.isEmpty {
+                answer = builder.mask(String(decoding: body.body, as: UTF8.self), for: destination)
+            }
+            post([
+                .ended(
+                    job.id,
+                    .init(
+                        result: .exchanged(result), rules: rules, requests: requests,
+                        revision: revision, startedAt: startedAt, answer: answer))
+            ])
+        }
+        return nil
+    }
+}

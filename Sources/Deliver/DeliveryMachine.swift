@@ -1,0 +1,271 @@
+package import Events
+
+/// Decides what to send, when, and what an answer means; its caller does it.
+///
+/// Everything that happens comes in through `handle`, with the time, so that a simulation can run
+/// it through any history. One instance belongs to one thread.
+package struct DeliveryMachine {
+    /// What has happened.
+    package enum Input: Sendable {
+        case news(StoreNews)
+        case ended(DeliveryID, Ended)
+        case tick
+        /// Begin nothing more; give back what was not begun.
+        case drain
+    }
+
+    /// The end of a started attempt.
+    package struct Ended: Sendable {
+        package enum Result: Sendable {
+            case exchanged(TransportResult)
+            case unbuildable(Reason, detail: String)
+        }
+        package var result: Result
+        package var rules: [AnswerRule]
+        /// The job's requests, built now or before.
+        package var requests: [MappedRequest]
+        /// The revision they were built with; nil when they were built before.
+        package var revision: String?
+        package var startedAt: Timestamp
+        /// The answer's text, secrets masked.
+        package var answer: String?
+
+        package init(
+            result: Result, rules: [AnswerRule] = [], requests: [MappedRequest] = [],
+            revision: String? = nil, startedAt: Timestamp, answer: String? = nil
+        ) {
+            self.result = result
+            self.rules = rules
+            self.requests = requests
+            self.revision = revision
+            self.startedAt = startedAt
+            self.answer = answer
+        }
+    }
+
+    /// What is to be done.
+    package enum Action: Sendable {
+        case start(Job)
+        case store(DeliveryWork)
+    }
+
+    private var queues: [String: DestinationQueue] = [:]
+    /// People whose consent changed while deliveries were in memory, and when.
+    private var changed: [IdentityKey: Int64] = [:]
+    private var draining = false
+    private let schedule: Schedule
+    private let classifier = Classifier()
+    private let room: Room
+    private let jitter: @Sendable () -> Double
+
+    package init(
+        limits: [String: DeliveryLimits], held: Set<String>, schedule: Schedule, room: Room,
+        now: Timestamp, jitter: @escaping @Sendable () -> Double
+    ) {
+        self.schedule = schedule
+        self.room = room
+        self.jitter = jitter
+        for (name, limit) in limits {
+            let queue = DestinationQueue(
+                name: name, limits: limit, held: held.contains(name), now: now,
+                probe: schedule.probeInterval)
+            room.setOpen(name, queue.mode == .open)
+            queues[name] = queue
+        }
+    }
+
+    /// Deliveries that have been started and have not ended.
+    package var active: Int { queues.values.reduce(0) { $0 + $1.active.count } }
+
+    package func nextWake(now: Timestamp) -> Timestamp? {
+        draining ? nil : queues.values.compactMap { $0.nextWake(now: now) }.min()
+    }
+
+    package mutating func handle(_ input: Input, now: Timestamp) -> [Action] {
+        var actions: [Action] = []
+        switch input {
+        case .news(let news): take(news, &actions)
+        case .ended(let id, let ended): end(id, ended, now, &actions)
+        case .tick: break
+        case .drain:
+            draining = true
+            for name in queues.keys { giveBackReady(name, &actions) }
+        }
+        for name in queues.keys { advance(name, now, &actions) }
+        return actions
+    }
+
+    private mutating func take(_ news: StoreNews, _ actions: inout [Action]) {
+        switch news {
+        case .handedOver(let jobs):
+            for job in jobs { queues[job.id.destination]?.ready.append(job) }
+        case .waiting(let destination): queues[destination]?.waiting = true
+        case .claimed(let destination, let jobs, let limit, let nextDue):
+            take(jobs, limit, nextDue, destination)
+        case .consentChanged(let keys, let at):
+            for key in keys { changed[key] = at }
+        case .released(let destination):
+            queues[destination]?.mode = .probing(persistedHold: false)
+            queues[destination]?.waiting = true
+        }
+        if draining { for name in queues.keys { giveBackReady(name, &actions) } }
+    }
+
+    private mutating func take(
+        _ jobs: [Job], _ limit: Int, _ nextDue: Timestamp?, _ destination: String
+    ) {
+        room.give(destination, limit - jobs.count)
+        for job in jobs { queues[destination]?.ready.append(job) }
+        queues[destination]?.claiming = false
+        queues[destination]?.backlog = jobs.count == limit
+        if jobs.count == limit { queues[destination]?.waiting = true }
+        if let nextDue { noteDue(nextDue, destination) }
+    }
+
+    private mutating func noteDue(_ due: Timestamp, _ destination: String) {
+        let known = queues[destination]?.nextDue
+        queues[destination]?.nextDue = known.map { min($0, due) } ?? due
+    }
+
+    /// Starts what may start and asks the store for more.
+    private mutating func advance(_ name: String, _ now: Timestamp, _ actions: inout [Action]) {
+        guard !draining, var queue = queues[name] else { return }
+        while let job = queue.nextToStart(now: now) {
+            if job.identity.keys.contains(where: { changed[$0] ?? .min > job.decidedAt }) {
+                queue.active[job.id] = nil
+                room.give(name)
+                actions.append(.store(.giveBack([job])))
+            } else {
+                actions.append(.start(job))
+            }
+        }
+        let wanted = queue.claimSize(now: now)
+        let places = wanted > 0 ? room.take(name, upTo: wanted) : 0
+        if places > 0 {
+            queue.claiming = true
+            queue.waiting = false
+            let oldest = queue.mode != .open
+            actions.append(
+                .store(.claim(destination: name, limit: places, oldest: oldest)))
+        }
+        room.setOpen(name, queue.mode == .open && !queue.backlog)
+        queues[name] = queue
+        if !changed.isEmpty, queues.values.allSatisfy(\.ready.isEmpty) { changed = [:] }
+    }
+
+    private mutating func giveBackReady(_ name: String, _ actions: inout [Action]) {
+        let jobs = queues[name]?.ready.removeAll() ?? []
+        guard !jobs.isEmpty else { return }
+        room.give(name, jobs.count)
+        actions.append(.store(.giveBack(jobs)))
+    }
+
+    private mutating func end(
+        _ id: DeliveryID, _ ended: Ended, _ now: Timestamp, _ actions: inout [Action]
+    ) {
+        let name = id.destination
+        guard var job = queues[name]?.active.removeValue(forKey: id) else { return }
+        let pins = ended.revision != nil
+        job.revision = ended.revision ?? job.revision
+        job.requests = ended.requests
+        let judgement = judge(ended, name)
+        let next = next(for: job, ended, judgement, now)
+        var attempt = Attempt(
+            run: job.run, number: job.attempt, step: job.step, startedAt: ended.startedAt)
+        attempt.duration = Int(max(0, now - ended.startedAt))
+        attempt.answerClass = judgement.answerClass
+        attempt.note = judgement.note
+        attempt.answer = ended.answer
+        if case .exchanged(.answer(let answer)) = ended.result { attempt.status = answer.status }
+        actions.append(
+            .store(
+                .record(
+                    Outcome(
+                        job: job, attempt: attempt, next: next, hint: judgement.hint,
+                        fix: judgement.fix, pinsRequests: pins, endedAt: now))))
+        follow(next, job, judgement, attempt.status, now, &actions)
+    }
+
+    private mutating func judge(_ ended: Ended, _ name: String) -> Judgement {
+        switch ended.result {
+        case .unbuildable(let reason, let detail):
+            return Judgement(
+                answerClass: .invalid, note: detail, hint: reason.sentence, fix: reason.hint)
+        case .exchanged(let result):
+            let missing = queues[name]?.missing ?? 0
+            let judgement = classifier.judge(
+                result, rules: ended.rules, missingBefore: missing)
+            if case .answer(let answer) = result {
+                queues[name]?.missing = answer.status == 404 ? missing + 1 : 0
+            }
+            return judgement
+        }
+    }
+
+    private func next(
+        for job: Job, _ ended: Ended, _ judgement: Judgement, _ now: Timestamp
+    ) -> Outcome.Next {
+        if case .unbuildable(let reason, let detail) = ended.result {
+            return .failed(reason, detail: detail)
+        }
+        var retryAfter: Int?
+        if case .exchanged(.answer(let answer)) = ended.result { retryAfter = answer.retryAfter }
+        if case .exchanged(.failure(let failure)) = ended.result, failure.kind == .cancelled {
+            return .requeue
+        }
+        switch judgement.answerClass {
+        case .delivered: return job.step + 1 < job.requests.count ? .nextStep : .delivered
+        case .invalid: return .failed(.refused, detail: nil)
+        case .setup, .unknown: return .requeue
+        case .throttle, .transient:
+            let next = schedule.next(
+                after: job.tries + 1, retryAfter: retryAfter, jitter: jitter(), now: now)
+            return next.map { .retry(due: $0.due, leavesLane: $0.leavesLane) } ?? .expired
+        }
+    }
+
+    /// What an attempt's end changes for its destination.
+    private mutating func follow(
+        _ next: Outcome.Next, _ job: Job, _ judgement: Judgement, _ status: Int?,
+        _ now: Timestamp, _ actions: inout [Action]
+    ) {
+        let name = job.id.destination
+        if next == .nextStep, !draining {
+            var following = job
+            following.step += 1
+            following.attempt += 1
+            queues[name]?.active[job.id] = following
+            actions.append(.start(following))
+        } else {
+            room.give(name)
+        }
+        if case .retry(let due, _) = next { noteDue(due, name) }
+        switch judgement.answerClass {
+        case .setup:
+            hold(name, job, judgement, status, now, &actions)
+        case .delivered, .invalid, .throttle:
+            guard case .probing(let persisted)? = queues[name]?.mode else { break }
+            queues[name]?.mode = .open
+            queues[name]?.waiting = true
+            if persisted { actions.append(.store(.release(destination: name))) }
+        case .transient, .unknown: break
+        }
+    }
+
+    private mutating func hold(
+        _ name: String, _ job: Job, _ judgement: Judgement, _ status: Int?, _ now: Timestamp,
+        _ actions: inout [Action]
+    ) {
+        let before = queues[name]?.mode
+        queues[name]?.mode = .held(nextProbe: now + schedule.probeInterval * 1000)
+        giveBackReady(name, &actions)
+        switch before {
+        case .held, .probing(persistedHold: true): return
+        default: break
+        }
+        let hold = Hold(
+            since: now, status: status, hint: judgement.hint ?? "", fix: judgement.fix ?? "",
+            delivery: job.id.text)
+        actions.append(.store(.hold(destination: name, hold)))
+    }
+}

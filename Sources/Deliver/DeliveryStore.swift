@@ -1,0 +1,192 @@
+package import Events
+
+/// How much of one destination's work may be under way.
+package struct DeliveryLimits: Sendable, Equatable {
+    /// Exchanges at the same time.
+    package var inFlight: Int
+    /// Requests a second; nil for as fast as it goes.
+    package var perSecond: Double?
+    /// Deliveries held in memory; what does not fit waits in the store.
+    package var inMemory: Int
+    package var options: TransportOptions
+
+    package init(
+        inFlight: Int = 64, perSecond: Double? = nil, inMemory: Int = 2_048,
+        options: TransportOptions = TransportOptions()
+    ) {
+        self.inFlight = inFlight
+        self.perSecond = perSecond
+        self.inMemory = inMemory
+        self.options = options
+    }
+}
+
+/// One delivery with an attempt open, handed to the deliverer.
+package struct Job: Sendable {
+    package let id: DeliveryID
+    package let run: Int
+    /// The number of the open attempt.
+    package var attempt: Int
+    /// Attempts that count for the schedule, before this one.
+    package var tries: Int
+    /// The first request that has not been delivered yet.
+    package var step: Int
+    package let event: Event
+    package let identity: Identity
+    /// Built at the first try and the same ever after; empty before.
+    package var requests: [MappedRequest]
+    /// The blueprint's revision that the requests were, or will be, built with.
+    package var revision: String
+    /// The store's change number when consent was last looked at.
+    package let decidedAt: Int64
+
+    package init(
+        id: DeliveryID, run: Int, attempt: Int, tries: Int, step: Int, event: Event,
+        identity: Identity, requests: [MappedRequest], revision: String, decidedAt: Int64
+    ) {
+        self.id = id
+        self.run = run
+        self.attempt = attempt
+        self.tries = tries
+        self.step = step
+        self.event = event
+        self.identity = identity
+        self.requests = requests
+        self.revision = revision
+        self.decidedAt = decidedAt
+    }
+}
+
+/// The end of an attempt, for the store to record.
+package struct Outcome: Sendable {
+    /// Where the delivery goes from here.
+    package enum Next: Sendable, Equatable {
+        case delivered
+        /// A step is done; the attempt of the next one is open.
+        case nextStep
+        case retry(due: Timestamp, leavesLane: Bool)
+        case failed(Reason, detail: String?)
+        case expired
+        /// Back to the head of its lane, due at once; the attempt does not count.
+        case requeue
+    }
+    package var job: Job
+    package var attempt: Attempt
+    package var next: Next
+    package var hint: String?
+    package var fix: String?
+    /// Whether the requests were built in this attempt and have to be kept.
+    package var pinsRequests: Bool
+    package var endedAt: Timestamp
+
+    package init(
+        job: Job, attempt: Attempt, next: Next, hint: String?, fix: String?, pinsRequests: Bool,
+        endedAt: Timestamp
+    ) {
+        self.job = job
+        self.attempt = attempt
+        self.next = next
+        self.hint = hint
+        self.fix = fix
+        self.pinsRequests = pinsRequests
+        self.endedAt = endedAt
+    }
+}
+
+/// Why a destination keeps its deliveries.
+package struct Hold: Sendable, Equatable {
+    package var since: Timestamp
+    package var status: Int?
+    package var hint: String
+    package var fix: String
+    /// A delivery that met the error.
+    package var delivery: String
+
+    package init(since: Timestamp, status: Int?, hint: String, fix: String, delivery: String) {
+        self.since = since
+        self.status = status
+        self.hint = hint
+        self.fix = fix
+        self.delivery = delivery
+    }
+}
+
+/// Work the deliverer asks of the store; all of it is done in batches, in order.
+package enum DeliveryWork: Sendable {
+    case record(Outcome)
+    /// Deliveries that were handed over and not tried: back into the store, the attempt undone.
+    case giveBack([Job])
+    /// Opens attempts of what is due. `oldest` takes by acceptance instead of by due time.
+    case claim(destination: String, limit: Int, oldest: Bool)
+    case hold(destination: String, Hold)
+    case release(destination: String)
+}
+
+/// What the store tells the deliverer, always after the commit.
+package enum StoreNews: Sendable {
+    /// Fresh deliveries with attempt 1 open.
+    case handedOver([Job])
+    /// Something is due in the store.
+    case waiting(destination: String)
+    case claimed(destination: String, jobs: [Job], limit: Int, nextDue: Timestamp?)
+    /// What is stored about these people's consent has changed.
+    case consentChanged([IdentityKey], at: Int64)
+    /// An operator ordered it.
+    case released(destination: String)
+}
+
+/// Keeps deliveries between attempts.
+package protocol DeliveryStore: Sendable {
+    /// Takes work in and returns at once; what follows from it comes as news.
+    func submit(_ work: [DeliveryWork])
+}
+
+/// Free places in the deliverer's memory, shared by the store's writer and the deliverer.
+///
+/// Whoever hands a delivery over takes a place first; the deliverer gives it back at the end.
+package final class Room: Sendable {
+    private struct Places {
+        var free: [String: Int] = [:]
+        var closed: Set<String> = []
+    }
+    private let places = Locked(Places())
+
+    package init(_ limits: [String: Int] = [:]) {
+        places.withLock { $0.free = limits }
+    }
+
+    /// Takes a place for a fresh delivery; false when there is none or the destination waits.
+    package func takeFresh(_ destination: String) -> Bool {
+        places.withLock { places in
+            guard !places.closed.contains(destination), let free = places.free[destination],
+                free > 0
+            else { return false }
+            places.free[destination] = free - 1
+            return true
+        }
+    }
+
+    /// Takes up to `count` places for deliveries from the store; says how many.
+    func take(_ destination: String, upTo count: Int) -> Int {
+        places.withLock { places in
+            let taken = min(count, places.free[destination] ?? 0)
+            places.free[destination, default: 0] -= taken
+            return taken
+        }
+    }
+
+    package func give(_ destination: String, _ count: Int = 1) {
+        places.withLock { $0.free[destination, default: 0] += count }
+    }
+
+    /// Whether fresh deliveries may skip the store's queue.
+    func setOpen(_ destination: String, _ open: Bool) {
+        places.withLock { places in
+            if open {
+                places.closed.remove(destination)
+            } else {
+                places.closed.insert(destination)
+            }
+        }
+    }
+}

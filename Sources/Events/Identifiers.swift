@@ -1,0 +1,83 @@
+/// A stored event's id: milliseconds and a counter in one integer, so that it needs no index.
+///
+/// Ids are handed out by the store's one writer and never go backwards, even when the clock does.
+package struct EventID: Sendable, Hashable, Comparable {
+    package let number: Int64
+    /// Counter bits below the milliseconds: about a million events a millisecond.
+    package static let counterBits: Int64 = 20
+
+    package init(number: Int64) { self.number = number }
+
+    /// The first id of a moment; ids of later moments are larger.
+    package init(first moment: Timestamp) {
+        number = max(0, moment.milliseconds) << Self.counterBits
+    }
+
+    /// The id after `last` for an event received at `moment`.
+    package static func next(after last: EventID, at moment: Timestamp) -> EventID {
+        max(EventID(number: last.number + 1), EventID(first: moment))
+    }
+
+    /// `evt_` and thirteen characters of Crockford's base 32, which sort like the number.
+    package var text: String { "evt_" + code }
+
+    package var code: String {
+        var characters = [UInt8](repeating: 0x30, count: Self.codeLength)
+        var rest = number
+        for position in characters.indices.reversed() {
+            characters[position] = Self.alphabet[Int(rest & 31)]
+            rest >>= 5
+        }
+        return String(decoding: characters, as: UTF8.self)
+    }
+
+    package init?(_ text: String) {
+        guard text.hasPrefix("evt_") else { return nil }
+        self.init(code: text.dropFirst(4))
+    }
+
+    package init?(code: Substring) {
+        guard code.utf8.count == Self.codeLength else { return nil }
+        var number: Int64 = 0
+        for byte in code.utf8 {
+            guard let digit = Self.alphabet.firstIndex(of: byte), number < 1 << 58 else {
+                return nil
+            }
+            number = number << 5 | Int64(digit)
+        }
+        self.number = number
+    }
+
+    package static func < (left: EventID, right: EventID) -> Bool { left.number < right.number }
+
+    private static let codeLength = 13
+    private static let alphabet = Array("0123456789abcdefghjkmnpqrstvwxyz".utf8)
+}
+
+/// One event for one destination: the unit of the queue and of the log.
+package struct DeliveryID: Sendable, Hashable {
+    package let event: EventID
+    package let destination: String
+
+    package init(event: EventID, destination: String) {
+        self.event = event
+        self.destination = destination
+    }
+
+    /// `dlv_`, the event's code, and the destination's name.
+    package var text: String { "dlv_\(event.code)_\(destination)" }
+
+    package init?(_ text: String) {
+        let rest = text.dropFirst(4)
+        guard text.hasPrefix("dlv_"), rest.count > 14, rest.dropFirst(13).first == "_",
+            let event = EventID(code: rest.prefix(13))
+        else { return nil }
+        self.init(event: event, destination: String(rest.dropFirst(14)))
+    }
+}
+
+/// The deliveries of one identity to one destination keep their order; this is the identity's part.
+package struct LaneKey: Sendable, Hashable {
+    package let number: Int64
+    package init(number: Int64) { self.number = number }
+}

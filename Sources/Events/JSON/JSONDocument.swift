@@ -1,0 +1,254 @@
+/// A strictly parsed JSON text: the bytes as they came, and a flat index over them.
+///
+/// Numbers and strings are never rewritten: a value is a slice of `bytes`, so `1.10` stays `1.10`
+/// and a 42-digit integer stays whole. Immutable, and therefore free to share between threads.
+package final class JSONDocument: Sendable {
+    package let bytes: [UInt8]
+    let nodes: [JSONNode]
+
+    init(bytes: [UInt8], nodes: [JSONNode]) {
+        self.bytes = bytes
+        self.nodes = nodes
+    }
+
+    /// The outermost value.
+    package var root: JSONValue { JSONValue(document: self, index: 0) }
+
+    /// An empty object, for what has no body of its own.
+    package static let emptyObject = JSONDocument(
+        bytes: [0x7B, 0x7D],
+        nodes: [JSONNode(kind: .object, escaped: false, start: 0, end: 2, next: 1)])
+}
+
+/// One entry of the flat index; 16 bytes. A container's children follow it directly.
+struct JSONNode: Sendable {
+    enum Kind: UInt8, Sendable { case object, array, string, number, yes, no, null, key }
+    let kind: Kind
+    /// A string or key that contains a backslash and must be decoded before it is compared.
+    let escaped: Bool
+    /// Byte range; strings and keys without their quotes.
+    let start: UInt32
+    var end: UInt32
+    /// Index of the node after this one's subtree; a key holds the hash of its text instead.
+    var next: UInt32
+}
+
+/// A value inside a `JSONDocument`. Cheap to copy.
+package struct JSONValue: Sendable {
+    package let document: JSONDocument
+    let index: Int
+
+    private var node: JSONNode { document.nodes[index] }
+
+    /// The six kinds of JSON value.
+    package enum Kind: String, Sendable { case object, array, string, number, boolean, null }
+
+    /// Which of the six kinds this is.
+    package var kind: Kind {
+        switch node.kind {
+        case .object: .object
+        case .array: .array
+        case .string, .key: .string
+        case .number: .number
+        case .yes, .no: .boolean
+        case .null: .null
+        }
+    }
+
+    package var isNull: Bool { node.kind == .null }
+
+    /// Offset of the value's first byte (of a string: its quote), for error positions.
+    package var offset: Int { range.lowerBound }
+
+    /// Where the value stands in its document, quotes included.
+    package var range: Range<Int> {
+        let quote = node.kind == .string || node.kind == .key ? 1 : 0
+        return Int(node.start) - quote..<Int(node.end) + quote
+    }
+
+    /// The value's own bytes as they came, quotes included.
+    package var raw: ArraySlice<UInt8> { document.bytes[range] }
+
+    /// The decoded text of a string; nil for every other kind.
+    package var string: String? {
+        guard node.kind == .string || node.kind == .key else { return nil }
+        let slice = document.bytes[Int(node.start)..<Int(node.end)]
+        return String(decoding: node.escaped ? unescape(slice)[...] : slice, as: UTF8.self)
+    }
+
+    /// The text of a number exactly as it was written; nil for every other kind.
+    package var numberText: String? {
+        node.kind == .number ? String(decoding: raw, as: UTF8.self) : nil
+    }
+
+    /// An identifier: a string, or a number's text; nil when empty or anything else.
+    package var identifier: String? {
+        guard let text = string ?? numberText, !text.isEmpty else { return nil }
+        return text
+    }
+
+    package var integer: Int? { numberText.flatMap { Int($0) } }
+
+    package var double: Double? { numberText.flatMap { Double($0) } }
+
+    package var bool: Bool? {
+        switch node.kind {
+        case .yes: true
+        case .no: false
+        default: nil
+        }
+    }
+
+    /// The value under `key` of an object; nil when this is no object or has no such key.
+    package subscript(key: String) -> JSONValue? { self[JSONKey(key)] }
+
+    /// The value under a prepared key: compares a hash and then bytes, and allocates nothing.
+    package subscript(key: JSONKey) -> JSONValue? {
+        guard node.kind == .object else { return nil }
+        let nodes = document.nodes
+        var child = index + 1
+        let end = Int(node.next)
+        while child < end {
+            let candidate = nodes[child]
+            if candidate.next == key.hash && matches(candidate, key) {
+                return JSONValue(document: document, index: child + 1)
+            }
+            child = Int(nodes[child + 1].next)
+        }
+        return nil
+    }
+
+    private func matches(_ node: JSONNode, _ key: JSONKey) -> Bool {
+        let slice = document.bytes[Int(node.start)..<Int(node.end)]
+        if node.escaped { return unescape(slice) == key.bytes }
+        return slice.count == key.bytes.count && slice.elementsEqual(key.bytes)
+    }
+
+    /// The members of an object in the order they came; empty for every other kind.
+    package var members: [(key: JSONValue, value: JSONValue)] {
+        guard node.kind == .object else { return [] }
+        var result: [(key: JSONValue, value: JSONValue)] = []
+        var child = index + 1
+        while child < Int(node.next) {
+            let value = JSONValue(document: document, index: child + 1)
+            result.append((JSONValue(document: document, index: child), value))
+            child = Int(value.node.next)
+        }
+        return result
+    }
+
+    /// The elements of an array; empty for every other kind.
+    package var elements: [JSONValue] {
+        guard node.kind == .array else { return [] }
+        var result: [JSONValue] = []
+        var child = index + 1
+        while child < Int(node.next) {
+            let value = JSONValue(document: document, index: child)
+            result.append(value)
+            child = Int(value.node.next)
+        }
+        return result
+    }
+
+    /// Whether an object or array holds anything.
+    package var isEmpty: Bool { Int(node.next) == index + 1 }
+
+    /// Equal in value: same keys in any order, same number text, same decoded strings.
+    package func equals(_ other: JSONValue) -> Bool {
+        switch (kind, other.kind) {
+        case (.object, .object):
+            let mine = members
+            return mine.count == other.members.count
+                && mine.allSatisfy { member in
+                    guard let text = member.key.string, let theirs = other[text] else {
+                        return false
+                    }
+                    return member.value.equals(theirs)
+                }
+        case (.array, .array):
+            let mine = elements
+            let theirs = other.elements
+            return mine.count == theirs.count && zip(mine, theirs).allSatisfy { $0.equals($1) }
+        case (.string, .string): return string == other.string
+        case (.number, .number): return numberText == other.numberText
+        default: return kind == other.kind && bool == other.bool
+        }
+    }
+}
+
+/// A key prepared for look-ups: its bytes and their hash, computed once.
+package struct JSONKey: Sendable, Hashable, ExpressibleByStringLiteral {
+    let bytes: [UInt8]
+    let hash: UInt32
+
+    package init(_ text: String) {
+        bytes = Array(text.utf8)
+        hash = jsonKeyHash(bytes[...])
+    }
+
+    package init(stringLiteral value: String) { self.init(value) }
+
+    package var text: String { String(decoding: bytes, as: UTF8.self) }
+}
+
+/// FNV-1a over a key's decoded bytes; it only has to be the same for reader and look-up.
+func jsonKeyHash(_ bytes: ArraySlice<UInt8>) -> UInt32 {
+    var hash: UInt32 = 2_166_136_261
+    for byte in bytes { hash = (hash ^ UInt32(byte)) &* 16_777_619 }
+    return hash
+}
+
+/// The decoded form of a string's bytes; the reader has already checked every escape.
+func unescape(_ slice: ArraySlice<UInt8>) -> [UInt8] {
+    var result: [UInt8] = []
+    result.reserveCapacity(slice.count)
+    var at = slice.startIndex
+    while at < slice.endIndex {
+        guard slice[at] == 0x5C else {
+            result.append(slice[at])
+            at += 1
+            continue
+        }
+        let escape = slice[at + 1]
+        at += 2
+        guard escape == 0x75 else {
+            result.append(unescaped(escape))
+            continue
+        }
+        var scalar = hexUnit(slice, at)
+        at += 4
+        if (0xD800..<0xDC00).contains(scalar) {
+            scalar = 0x10000 + (scalar - 0xD800) << 10 + (hexUnit(slice, at + 2) - 0xDC00)
+            at += 6
+        }
+        result.append(contentsOf: String(UnicodeScalar(scalar) ?? "\u{FFFD}").utf8)
+    }
+    return result
+}
+
+private func unescaped(_ escape: UInt8) -> UInt8 {
+    switch escape {
+    case 0x62: 0x08
+    case 0x66: 0x0C
+    case 0x6E: 0x0A
+    case 0x72: 0x0D
+    case 0x74: 0x09
+    default: escape
+    }
+}
+
+private func hexUnit(_ slice: ArraySlice<UInt8>, _ at: Int) -> UInt32 {
+    var value: UInt32 = 0
+    for offset in 0..<4 { value = value << 4 | UInt32(hexDigit(slice[at + offset]) ?? 0) }
+    return value
+}
+
+/// The value of a hexadecimal digit, or nil.
+func hexDigit(_ byte: UInt8) -> UInt8? {
+    switch byte {
+    case 0x30...0x39: byte - 0x30
+    case 0x41...0x46: byte - 0x37
+    case 0x61...0x66: byte - 0x57
+    default: nil
+    }
+}

@@ -1,0 +1,131 @@
+package import Events
+
+/// Finds out who an event belongs to, and keeps what it says about that (DESIGN §5).
+package enum Identifier {
+    /// Reads the identity, stores what an identify or alias teaches, and says why the event must
+    /// not be believed, when it must not.
+    package static func resolve(
+        _ event: Event, in store: inout some IdentityStore
+    ) throws -> (identity: Identity, refusal: Reason?) {
+        let userKey = event.userID.map { IdentityKey(.user, $0) }
+        let anonymousKey = event.anonymousID.map { IdentityKey(.anonymous, $0) }
+        let known = try userKey.flatMap { try store.identity($0) }
+        let linked = try known?.email == nil ? anonymousKey.flatMap { try store.identity($0) } : nil
+        let stored = known?.email ?? linkedEmail(linked, userID: event.userID)
+
+        let own = ownEmail(of: event, stored: stored)
+        var identity = Identity(
+            userID: event.userID, email: own.email ?? stored, anonymousID: event.anonymousID,
+            emailState: own.state, lane: LaneKey(number: 0))
+        identity.lane = try lane(of: identity, known, linked, in: &store)
+        let refusal = refusal(of: event, own.state)
+        if refusal == nil {
+            try learn(from: event, identity, known, linked, in: &store)
+            if event.type == .alias, let taken = try learnAlias(event, known, in: &store) {
+                identity.lane = taken
+            }
+        }
+        return (identity, refusal)
+    }
+
+    /// An anonymous id that belongs to another user says nothing about this one.
+    private static func linkedEmail(_ linked: IdentityRecord?, userID: String?) -> String? {
+        guard let linked else { return nil }
+        if let userID, let other = linked.userID, other != userID { return nil }
+        return linked.email
+    }
+
+    private static func ownEmail(
+        of event: Event, stored: String?
+    ) -> (email: String?, state: Identity.EmailState) {
+        guard let text = event.trait("email")?.string, !text.isEmpty else { return (nil, .fine) }
+        switch EmailCheck(text) {
+        case .hashed: return (nil, .hashed)
+        case .invalid: return (nil, .invalid)
+        case .usable:
+            let believed = event.trusted || stored?.lowercased() == text.lowercased()
+            return believed ? (text, .fine) : (nil, .untrusted)
+        }
+    }
+
+    /// What a browser key may not say: another email, an alias, or that someone (un)subscribed.
+    private static func refusal(of event: Event, _ email: Identity.EmailState) -> Reason? {
+        if event.trusted { return nil }
+        switch event.type {
+        case .alias: return .untrustedIdentity
+        case .identify: return email == .untrusted ? .untrustedIdentity : nil
+        case .track: return event.changesSubscription ? .untrustedIdentity : nil
+        default: return nil
+        }
+    }
+
+    private static func lane(
+        of identity: Identity, _ known: IdentityRecord?, _ linked: IdentityRecord?,
+        in store: inout some IdentityStore
+    ) throws -> LaneKey {
+        if let userID = identity.userID {
+            return known?.lane ?? store.ownLane(of: IdentityKey(.user, userID))
+        }
+        if let userID = linked?.userID {
+            let key = IdentityKey(.user, userID)
+            return try store.identity(key)?.lane ?? store.ownLane(of: key)
+        }
+        if let anonymousID = identity.anonymousID {
+            return store.ownLane(of: IdentityKey(.anonymous, anonymousID))
+        }
+        return store.ownLane(of: IdentityKey(.email, identity.email ?? ""))
+    }
+
+    /// Identify calls store the email and tie the anonymous id to the user.
+    private static func learn(
+        from event: Event, _ identity: Identity, _ known: IdentityRecord?,
+        _ linked: IdentityRecord?, in store: inout some IdentityStore
+    ) throws {
+        guard event.type == .identify else { return }
+        let email = event.trusted ? identity.email : nil
+        if let userID = event.userID, let email, known?.email != email {
+            var record = known ?? IdentityRecord()
+            record.email = email
+            try store.save(record, for: IdentityKey(.user, userID))
+        }
+        guard let anonymousID = event.anonymousID else { return }
+        let key = IdentityKey(.anonymous, anonymousID)
+        let before = try store.identity(key) ?? IdentityRecord()
+        var record = before
+        if event.trusted || before.userID == nil {
+            record.userID = event.userID ?? before.userID
+        }
+        record.email = email ?? before.email
+        if record != before { try store.save(record, for: key) }
+    }
+
+    /// The new id goes on in the old id's lane, so that their order is kept.
+    private static func learnAlias(
+        _ event: Event, _ known: IdentityRecord?, in store: inout some IdentityStore
+    ) throws -> LaneKey? {
+        guard let userID = event.userID, let previousID = event.previousID, userID != previousID
+        else { return nil }
+        let old = IdentityKey(.user, previousID)
+        let previous =
+            try store.identity(old) ?? store.identity(IdentityKey(.anonymous, previousID))
+        var record = try store.identity(IdentityKey(.user, userID)) ?? known ?? IdentityRecord()
+        record.lane = previous?.lane ?? store.ownLane(of: old)
+        record.email = record.email ?? previous?.email
+        try store.save(record, for: IdentityKey(.user, userID))
+        return record.lane
+    }
+}
+
+extension Event {
+    /// Whether this is a track event that says a person unsubscribed or subscribed again.
+    package var changesSubscription: Bool { isUnsubscribe || isResubscribe }
+
+    package var isUnsubscribe: Bool { isTrack(["unsubscribe", "unsubscribed"]) }
+
+    package var isResubscribe: Bool { isTrack(["resubscribe", "resubscribed"]) }
+
+    private func isTrack(_ names: [String]) -> Bool {
+        guard type == .track, let name else { return false }
+        return names.contains(folded(name))
+    }
+}

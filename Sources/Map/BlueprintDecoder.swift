@@ -1,0 +1,247 @@
+import Crypto
+package import Events
+
+extension Blueprint {
+    /// Characters of a name in a blueprint.
+    package static let maximumNameLength = 64
+
+    /// Reads and compiles a blueprint; every fault is reported with its line and column.
+    package static func read(file: String, bytes: [UInt8]) throws(Diagnostics) -> Blueprint {
+        let source = try ConfigurationFile(name: file, bytes: bytes)
+        let blueprint = BlueprintDecoder(source.root).blueprint(bytes)
+        try source.throwFaults()
+        guard let blueprint else { throw Diagnostics([]) }
+        return blueprint
+    }
+}
+
+/// Reads the file's outer shape; mappings and rules are `MappingDecoder`'s.
+private struct BlueprintDecoder {
+    let root: ConfigurationValue
+    let mappings: MappingDecoder
+    let parameters: [Blueprint.Parameter]
+
+    init(_ root: ConfigurationValue) {
+        self.root = root
+        parameters = Self.parameters(root["parameters"])
+        mappings = MappingDecoder(
+            needsRawEmail: root["email"]?.json.string == "raw",
+            parameters: parameters.map(\.name), limits: Self.limits(root["limits"]))
+    }
+
+    func blueprint(_ bytes: [UInt8]) -> Blueprint? {
+        guard root.json.kind == .object else {
+            root.report("A blueprint must be an object.", fix: "Write { … }.")
+            return nil
+        }
+        root.refuseUnknownKeys(
+            [
+                "$schema", "blueprint", "version", "title", "email", "parameters", "requests",
+                "limits", "answers", "presets", "tests",
+            ], in: "A blueprint")
+        for key in ["blueprint", "version", "requests", "presets"] where root[key] == nil {
+            root.report("The blueprint has no \"\(key)\".", fix: "Add \"\(key)\".")
+        }
+        let name = root["blueprint"]?.string("\"blueprint\"") ?? ""
+        let version = root["version"]?.integer("\"version\"", in: 1...1_000_000) ?? 0
+        if let email = root["email"], email.json.string != "raw" {
+            email.report("\"email\" can only be \"raw\".", fix: "Write \"raw\" or leave it out.")
+        }
+        let requests = requests()
+        let presets = presets(requests)
+        return Blueprint(
+            name: name, version: version, title: root["title"]?.string("\"title\"") ?? name,
+            needsRawEmail: mappings.needsRawEmail, parameters: parameters,
+            answers: answers(root["answers"]), presets: presets,
+            tests: BlueprintTestDecoder(presets: Array(presets.keys)).tests(root["tests"]),
+            revision: String(hexadecimal(SHA256.hash(data: bytes)).prefix(12)), text: bytes)
+    }
+
+    private static func parameters(_ value: ConfigurationValue?) -> [Blueprint.Parameter] {
+        (value?.members("\"parameters\"") ?? []).map { name, value in
+            value.refuseUnknownKeys(
+                ["secret", "required", "default", "help"], in: "A parameter")
+            return Blueprint.Parameter(
+                name: name, isSecret: value["secret"]?.bool("\"secret\"") ?? false,
+                isRequired: value["required"]?.bool("\"required\"") ?? false,
+                value: value["default"]?.string("\"default\""),
+                help: value["help"]?.string("\"help\"") ?? "")
+        }
+    }
+
+    private static func limits(_ value: ConfigurationValue?) -> [String: Int] {
+        var limits: [String: Int] = [:]
+        for (target, value) in value?.members("\"limits\"") ?? [] {
+            value.refuseUnknownKeys(["max_length"], in: "A limit")
+            limits[target] = value["max_length"]?.integer("\"max_length\"", in: 1...1_000_000)
+        }
+        return limits
+    }
+
+    private func requests() -> [String: Blueprint.Request] {
+        var result: [String: Blueprint.Request] = [:]
+        for (name, value) in root["requests"]?.members("\"requests\"") ?? [] {
+            value.refuseUnknownKeys(
+                ["method", "url", "require", "reduces", "answers", "mappings", "description"],
+                in: "A request")
+            if value["url"] == nil {
+                value.report("The request \"\(name)\" has no \"url\".", fix: "Add \"url\".")
+            }
+            result[name] = Blueprint.Request(
+                name: name, method: method(value["method"]), url: url(value["url"]),
+                require: requirement(value["require"]),
+                reduces: value["reduces"]?.bool("\"reduces\"") ?? false,
+                answers: answers(value["answers"]),
+                mappings: value["mappings"].map(mappings.mappings) ?? [])
+        }
+        return result
+    }
+
+    private func method(_ value: ConfigurationValue?) -> String {
+        guard let value, let text = value.string("\"method\"") else { return "POST" }
+        let known = ["POST", "PUT", "PATCH", "DELETE"]
+        if !known.contains(text) {
+            value.report("The method cannot be \"\(text)\".", fix: suggestion(for: text, among: known))
+        }
+        return text
+    }
+
+    private func url(_ value: ConfigurationValue?) -> URLTemplate {
+        let template = URLTemplate(value?.string("\"url\"") ?? "")
+        for name in template.parameters where !parameters.contains(where: { $0.name == name }) {
+            value?.report(
+                "There is no parameter \"\(name)\".",
+                fix: suggestion(for: name, among: parameters.map(\.name)))
+        }
+        return template
+    }
+
+    private func requirement(_ value: ConfigurationValue?) -> Requirement {
+        guard let value else { return .nothing }
+        value.refuseUnknownKeys(["any", "all"], in: "\"require\"")
+        if let any = value["any"] { return .any(any.strings("\"any\"")) }
+        if let all = value["all"] { return .all(all.strings("\"all\"")) }
+        value.report(
+            "\"require\" says nothing.", fix: "Write {\"any\": [\"identity.id\", \"identity.email\"]}.")
+        return .nothing
+    }
+
+    private func answers(_ value: ConfigurationValue?) -> [AnswerRule] {
+        (value?.elements("\"answers\"") ?? []).map { value in
+            value.refuseUnknownKeys(["when", "class", "hint", "fix"], in: "An answer")
+            value["when"]?.refuseUnknownKeys(["status"], in: "\"when\"")
+            let status = value["when"]?["status"]
+            let statuses =
+                status?.json.kind == .array
+                ? status?.elements("\"status\"").compactMap { $0.integer("A status", in: 100...599) }
+                : status?.integer("\"status\"", in: 100...599).map { [$0] }
+            return AnswerRule(
+                statuses: statuses ?? [],
+                answerClass: value["class"]?.word("\"class\"", as: AnswerClass.self),
+                hint: value["hint"]?.string("\"hint\"") ?? "",
+                fix: value["fix"]?.string("\"fix\"") ?? "")
+        }
+    }
+
+    private func presets(_ requests: [String: Blueprint.Request]) -> [String: Blueprint.Preset] {
+        var result: [String: Blueprint.Preset] = [:]
+        for (name, value) in root["presets"]?.members("\"presets\"") ?? [] {
+            result[name] = PresetDecoder(requests: requests, mappings: mappings)
+                .preset(name, value)
+        }
+        return result
+    }
+}
+
+/// Reads a preset and compiles what each of its events becomes.
+private struct PresetDecoder {
+    let requests: [String: Blueprint.Request]
+    let mappings: MappingDecoder
+
+    func preset(_ name: String, _ value: ConfigurationValue) -> Blueprint.Preset {
+        value.refuseUnknownKeys(["description", "defaults", "events"], in: "A preset")
+        var events: [String: Blueprint.EventPlan] = [:]
+        var aliases: [String: String] = [:]
+        for (event, value) in value["events"]?.members("\"events\"") ?? [] {
+            events[event] = plan(event, value, known: Self.eventKeys)
+            for alias in value["aliases"]?.strings("\"aliases\"") ?? [] {
+                if let other = aliases[alias], other != event {
+                    value["aliases"]?.report(
+                        "\"\(alias)\" is an alias of \"\(other)\" too.",
+                        fix: "Keep it at one event.")
+                }
+                aliases[alias] = event
+            }
+        }
+        for name in events.keys.sorted() { aliases[folded(name)] = aliases[folded(name)] ?? name }
+        for (alias, event) in aliases { aliases[folded(alias)] = aliases[folded(alias)] ?? event }
+        return Blueprint.Preset(
+            name: name, otherEvents: otherEvents(value["defaults"]), events: events,
+            aliases: aliases)
+    }
+
+    private static let eventKeys = [
+        "aliases", "description", "enabled", "request", "vendor_event_name", "mappings",
+    ]
+
+    private func otherEvents(_ value: ConfigurationValue?) -> Blueprint.EventPlan? {
+        guard let value, let action = value["action"] else { return nil }
+        switch action.string("\"action\"") {
+        case "drop": return nil
+        case "pass":
+            return plan("defaults", value, known: Self.eventKeys + ["action"])
+        default:
+            action.report(
+                "\"action\" must be \"drop\" or \"pass\".", fix: "Write one of the two.")
+            return nil
+        }
+    }
+
+    private func plan(
+        _ name: String, _ value: ConfigurationValue, known: [String]
+    ) -> Blueprint.EventPlan {
+        value.refuseUnknownKeys(known, in: "An event")
+        let own = value["mappings"].map(mappings.mappings) ?? []
+        return Blueprint.EventPlan(
+            name: name, isEnabled: value["enabled"]?.bool("\"enabled\"") ?? true,
+            vendorName: value["vendor_event_name"]?.string("\"vendor_event_name\""),
+            steps: steps(value, own))
+    }
+
+    private func steps(_ value: ConfigurationValue, _ own: [Mapping]) -> [Blueprint.Step] {
+        guard let request = value["request"] else {
+            value.report("The event has no \"request\".", fix: "Name one of \"requests\".")
+            return []
+        }
+        let names =
+            request.json.kind == .array
+            ? request.elements("\"request\"") : [request]
+        return names.enumerated().compactMap { index, value in
+            guard let name = value.string("\"request\"") else { return nil }
+            guard let shape = requests[name] else {
+                value.report(
+                    "There is no request \"\(name)\".",
+                    fix: suggestion(for: name, among: Array(requests.keys)))
+                return nil
+            }
+            // The event's mappings belong to its first request; later steps bring their own.
+            return step(shape, index == 0 ? own : [], at: value)
+        }
+    }
+
+    private func step(
+        _ request: Blueprint.Request, _ own: [Mapping], at value: ConfigurationValue
+    ) -> Blueprint.Step? {
+        let kept = request.mappings.filter { theirs in
+            !own.contains { $0.target == theirs.target }
+        }
+        do {
+            return Blueprint.Step(request: request, tree: try RequestTree(kept + own))
+        } catch {
+            value.report(
+                "\"\(error.target)\" is mapped as a value and as an object.",
+                fix: "Map a target once, or copy an object with \"object\" and add to it.")
+            return nil
+        }
+    }
+}

@@ -1,0 +1,185 @@
+package import Events
+
+/// A place in an event that a mapping reads, such as `properties.product_id`.
+package struct EventPath: Sendable, Equatable {
+    /// The first part of a path; the closed list of what blueprints can see.
+    package enum Root: String, Sendable, CaseIterable {
+        case type, event, name, properties, traits, context, integrations
+        case userID = "user_id"
+        case anonymousID = "anonymous_id"
+        case previousID = "previous_id"
+        case groupID = "group_id"
+        case timestamp
+        case sentAt = "sent_at"
+        case receivedAt = "received_at"
+        case messageID = "message_id"
+        case source, identity
+        case vendorEventName = "vendor_event_name"
+    }
+
+    package let text: String
+    package let root: Root
+    /// Keys below the root, up to the array when there is one.
+    let keys: [JSONKey]
+    /// Keys inside each element, when the path goes through an array (`products[].name`).
+    let elementKeys: [JSONKey]?
+
+    /// Why a text is no path.
+    package struct Fault: Error, Sendable {
+        package let message: String
+        package let fix: String
+    }
+
+    package init(_ text: String) throws(Fault) {
+        self.text = text
+        let halves = text.split(separator: "[]", maxSplits: 1, omittingEmptySubsequences: false)
+        let parts = halves[0].split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+        guard let root = Root(rawValue: parts[0]) else {
+            throw Fault(
+                message: "There is no \"\(parts[0])\" in an event.",
+                fix: suggestion(for: parts[0], among: Root.allCases.map(\.rawValue)))
+        }
+        self.root = root
+        keys = parts.dropFirst().map { JSONKey($0) }
+        guard halves.count == 2 else {
+            elementKeys = nil
+            try check(parts)
+            return
+        }
+        let rest = halves[1].split(separator: ".", omittingEmptySubsequences: true).map(String.init)
+        guard !halves[1].contains("[]"), root.hasMembers else {
+            throw Fault(
+                message: "\"\(text)\" goes through more than one array.",
+                fix: "Use one [] in a path.")
+        }
+        elementKeys = rest.map { JSONKey($0) }
+        try check(parts + rest)
+    }
+
+    private func check(_ parts: [String]) throws(Fault) {
+        guard parts.allSatisfy({ !$0.isEmpty }) else {
+            throw Fault(
+                message: "\"\(text)\" has an empty part.", fix: "Write one dot between two names.")
+        }
+        let identityParts = ["user_id", "email"]
+        if root == .identity, keys.count != 1 || !identityParts.contains(keys[0].text) {
+            throw Fault(
+                message: "\"\(text)\" is no part of the identity.",
+                fix: "Use identity.user_id or identity.email.")
+        }
+        if !root.hasMembers, root != .identity, !keys.isEmpty {
+            throw Fault(
+                message: "\"\(root.rawValue)\" has nothing below it.",
+                fix: "Use \"\(root.rawValue)\" alone.")
+        }
+    }
+
+    /// Whether what is read here is an email address by its name.
+    var isEmail: Bool {
+        (elementKeys ?? keys).last?.text.lowercased() == "email"
+    }
+}
+
+extension EventPath.Root {
+    var hasMembers: Bool {
+        switch self {
+        case .properties, .traits, .context, .integrations: true
+        default: false
+        }
+    }
+}
+
+/// Everything a mapping may read.
+package struct MapInput: Sendable {
+    package var event: Event
+    package var identity: Identity
+    /// Parameter values; a secret one is only named, never given.
+    package var parameters: ParameterValues
+
+    package init(event: Event, identity: Identity, parameters: ParameterValues) {
+        self.event = event
+        self.identity = identity
+        self.parameters = parameters
+    }
+}
+
+/// A destination's parameters, as far as mappings may see them.
+package struct ParameterValues: Sendable, Equatable {
+    package var plain: [String: String]
+    package var secret: Set<String>
+
+    package init(plain: [String: String], secret: Set<String>) {
+        self.plain = plain
+        self.secret = secret
+    }
+}
+
+/// What a path or rule found.
+enum Found: Sendable {
+    case json(JSONValue)
+    case text(String)
+    case moment(Timestamp)
+    /// A JSON value that was computed.
+    case raw([UInt8])
+
+    var isNull: Bool {
+        switch self {
+        case .json(let value): value.isNull
+        case .raw(let bytes): bytes == Array("null".utf8)
+        default: false
+        }
+    }
+
+    /// The value as a transform reads it; nil for objects, arrays and null.
+    var text: String? {
+        switch self {
+        case .json(let value):
+            value.string ?? value.numberText ?? value.bool.map { $0 ? "true" : "false" }
+        case .text(let text): text
+        case .moment(let moment): moment.iso8601
+        case .raw(let bytes): (try? JSONReader.read(bytes))?.root.string
+        }
+    }
+}
+
+extension EventPath {
+    /// What stands here; nil when the event has no such place. Null is something.
+    func find(in input: MapInput, vendorName: String, element: JSONValue? = nil) -> Found? {
+        if let elementKeys, let element { return descend(element, elementKeys).map(Found.json) }
+        let event = input.event
+        let document = event.document.root
+        switch root {
+        case .properties, .context, .integrations:
+            return document[JSONKey(root.rawValue)].flatMap { descend($0, keys) }.map(Found.json)
+        case .traits:
+            let own = document["traits"].flatMap { descend($0, keys) }
+            if let own, !own.isNull { return .json(own) }
+            let shared = document["context"]?["traits"].flatMap { descend($0, keys) }
+            return (shared ?? own).map(Found.json)
+        case .identity:
+            let text = keys[0].text == "email" ? input.identity.email : input.identity.userID
+            return text.map(Found.text)
+        case .type: return .text(event.type.rawValue)
+        case .event, .name: return event.name.map(Found.text)
+        case .userID: return event.userID.map(Found.text)
+        case .anonymousID: return event.anonymousID.map(Found.text)
+        case .previousID: return event.previousID.map(Found.text)
+        case .groupID: return event.groupID.map(Found.text)
+        case .timestamp: return .moment(event.timestamp)
+        case .sentAt: return event.sentAt.map(Found.moment)
+        case .receivedAt: return .moment(event.receivedAt)
+        case .messageID: return .text(event.messageID)
+        case .source: return .text(event.source)
+        case .vendorEventName: return .text(vendorName)
+        }
+    }
+
+    private func descend(_ value: JSONValue, _ keys: [JSONKey]) -> JSONValue? {
+        var value = value
+        for key in keys {
+            guard let next = value[key] else { return nil }
+            value = next
+        }
+        return value
+    }
+}

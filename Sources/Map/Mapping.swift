@@ -1,0 +1,108 @@
+package import Events
+
+/// One target path and where its value comes from.
+package struct Mapping: Sendable {
+    /// Such as `data.product_id`, or `data.items[].title`.
+    package let target: String
+    package let rule: ValueRule
+
+    package init(target: String, rule: ValueRule) {
+        self.target = target
+        self.rule = rule
+    }
+}
+
+/// Where a value comes from and what happens to it on its way.
+package struct ValueRule: Sendable {
+    package enum Origin: Sendable {
+        /// The first of these that is present; one that is null only when no other is.
+        case paths([EventPath])
+        case literal([UInt8])
+        case parameter(String)
+        /// The members of an object, all of them or some.
+        case object(EventPath, include: [String]?, exclude: [String])
+    }
+    package var origin: Origin
+    package var transforms: [Transform] = []
+    package var format: DatePattern?
+    /// Texts to put for texts; `*` stands for any other.
+    package var valueMap: [(key: String, value: [UInt8])] = []
+    /// The value when nothing is present.
+    package var fallback: [UInt8]?
+    package var omitNull = false
+    /// Characters allowed in the resulting text; from the blueprint's `limits`.
+    package var maximumLength: Int?
+
+    package init(origin: Origin) { self.origin = origin }
+
+    var paths: [EventPath] {
+        switch origin {
+        case .paths(let paths): paths
+        case .object(let path, _, _): [path]
+        default: []
+        }
+    }
+}
+
+/// Why a request could not be built.
+package struct MappingFault: Error, Sendable, Equatable {
+    package let reason: Reason
+    /// Names the target and what was wrong with its value.
+    package let detail: String
+
+    package init(reason: Reason, detail: String) {
+        self.reason = reason
+        self.detail = detail
+    }
+}
+
+extension ValueRule {
+    /// The value for `target`; nil when there is none and the target stays absent.
+    func value(
+        in input: MapInput, vendorName: String, element: JSONValue?, target: String
+    ) throws(MappingFault) -> Found? {
+        guard var found = find(in: input, vendorName, element) else {
+            return fallback.map { .raw($0) }
+        }
+        if omitNull, found.isNull { return fallback.map { .raw($0) } }
+        do {
+            for transform in transforms { found = try transform.apply(found, format: format) }
+        } catch {
+            if let fallback { return .raw(fallback) }
+            throw MappingFault(reason: .mapping, detail: "\(target): \(error.message).")
+        }
+        found = mapped(found)
+        if let maximumLength, let text = found.text, text.count > maximumLength {
+            throw MappingFault(
+                reason: .overLimit,
+                detail: "\(target) has \(text.count) characters; \(maximumLength) are allowed.")
+        }
+        return found
+    }
+
+    private func find(
+        in input: MapInput, _ vendorName: String, _ element: JSONValue?
+    ) -> Found? {
+        switch origin {
+        case .literal(let bytes): return .raw(bytes)
+        case .parameter(let name): return input.parameters.plain[name].map(Found.text)
+        case .object(let path, _, _):
+            return path.find(in: input, vendorName: vendorName, element: element)
+        case .paths(let paths):
+            var null: Found?
+            for path in paths {
+                let found = path.find(in: input, vendorName: vendorName, element: element)
+                guard let found else { continue }
+                if !found.isNull { return found }
+                null = null ?? found
+            }
+            return null
+        }
+    }
+
+    private func mapped(_ found: Found) -> Found {
+        guard !valueMap.isEmpty, let text = found.text else { return found }
+        let exact = valueMap.first { $0.key == text } ?? valueMap.first { $0.key == "*" }
+        return exact.map { .raw($0.value) } ?? found
+    }
+}

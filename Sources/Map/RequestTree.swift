@@ -1,0 +1,228 @@
+import Events
+
+/// The mappings of one request, turned into the shape of its body: applied in one pass, written
+/// straight into the buffer that is sent.
+struct RequestTree: Sendable {
+    indirect enum Node: Sendable {
+        case value(target: String, ValueRule)
+        /// Members in order; `spread` is an object whose members come along.
+        case object(spread: (target: String, rule: ValueRule)?, [Member])
+        /// One element for each of the source array's.
+        case array(EventPath, Node)
+    }
+    struct Member: Sendable {
+        let name: String
+        let quoted: [UInt8]
+        var node: Node
+    }
+
+    var root: Node = .object(spread: nil, [])
+
+    /// Two mappings that cannot both be: one is a value where the other needs an object.
+    struct Conflict: Error { let target: String }
+
+    init(_ mappings: [Mapping]) throws(Conflict) {
+        for mapping in mappings {
+            let parts = mapping.target.split(separator: ".").map(String.init)
+            root = try Self.insert(mapping, parts[...], into: root)
+        }
+    }
+
+    private static func insert(
+        _ mapping: Mapping, _ parts: ArraySlice<String>, into node: Node?
+    ) throws(Conflict) -> Node {
+        guard let part = parts.first else { return try leaf(mapping, over: node) }
+        var spread: (target: String, rule: ValueRule)?
+        var members: [Member] = []
+        switch node {
+        case nil: break
+        case .object(let theirs, let existing): (spread, members) = (theirs, existing)
+        case .value(let target, let rule):
+            guard case .object = rule.origin else { throw Conflict(target: mapping.target) }
+            spread = (target, rule)
+        case .array: throw Conflict(target: mapping.target)
+        }
+        let name = part.hasSuffix("[]") ? String(part.dropLast(2)) : part
+        let index = members.firstIndex { $0.name == name }
+        let before = index.map { members[$0].node }
+        let after =
+            part.hasSuffix("[]")
+            ? try insertArray(mapping, parts.dropFirst(), into: before)
+            : try insert(mapping, parts.dropFirst(), into: before)
+        if let index {
+            members[index].node = after
+        } else {
+            members.append(Member(name: name, quoted: JSONWriter.make { $0.string(name) }, node: after))
+        }
+        return .object(spread: spread, members)
+    }
+
+    private static func leaf(_ mapping: Mapping, over node: Node?) throws(Conflict) -> Node {
+        switch node {
+        case nil: return .value(target: mapping.target, mapping.rule)
+        case .object(nil, let members):
+            guard case .object = mapping.rule.origin else { throw Conflict(target: mapping.target) }
+            return .object(spread: (mapping.target, mapping.rule), members)
+        default: throw Conflict(target: mapping.target)
+        }
+    }
+
+    private static func insertArray(
+        _ mapping: Mapping, _ rest: ArraySlice<String>, into node: Node?
+    ) throws(Conflict) -> Node {
+        if case .array(let path, let element) = node {
+            return .array(path, try insert(mapping, rest, into: element))
+        }
+        guard node == nil, let path = mapping.rule.paths.first(where: { $0.elementKeys != nil })
+        else { throw Conflict(target: mapping.target) }
+        return .array(path, try insert(mapping, rest, into: nil))
+    }
+}
+
+extension RequestTree {
+    /// Writes the body. Absent values leave no trace; objects that stay empty are left out, except
+    /// the body itself.
+    func render(_ input: MapInput, vendorName: String) throws(MappingFault) -> MaskedText {
+        var body = Body(input: input, vendorName: vendorName)
+        guard case .object(let spread, let members) = root else { return MaskedText() }
+        try body.write(spread, members, element: nil)
+        return MaskedText(body.writer.bytes, secrets: body.secrets)
+    }
+
+    /// Whether a target would have a value that is not null.
+    func hasValue(at target: String, _ input: MapInput, vendorName: String) -> Bool {
+        var node = root
+        for part in target.split(separator: ".") {
+            guard case .object(_, let members) = node,
+                let member = members.first(where: { $0.name == part })
+            else { return false }
+            node = member.node
+        }
+        guard case .value(_, let rule) = node else { return false }
+        if case .parameter = rule.origin { return true }
+        do {
+            let found = try rule.value(
+                in: input, vendorName: vendorName, element: nil, target: target)
+            return found.map { !$0.isNull && $0.text != "" } ?? false
+        } catch {
+            // The value is there; what is wrong with it is said when the request is built.
+            return true
+        }
+    }
+}
+
+private struct Body {
+    let input: MapInput
+    let vendorName: String
+    var writer = JSONWriter(capacity: 768)
+    var secrets: [MaskedText.Place] = []
+
+    /// Says whether anything was written.
+    @discardableResult
+    mutating func write(
+        _ spread: (target: String, rule: ValueRule)?, _ members: [RequestTree.Member],
+        element: JSONValue?
+    ) throws(MappingFault) -> Bool {
+        writer.beginObject()
+        var isEmpty = true
+        if let spread {
+            isEmpty = try !copyMembers(spread.rule, spread.target, members, element)
+        }
+        for member in members {
+            let mark = writer.mark
+            writer.key(quoted: member.quoted[...])
+            if try write(member.node, element: element) {
+                isEmpty = false
+            } else {
+                writer.rewind(to: mark)
+            }
+        }
+        writer.endObject()
+        return !isEmpty
+    }
+
+    private mutating func write(
+        _ node: RequestTree.Node, element: JSONValue?
+    ) throws(MappingFault) -> Bool {
+        switch node {
+        case .object(let spread, let members):
+            return try write(spread, members, element: element)
+        case .array(let path, let inner): return try writeArray(path, inner)
+        case .value(let target, let rule):
+            if case .parameter(let name) = rule.origin, input.parameters.secret.contains(name) {
+                writer.string("***")
+                let mask = MaskedText.mask.count
+                secrets.append(.init(offset: writer.bytes.count - 1 - mask, parameter: name))
+                return true
+            }
+            if case .object = rule.origin {
+                let mark = writer.mark
+                writer.beginObject()
+                guard try copyMembers(rule, target, [], element) else {
+                    writer.rewind(to: mark)
+                    return false
+                }
+                writer.endObject()
+                return true
+            }
+            let found = try rule.value(
+                in: input, vendorName: vendorName, element: element, target: target)
+            guard let found else { return false }
+            write(found)
+            return true
+        }
+    }
+
+    private mutating func write(_ found: Found) {
+        switch found {
+        case .json(let value): writer.value(value)
+        case .text(let text): writer.string(text)
+        case .moment(let moment): writer.string(moment.iso8601)
+        case .raw(let bytes): writer.raw(bytes[...])
+        }
+    }
+
+    private mutating func writeArray(
+        _ path: EventPath, _ inner: RequestTree.Node
+    ) throws(MappingFault) -> Bool {
+        guard let list = path.array(in: input) else { return false }
+        writer.beginArray()
+        for element in list.kind == .array ? list.elements : [list] {
+            let mark = writer.mark
+            if try !write(inner, element: element) { writer.rewind(to: mark) }
+        }
+        writer.endArray()
+        return true
+    }
+
+    /// Copies an object's members but those that are mapped by name beside it.
+    private mutating func copyMembers(
+        _ rule: ValueRule, _ target: String, _ mapped: [RequestTree.Member], _ element: JSONValue?
+    ) throws(MappingFault) -> Bool {
+        guard case .object(_, let include, let exclude) = rule.origin,
+            case .json(let object)? = try rule.value(
+                in: input, vendorName: vendorName, element: element, target: target),
+            object.kind == .object
+        else { return false }
+        var wrote = false
+        for member in object.members {
+            guard let name = member.key.string, !exclude.contains(name),
+                include?.contains(name) ?? true, !mapped.contains(where: { $0.name == name }),
+                !(rule.omitNull && member.value.isNull)
+            else { continue }
+            writer.key(quoted: member.key.raw)
+            writer.value(member.value)
+            wrote = true
+        }
+        return wrote
+    }
+}
+
+extension EventPath {
+    /// The array (or the single object) before `[]`.
+    fileprivate func array(in input: MapInput) -> JSONValue? {
+        var value = input.event.document.root[JSONKey(root.rawValue)]
+        for key in keys { value = value?[key] }
+        return value.flatMap { $0.isNull ? nil : $0 }
+    }
+}

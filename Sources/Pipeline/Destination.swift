@@ -1,0 +1,106 @@
+package import Consent
+package import Deliver
+package import Events
+package import Map
+
+/// Where deliveries go: a blueprint's preset, its parameters, consent and limits.
+package struct Destination: Sendable {
+    /// Names are identities: a renamed destination is another one.
+    package let name: String
+    package let isEnabled: Bool
+    package let blueprint: Blueprint
+    package let preset: Blueprint.Preset
+    package let parameters: ParameterValues
+    /// Credentials, as JSON-ready text; they leave this type only into a request.
+    package let secrets: Secrets
+    package let gate: ConsentGate
+    package let limits: DeliveryLimits
+    private let requestsByName: [String: Blueprint.Request]
+
+    package init(
+        name: String, isEnabled: Bool = true, blueprint: Blueprint, preset: Blueprint.Preset,
+        parameters: [String: String], consent: ConsentRule?, limits: DeliveryLimits
+    ) {
+        self.name = name
+        self.isEnabled = isEnabled
+        self.blueprint = blueprint
+        self.preset = preset
+        var plain: [String: String] = [:]
+        var hidden: [String: String] = [:]
+        for parameter in blueprint.parameters {
+            let value = parameters[parameter.name] ?? parameter.value
+            if parameter.isSecret {
+                hidden[parameter.name] = value
+            } else {
+                plain[parameter.name] = value
+            }
+        }
+        self.parameters = ParameterValues(plain: plain, secret: Set(hidden.keys))
+        secrets = Secrets(hidden)
+        gate = ConsentGate(rule: consent, names: [name, blueprint.name, blueprint.title])
+        self.limits = limits
+        let plans = Array(preset.events.values) + [preset.otherEvents].compactMap { $0 }
+        requestsByName = Dictionary(
+            plans.flatMap(\.steps).map { ($0.request.name, $0.request) },
+            uniquingKeysWith: { first, _ in first })
+    }
+
+    /// Credentials that print as `***`.
+    package struct Secrets: Sendable, CustomStringConvertible, CustomReflectable {
+        private let values: [String: String]
+
+        init(_ values: [String: String]) { self.values = values }
+
+        package var description: String { "***" }
+        package var customMirror: Mirror { Mirror(self, children: [:]) }
+
+        /// The value as it stands inside a JSON string.
+        package func json(_ name: String) -> [UInt8] {
+            let quoted = JSONWriter.make { $0.string(values[name] ?? "") }
+            return Array(quoted.dropFirst().dropLast())
+        }
+
+        package func plain(_ name: String) -> [UInt8] { Array((values[name] ?? "").utf8) }
+
+        /// The text with every secret that occurs in it masked: for answers that echo one.
+        package func mask(_ text: String) -> String {
+            var text = text
+            for value in values.values where value.utf8.count >= 4 {
+                while let range = find(value, in: text) { text.replaceSubrange(range, with: "***") }
+            }
+            return text
+        }
+
+        private func find(_ part: String, in text: String) -> Range<String.Index>? {
+            text.firstRange(of: part)
+        }
+    }
+}
+
+extension Destination {
+    /// What an event becomes here: its requests in order, or why there are none.
+    package func requests(
+        for event: Event, _ identity: Identity
+    ) throws(MappingFault) -> [MappedRequest] {
+        guard let plan = preset.plan(for: event) else {
+            throw MappingFault(
+                reason: .noMapping, detail: "preset \"\(preset.name)\" no longer has this event")
+        }
+        let input = MapInput(event: event, identity: identity, parameters: parameters)
+        let name = plan.vendorName(of: event)
+        var requests: [MappedRequest] = []
+        for step in plan.steps { requests.append(try step.build(input, vendorName: name)) }
+        return requests
+    }
+
+    /// The rules by which an answer to one of the requests is read, the most special first.
+    package func answerRules(for request: String) -> [AnswerRule] {
+        (requestsByName[request]?.answers ?? []) + blueprint.answers
+    }
+
+    /// Where a request goes: the body is pinned, the address follows the pipeline, so that a
+    /// corrected one helps what is waiting.
+    package func url(of request: MappedRequest) -> MaskedText {
+        requestsByName[request.name]?.url.fill(parameters) ?? request.url
+    }
+}

@@ -1,0 +1,119 @@
+package import Consent
+package import Events
+package import Identify
+import Map
+
+/// The sentence of the whole program, in one place: who is it, may it go, and to whom.
+///
+/// Pure but for the store it is given: the store calls `decide` inside its one transaction.
+package struct Pipeline: Sendable {
+    package let destinations: [Destination]
+    package let consent: ConsentReader
+
+    package init(destinations: [Destination], consentCodes: [String: String] = [:]) {
+        self.destinations = destinations
+        consent = ConsentReader(codes: consentCodes)
+    }
+
+    package subscript(name: String) -> Destination? { destinations.first { $0.name == name } }
+
+    /// What is decided about one event when it is stored.
+    package struct Decision: Sendable {
+        package var identity: Identity
+        package var deliveries: [Planned]
+    }
+
+    /// One delivery as it begins: filtered for good, or queued.
+    package struct Planned: Sendable {
+        package let destination: String
+        package let reason: Reason?
+        package let detail: String?
+        package let consent: ConsentRecord?
+        package let revision: String
+    }
+
+    /// Identify, consent, queue: everything the accept transaction decides about an event.
+    package func decide(
+        _ event: Event, in store: inout some IdentityStore & ConsentStore
+    ) throws -> Decision {
+        let (identity, refusal) = try Identifier.resolve(event, in: &store)
+        let own = consent.answers(in: event)
+        if refusal == nil {
+            try consent.learn(
+                from: event, identity, own: own, lifts: event.isResubscribe, in: &store)
+        }
+        let standings = try identity.keys.compactMap { try store.standing($0) }
+        let deliveries = destinations.map { destination in
+            let verdict = verdict(
+                destination, event, identity, refusal: refusal, own: own, standings)
+            return Planned(
+                destination: destination.name, reason: verdict.reason, detail: verdict.detail,
+                consent: verdict.record, revision: destination.blueprint.revision)
+        }
+        return Decision(identity: identity, deliveries: deliveries)
+    }
+
+    /// Consent and suppression once more, just before an attempt.
+    package func recheck(
+        _ event: Event, _ identity: Identity, destination: Destination,
+        in store: some ConsentStore
+    ) throws -> ConsentGate.Verdict {
+        let standings = try identity.keys.compactMap { try store.standing($0) }
+        let reduces = destination.preset.plan(for: event)?.steps.first?.request.reduces ?? false
+        return destination.gate.decide(
+            event, own: consent.answers(in: event), stored: standings, reduces: reduces)
+    }
+
+    private func verdict(
+        _ destination: Destination, _ event: Event, _ identity: Identity, refusal: Reason?,
+        own: [ConsentAnswer], _ standings: [Standing]
+    ) -> ConsentGate.Verdict {
+        func refuse(_ reason: Reason, _ detail: String? = nil) -> ConsentGate.Verdict {
+            ConsentGate.Verdict(reason: reason, detail: detail, record: nil)
+        }
+        guard destination.isEnabled else { return refuse(.destinationDisabled) }
+        guard let plan = destination.preset.plan(for: event) else {
+            let what = event.type == .track ? "\"\(event.label)\"" : "\(event.label) events"
+            return refuse(
+                .noMapping, "preset \"\(destination.preset.name)\" has nothing for \(what)")
+        }
+        guard plan.isEnabled else { return refuse(.eventDisabled, "event \"\(plan.name)\"") }
+        if let refusal { return refuse(refusal) }
+        if let reason = identityReason(destination, plan, event, identity) {
+            return refuse(reason.0, reason.1)
+        }
+        return destination.gate.decide(
+            event, own: own, stored: standings,
+            reduces: plan.steps.first?.request.reduces ?? false)
+    }
+
+    /// Whether the destination can know who this is.
+    private func identityReason(
+        _ destination: Destination, _ plan: Blueprint.EventPlan, _ event: Event,
+        _ identity: Identity
+    ) -> (Reason, String?)? {
+        if destination.blueprint.needsRawEmail, identity.emailState == .hashed {
+            return (.hashedEmail, nil)
+        }
+        let input = MapInput(event: event, identity: identity, parameters: destination.parameters)
+        let name = plan.vendorName(of: event)
+        guard let step = plan.steps.first(where: { !$0.isSatisfied(by: input, vendorName: name) })
+        else { return nil }
+        let detail = "the request \"\(step.request.name)\" needs \(step.request.require.text)"
+        switch identity.emailState {
+        case .invalid: return (.invalidEmail, detail)
+        case .untrusted: return (.untrustedIdentity, detail)
+        case .fine, .hashed: return (.anonymous, detail)
+        }
+    }
+}
+
+extension Requirement {
+    fileprivate var text: String {
+        switch self {
+        case .nothing: "nothing"
+        case .any(let targets): targets.joined(separator: " or ")
+        case .all(let targets): targets.joined(separator: " and ")
+        }
+    }
+}

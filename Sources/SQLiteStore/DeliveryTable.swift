@@ -1,0 +1,319 @@
+import Deliver
+import Events
+import Pipeline
+
+/// Deliveries, attempts and requests, as the writer changes them.
+///
+/// The lane rule lives here: of the open deliveries of one lane, only the head has a due time or an
+/// open attempt. Whoever ends or passes the head promotes the next.
+final class DeliveryTable {
+    private let insert, occupied, nextInLane, promote: Statement
+    private let close, insertAttempt, insertRequest, selectRequests: Statement
+    private let giveBack, dueByTime, dueByAge, nextDue, open, finalize, selectDelivery: Statement
+    private let connection: Connection
+
+    init(_ connection: Connection) throws {
+        self.connection = connection
+        insert = try connection.prepare(
+            """
+            INSERT INTO deliveries (event, destination, lane, state, reason, detail, consent,
+                revision, attempt, due_at, opened_at, ended_at, out_of_order)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """)
+        // Not passed sorts first: 0 means the lane is taken, 1 that a passed delivery is open.
+        occupied = try connection.prepare(
+            """
+            SELECT passed FROM deliveries
+            WHERE destination = ? AND lane = ? AND \(Schema.open) ORDER BY passed LIMIT 1
+            """)
+        nextInLane = try connection.prepare(
+            """
+            SELECT event FROM deliveries
+            WHERE destination = ? AND lane = ? AND passed = 0 AND \(Schema.open)
+            ORDER BY event LIMIT 1
+            """)
+        promote = try connection.prepare(
+            """
+            UPDATE deliveries SET due_at = ?1, out_of_order = max(out_of_order, EXISTS (
+                SELECT 1 FROM deliveries AS passed
+                WHERE passed.destination = ?3 AND passed.lane = ?4 AND passed.passed = 1
+                    AND passed.state IN ('queued', 'sending', 'retrying')))
+            WHERE event = ?2 AND destination = ?3 AND state = 'queued'
+            """)
+        close = try connection.prepare(
+            """
+            UPDATE deliveries SET state = ?, reason = ?, detail = ?, revision = ?, attempt = ?,
+                tries = ?, step = ?, status = coalesce(?, status), due_at = ?, opened_at = ?,
+                ended_at = ?, passed = max(passed, ?)
+            WHERE event = ? AND destination = ? AND run = ? AND state = 'sending'
+            """)
+        insertAttempt = try connection.prepare(
+            """
+            INSERT INTO attempts (event, destination, run, number, step, started_at, duration,
+                status, class, note, answer, hint, fix)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """)
+        insertRequest = try connection.prepare(
+            "INSERT OR IGNORE INTO requests VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        selectRequests = try connection.prepare(RequestColumns.select)
+        giveBack = try connection.prepare(
+            """
+            UPDATE deliveries SET state = iif(tries > 0, 'retrying', 'queued'),
+                attempt = attempt - 1, due_at = ?, opened_at = NULL
+            WHERE event = ? AND destination = ? AND state = 'sending'
+            """)
+        dueByTime = try connection.prepare(
+            """
+            SELECT event FROM deliveries
+            WHERE destination = ? AND due_at <= ? ORDER BY due_at LIMIT ?
+            """)
+        dueByAge = try connection.prepare(
+            """
+            SELECT event FROM deliveries
+            WHERE destination = ? AND due_at IS NOT NULL ORDER BY event LIMIT ?
+            """)
+        nextDue = try connection.prepare(
+            """
+            SELECT due_at FROM deliveries
+            WHERE destination = ? AND due_at IS NOT NULL ORDER BY due_at LIMIT 1
+            """)
+        open = try connection.prepare(
+            """
+            UPDATE deliveries SET state = 'sending', attempt = attempt + 1, due_at = NULL,
+                opened_at = ?
+            WHERE event = ? AND destination = ?
+            """)
+        finalize = try connection.prepare(
+            """
+            UPDATE deliveries SET state = 'filtered', reason = ?, detail = ?, consent = ?,
+                due_at = NULL, opened_at = NULL, ended_at = ?
+            WHERE event = ? AND destination = ?
+            """)
+        selectDelivery = try connection.prepare(
+            """
+            SELECT run, attempt, tries, step, revision FROM deliveries
+            WHERE event = ? AND destination = ?
+            """)
+    }
+
+    /// Inserts a delivery as it was planned; says whether attempt 1 was opened for it.
+    ///
+    /// `takePlace` is asked only when the lane is free.
+    func insert(
+        _ planned: Pipeline.Planned, _ event: Event, lane: LaneKey, destination: Int64,
+        takePlace: () -> Bool
+    ) throws -> Placement {
+        var placement = Placement.filtered
+        var outOfOrder = false
+        if planned.reason == nil {
+            occupied.reset().bind(1, destination).bind(2, lane.number)
+            let taken = try occupied.step() ? occupied.int(0) : nil
+            occupied.reset()
+            outOfOrder = taken == 1
+            placement = taken == 0 ? .behind : takePlace() ? .handedOver : .waiting
+        }
+        let now = event.receivedAt.milliseconds
+        let state: DeliveryState =
+            switch placement {
+            case .filtered: planned.reason?.state ?? .filtered
+            case .behind, .waiting: .queued
+            case .handedOver: .sending
+            }
+        insert.reset().bind(1, event.id.number).bind(2, destination).bind(3, lane.number)
+            .bind(4, state.rawValue).bind(5, planned.reason?.rawValue).bind(6, planned.detail)
+            .bind(7, planned.consent?.text).bind(8, planned.revision)
+            .bind(9, placement == .handedOver ? 1 : 0)
+            .bind(10, placement == .waiting ? now : nil)
+            .bind(11, placement == .handedOver ? now : nil)
+            .bind(12, placement == .filtered ? now : nil).bind(13, outOfOrder ? 1 : 0)
+        try insert.run()
+        return placement
+    }
+
+    /// Where a new delivery begins.
+    enum Placement {
+        case filtered
+        /// An earlier one of its lane is open.
+        case behind
+        /// Head of its lane, due at once, in the store.
+        case waiting
+        /// Head of its lane, attempt 1 open, on its way to the deliverer.
+        case handedOver
+    }
+
+    /// Records the end of an attempt; says whether another delivery became due by it.
+    func record(_ outcome: Outcome, destination: Int64) throws -> Bool {
+        let job = outcome.job
+        let counted = outcome.next == .requeue ? 0 : 1
+        var state = DeliveryState.retrying
+        var reason: Reason?
+        var detail: String?
+        var due: Int64?
+        var passes = false
+        var following = job
+        switch outcome.next {
+        case .delivered: state = .delivered
+        case .nextStep:
+            state = .sending
+            following.attempt += 1
+            following.step += 1
+        case .retry(let at, let leavesLane):
+            (due, passes) = (at.milliseconds, leavesLane)
+        case .failed(let why, let text):
+            (state, reason, detail) = (why.state, why, text)
+        case .expired: (state, reason) = (.expired, .exhausted)
+        case .requeue:
+            due = outcome.endedAt.milliseconds
+            if job.tries == 0 { state = .queued }
+        }
+        let tries = outcome.next == .nextStep ? 0 : job.tries + counted
+        close.reset().bind(1, state.rawValue).bind(2, reason?.rawValue).bind(3, detail)
+            .bind(4, job.revision).bind(5, following.attempt).bind(6, tries)
+            .bind(7, following.step).bind(8, outcome.attempt.status).bind(9, due)
+            .bind(10, state == .sending ? outcome.endedAt.milliseconds : nil)
+            .bind(11, state.isFinal ? outcome.endedAt.milliseconds : nil)
+            .bind(12, passes ? 1 : 0).bind(13, job.id.event.number).bind(14, destination)
+            .bind(15, job.run)
+        try close.run()
+        guard connection.changes == 1 else { return false }
+        try insertAttempt(outcome, destination)
+        if outcome.pinsRequests { try pin(outcome.job, destination) }
+        guard state.isFinal || passes else { return due != nil }
+        return try promoteNext(job.identity.lane, destination, at: outcome.endedAt)
+    }
+
+    private func insertAttempt(_ outcome: Outcome, _ destination: Int64) throws {
+        let attempt = outcome.attempt
+        insertAttempt.reset().bind(1, outcome.job.id.event.number).bind(2, destination)
+            .bind(3, attempt.run).bind(4, attempt.number).bind(5, attempt.step)
+            .bind(6, attempt.startedAt.milliseconds).bind(7, attempt.duration)
+            .bind(8, attempt.status)
+            .bind(9, (attempt.answerClass ?? .unknown).rawValue).bind(10, attempt.note)
+            .bind(11, attempt.answer).bind(12, outcome.hint).bind(13, outcome.fix)
+        try insertAttempt.run()
+    }
+
+    private func pin(_ job: Job, _ destination: Int64) throws {
+        for (step, request) in job.requests.enumerated() {
+            insertRequest.reset().bind(1, job.id.event.number).bind(2, destination)
+                .bind(3, job.run).bind(4, step).bind(5, request.name).bind(6, request.method)
+                .bind(7, request.url.text).bind(8, request.url.placesText)
+                .bind(9, request.body.bytes).bind(10, request.body.placesText)
+            try insertRequest.run()
+        }
+    }
+
+    /// Makes the next delivery of a lane due; says whether there was one.
+    func promoteNext(
+        _ lane: LaneKey, _ destination: Int64, at now: Timestamp
+    ) throws -> Bool {
+        nextInLane.reset().bind(1, destination).bind(2, lane.number)
+        defer { nextInLane.reset() }
+        guard try nextInLane.step() else { return false }
+        promote.reset().bind(1, now.milliseconds).bind(2, nextInLane.int64(0))
+            .bind(3, destination).bind(4, lane.number)
+        try promote.run()
+        return connection.changes == 1
+    }
+
+    func giveBack(_ job: Job, destination: Int64, at now: Timestamp) throws {
+        giveBack.reset().bind(1, now.milliseconds).bind(2, job.id.event.number)
+            .bind(3, destination)
+        try giveBack.run()
+    }
+
+    /// What is due, the longest due or the oldest first.
+    func due(
+        _ destination: Int64, at now: Timestamp, limit: Int, oldest: Bool
+    ) throws -> [EventID] {
+        let statement = oldest ? dueByAge : dueByTime
+        statement.reset().bind(1, destination)
+        if oldest {
+            statement.bind(2, limit)
+        } else {
+            statement.bind(2, now.milliseconds).bind(3, limit)
+        }
+        defer { statement.reset() }
+        var events: [EventID] = []
+        while try statement.step() { events.append(EventID(number: statement.int64(0))) }
+        return events
+    }
+
+    func nextDue(_ destination: Int64) throws -> Timestamp? {
+        nextDue.reset().bind(1, destination)
+        defer { nextDue.reset() }
+        return try nextDue.step() ? Timestamp(milliseconds: nextDue.int64(0)) : nil
+    }
+
+    /// Opens the next attempt and gives the job for it.
+    func open(
+        _ id: DeliveryID, destination: Int64, _ event: Event, _ identity: Identity,
+        at now: Timestamp, decidedAt: Int64
+    ) throws -> Job? {
+        open.reset().bind(1, now.milliseconds).bind(2, id.event.number).bind(3, destination)
+        try open.run()
+        selectDelivery.reset().bind(1, id.event.number).bind(2, destination)
+        defer { selectDelivery.reset() }
+        guard try selectDelivery.step() else { return nil }
+        let run = selectDelivery.int(0)
+        let requests = try RequestColumns.read(
+            selectRequests.reset().bind(1, id.event.number).bind(2, destination).bind(3, run))
+        return Job(
+            id: id, run: run, attempt: selectDelivery.int(1), tries: selectDelivery.int(2),
+            step: selectDelivery.int(3), event: event, identity: identity, requests: requests,
+            revision: selectDelivery.text(4) ?? "", decidedAt: decidedAt)
+    }
+
+    /// Ends a delivery without an attempt: consent was withdrawn while it waited.
+    func filter(
+        _ id: DeliveryID, destination: Int64, _ reason: Reason, detail: String?,
+        _ consent: ConsentRecord?, at now: Timestamp
+    ) throws {
+        finalize.reset().bind(1, reason.rawValue).bind(2, detail).bind(3, consent?.text)
+            .bind(4, now.milliseconds).bind(5, id.event.number).bind(6, destination)
+        try finalize.run()
+    }
+
+    /// After a crash: attempts that were open may have been sent; they are due again.
+    static func recover(_ connection: Connection, at now: Timestamp) throws {
+        try connection.execute("BEGIN IMMEDIATE")
+        let note = "Sluice ended before the answer was recorded: it may have been sent."
+        let close = try connection.prepare(
+            """
+            INSERT OR IGNORE INTO attempts (event, destination, run, number, step, started_at,
+                class, note)
+            SELECT event, destination, run, attempt, step, coalesce(opened_at, ?1), 'unknown', ?2
+            FROM deliveries WHERE state = 'sending' AND \(Schema.open)
+            """)
+        try close.bind(1, now.milliseconds).bind(2, note).run()
+        let reopen = try connection.prepare(
+            """
+            UPDATE deliveries SET state = 'retrying', due_at = ?, opened_at = NULL
+            WHERE state = 'sending' AND \(Schema.open)
+            """)
+        try reopen.bind(1, now.milliseconds).run()
+        try connection.execute("COMMIT")
+    }
+}
+
+/// The requests table as it is read.
+enum RequestColumns {
+    static let select = """
+        SELECT name, method, url, url_secrets, body, body_secrets FROM requests
+        WHERE event = ? AND destination = ? AND run = ? ORDER BY step
+        """
+
+    static func read(_ rows: Statement) throws -> [MappedRequest] {
+        defer { rows.reset() }
+        var requests: [MappedRequest] = []
+        while try rows.step() {
+            requests.append(
+                MappedRequest(
+                    name: rows.text(0) ?? "", method: rows.text(1) ?? "",
+                    url: MaskedText(
+                        Array((rows.text(2) ?? "").utf8), placesText: rows.text(3) ?? ""),
+                    body: MaskedText(rows.blob(4) ?? [], placesText: rows.text(5) ?? "")))
+        }
+        return requests
+    }
+}

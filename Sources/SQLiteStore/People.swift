@@ -1,0 +1,145 @@
+import Consent
+import Events
+import Identify
+
+/// Stored identities and consent, read and written inside the writer's transaction.
+final class People: IdentityStore, ConsentStore {
+    private struct Row {
+        var identity = IdentityRecord()
+        var standing = Standing()
+        var isStored = false
+    }
+    private let hasher: Hasher128
+    private let select: Statement
+    private let upsert: Statement
+    /// Rows read in this transaction.
+    private var rows: [IdentityKey: Row] = [:]
+    /// People whose consent changed in this transaction.
+    private(set) var consentChanges: [IdentityKey] = []
+
+    init(_ connection: Connection, hasher: Hasher128) throws {
+        self.hasher = hasher
+        select = try connection.prepare(
+            "SELECT user_id, email, lane, answers, suppression FROM identities WHERE key = ?")
+        upsert = try connection.prepare(
+            """
+            INSERT INTO identities (key, kind, value, user_id, email, lane, answers, suppression)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (key) DO UPDATE SET value = excluded.value, user_id = excluded.user_id,
+                email = excluded.email, lane = excluded.lane, answers = excluded.answers,
+                suppression = excluded.suppression
+            """)
+    }
+
+    /// Forgets what was read; called when a transaction begins.
+    func begin() {
+        rows.removeAll(keepingCapacity: true)
+        consentChanges = []
+    }
+
+    func ownLane(of key: IdentityKey) -> LaneKey {
+        LaneKey(number: Hasher128.number(hasher.digest(key)))
+    }
+
+    /// The 64 bits under which events of this identifier are indexed.
+    func number(of key: IdentityKey) -> Int64 { Hasher128.number(hasher.digest(key)) }
+
+    func identity(_ key: IdentityKey) throws -> IdentityRecord? {
+        let row = try row(key)
+        return row.isStored ? row.identity : nil
+    }
+
+    func save(_ record: IdentityRecord, for key: IdentityKey) throws {
+        try change(key) { $0.identity = record }
+    }
+
+    func standing(_ key: IdentityKey) throws -> Standing? {
+        let row = try row(key)
+        return row.isStored ? row.standing : nil
+    }
+
+    func save(_ standing: Standing, for key: IdentityKey) throws {
+        consentChanges.append(key)
+        try change(key) { $0.standing = standing }
+    }
+
+    private func change(_ key: IdentityKey, _ body: (inout Row) -> Void) throws {
+        var row = try row(key)
+        body(&row)
+        row.isStored = true
+        rows[key] = row
+        upsert.reset().bind(1, hasher.digest(key)).bind(2, key.kind.rawValue).bind(3, key.value)
+            .bind(4, row.identity.userID).bind(5, row.identity.email)
+            .bind(6, row.identity.lane?.number)
+            .bind(7, Self.text(row.standing.answers)).bind(8, Self.text(row.standing.suppression))
+        try upsert.run()
+    }
+
+    private func row(_ key: IdentityKey) throws -> Row {
+        if let row = rows[key] { return row }
+        var row = Row()
+        select.reset().bind(1, hasher.digest(key))
+        if try select.step() {
+            row.isStored = true
+            row.identity = IdentityRecord(
+                userID: select.text(0), email: select.text(1),
+                lane: select.optionalInt64(2).map { LaneKey(number: $0) })
+            row.standing = Standing(
+                answers: Self.answers(select.text(3)),
+                suppression: Self.suppression(select.text(4)))
+        }
+        select.reset()
+        rows[key] = row
+        return row
+    }
+
+    private static func text(_ answers: [ConsentAnswer]) -> String? {
+        guard !answers.isEmpty else { return nil }
+        return String(
+            decoding: JSONWriter.make { writer in
+                writer.beginArray()
+                for answer in answers {
+                    writer.beginObject()
+                    writer.member("category", answer.category)
+                    writer.member("granted", answer.granted)
+                    writer.member("at", Int(answer.at.milliseconds))
+                    writer.member("origin", answer.origin)
+                    writer.endObject()
+                }
+                writer.endArray()
+            }, as: UTF8.self)
+    }
+
+    private static func answers(_ text: String?) -> [ConsentAnswer] {
+        let list = text.flatMap { try? JSONReader.read(text: $0) }?.root.elements ?? []
+        return list.compactMap { value in
+            guard let category = value["category"]?.string, let granted = value["granted"]?.bool,
+                let at = value["at"]?.integer
+            else { return nil }
+            return ConsentAnswer(
+                category: category, granted: granted, at: Timestamp(milliseconds: Int64(at)),
+                origin: value["origin"]?.string ?? "")
+        }
+    }
+
+    private static func text(_ suppression: Suppression?) -> String? {
+        guard let suppression else { return nil }
+        return String(
+            decoding: JSONWriter.make { writer in
+                writer.beginObject()
+                writer.member("cause", suppression.cause)
+                writer.member("at", Int(suppression.at.milliseconds))
+                writer.member("origin", suppression.origin)
+                writer.endObject()
+            }, as: UTF8.self)
+    }
+
+    private static func suppression(_ text: String?) -> Suppression? {
+        guard let value = text.flatMap({ try? JSONReader.read(text: $0) })?.root,
+            let cause = value["cause"]?.string, let at = value["at"]?.integer
+        else { return nil }
+        return Suppression(
+            cause: cause, at: Timestamp(milliseconds: Int64(at)),
+            origin: value["origin"]?.string ?? "")
+    }
+}

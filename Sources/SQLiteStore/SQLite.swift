@@ -1,0 +1,168 @@
+import CSQLite
+
+/// An error of SQLite itself, with the statement it came from; never with the values.
+package struct SQLiteError: Error, Sendable, CustomStringConvertible {
+    package let code: Int32
+    package let message: String
+    package let sql: String
+
+    package var description: String { "SQLite error \(code): \(message) in: \(sql)" }
+}
+
+/// One connection to the database file. Belongs to one thread at a time.
+final class Connection {
+    private let handle: OpaquePointer
+
+    enum Mode { case readWrite, readOnly }
+
+    /// - Parameter busyTimeout: milliseconds to wait for another process's lock.
+    init(path: String, mode: Mode, busyTimeout: Int32) throws(SQLiteError) {
+        let flags =
+            mode == .readWrite
+            ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY
+        var opened: OpaquePointer?
+        let code = sqlite3_open_v2(path, &opened, flags | SQLITE_OPEN_NOMUTEX, nil)
+        guard code == SQLITE_OK, let opened else {
+            let message = opened.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
+            sqlite3_close_v2(opened)
+            throw SQLiteError(code: code, message: message, sql: "open \(path)")
+        }
+        handle = opened
+        sqlite3_busy_timeout(handle, busyTimeout)
+        sqlite3_extended_result_codes(handle, 1)
+    }
+
+    deinit { sqlite3_close_v2(handle) }
+
+    /// Runs statements that give no rows and take no values.
+    func execute(_ sql: String) throws(SQLiteError) {
+        guard sqlite3_exec(handle, sql, nil, nil, nil) == SQLITE_OK else { throw error(sql) }
+    }
+
+    func prepare(_ sql: String) throws(SQLiteError) -> Statement {
+        var statement: OpaquePointer?
+        let flags = UInt32(SQLITE_PREPARE_PERSISTENT)
+        guard sqlite3_prepare_v3(handle, sql, -1, flags, &statement, nil) == SQLITE_OK,
+            let statement
+        else { throw error(sql) }
+        return Statement(handle: statement, connection: self, sql: sql)
+    }
+
+    /// The first column of the first row, as text.
+    func text(_ sql: String) throws(SQLiteError) -> String? {
+        let statement = try prepare(sql)
+        return try statement.step() ? statement.text(0) : nil
+    }
+
+    /// Rows the last statement changed.
+    var changes: Int { Int(sqlite3_changes(handle)) }
+
+    func error(_ sql: String) -> SQLiteError {
+        SQLiteError(
+            code: sqlite3_extended_errcode(handle), message: String(cString: sqlite3_errmsg(handle)),
+            sql: sql)
+    }
+}
+
+/// A prepared statement. Bind, step, read columns; `reset` before it is used again.
+final class Statement {
+    private let handle: OpaquePointer
+    private let connection: Connection
+    private let sql: String
+
+    fileprivate init(handle: OpaquePointer, connection: Connection, sql: String) {
+        self.handle = handle
+        self.connection = connection
+        self.sql = sql
+    }
+
+    deinit { sqlite3_finalize(handle) }
+
+    /// Makes the statement ready for new values.
+    @discardableResult
+    func reset() -> Statement {
+        sqlite3_reset(handle)
+        return self
+    }
+
+    @discardableResult
+    func bind(_ index: Int32, _ value: Int64?) -> Statement {
+        if let value {
+            sqlite3_bind_int64(handle, index, value)
+        } else {
+            sqlite3_bind_null(handle, index)
+        }
+        return self
+    }
+
+    @discardableResult
+    func bind(_ index: Int32, _ value: Int?) -> Statement { bind(index, value.map { Int64($0) }) }
+
+    @discardableResult
+    func bind(_ index: Int32, _ value: String?) -> Statement {
+        guard var value else { return bind(index, Int64?.none) }
+        value.withUTF8 { bytes in
+            let start = UnsafeRawPointer(bytes.baseAddress)?.assumingMemoryBound(to: CChar.self)
+            // A null pointer would bind NULL; the empty text is something else.
+            _ = csqlite_bind_text(handle, index, start ?? Self.empty, Int32(bytes.count))
+        }
+        return self
+    }
+
+    @discardableResult
+    func bind(_ index: Int32, _ value: [UInt8]?) -> Statement {
+        guard let value else { return bind(index, Int64?.none) }
+        value.withUnsafeBytes { bytes in
+            if let start = bytes.baseAddress {
+                _ = csqlite_bind_blob(handle, index, start, Int32(bytes.count))
+            } else {
+                sqlite3_bind_zeroblob(handle, index, 0)
+            }
+        }
+        return self
+    }
+
+    /// Steps to the next row; false at the end.
+    func step() throws(SQLiteError) -> Bool {
+        switch sqlite3_step(handle) {
+        case SQLITE_ROW: return true
+        case SQLITE_DONE: return false
+        default:
+            let error = connection.error(sql)
+            sqlite3_reset(handle)
+            throw error
+        }
+    }
+
+    /// Runs to the end, for statements that give no rows.
+    func run() throws(SQLiteError) {
+        while try step() {}
+        sqlite3_reset(handle)
+    }
+
+    func isNull(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_NULL }
+
+    func int64(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
+
+    func int(_ column: Int32) -> Int { Int(int64(column)) }
+
+    func optionalInt64(_ column: Int32) -> Int64? { isNull(column) ? nil : int64(column) }
+
+    func text(_ column: Int32) -> String? {
+        guard let start = sqlite3_column_text(handle, column) else { return nil }
+        let count = Int(sqlite3_column_bytes(handle, column))
+        return String(decoding: UnsafeBufferPointer(start: start, count: count), as: UTF8.self)
+    }
+
+    func blob(_ column: Int32) -> [UInt8]? {
+        guard !isNull(column) else { return nil }
+        guard let start = sqlite3_column_blob(handle, column) else { return [] }
+        let count = Int(sqlite3_column_bytes(handle, column))
+        return Array(UnsafeRawBufferPointer(start: start, count: count))
+    }
+
+    private static var empty: UnsafePointer<CChar> {
+        let text: StaticString = ""
+        return UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
+    }
+}

@@ -1,0 +1,221 @@
+import Crypto
+import Events
+
+/// The tables, as a list of steps that is only ever added to.
+enum Schema {
+    static let migrations = [first]
+
+    /// The open deliveries: what the queue's partial indexes speak of, word for word.
+    static let open = "state IN ('queued', 'sending', 'retrying')"
+
+    private static let first = """
+        CREATE TABLE meta (
+            key TEXT PRIMARY KEY,
+            value BLOB NOT NULL
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE sources (
+            id INTEGER PRIMARY KEY,
+            name TEXT NOT NULL UNIQUE
+        ) STRICT;
+
+        CREATE TABLE destinations (
+            id INTEGER PRIMARY KEY,
+            name TEXT NOT NULL UNIQUE,
+            held_since INTEGER,
+            hold_status INTEGER,
+            hold_hint TEXT,
+            hold_fix TEXT,
+            hold_delivery TEXT,
+            last_delivered_at INTEGER,
+            last_error TEXT,
+            last_error_at INTEGER
+        ) STRICT;
+
+        CREATE TABLE blueprints (
+            revision TEXT PRIMARY KEY,
+            name TEXT NOT NULL,
+            text BLOB NOT NULL,
+            first_used_at INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+
+        -- The body may be removed before the row; the row guards against repeats.
+        CREATE TABLE events (
+            id INTEGER PRIMARY KEY,
+            source INTEGER NOT NULL REFERENCES sources (id),
+            trusted INTEGER NOT NULL,
+            type TEXT NOT NULL,
+            name TEXT,
+            message_id TEXT NOT NULL,
+            user_id TEXT,
+            anonymous_id TEXT,
+            previous_id TEXT,
+            group_id TEXT,
+            email TEXT,
+            email_state TEXT NOT NULL,
+            lane INTEGER NOT NULL,
+            happened_at INTEGER NOT NULL,
+            sent_at INTEGER,
+            received_at INTEGER NOT NULL,
+            marks TEXT NOT NULL,
+            user_key INTEGER,
+            email_key INTEGER,
+            body BLOB
+        ) STRICT;
+        CREATE INDEX events_user ON events (user_key) WHERE user_key IS NOT NULL;
+        CREATE INDEX events_email ON events (email_key) WHERE email_key IS NOT NULL;
+
+        -- 128 bits of SHA-256 of the message id: narrow, because its order is random.
+        CREATE TABLE messages (
+            source INTEGER NOT NULL,
+            digest BLOB NOT NULL CHECK (length(digest) = 16),
+            event INTEGER NOT NULL,
+            PRIMARY KEY (source, digest)
+        ) STRICT, WITHOUT ROWID;
+
+        -- One row for each identifier; its key is a keyed hash, so that a suppression can outlive
+        -- the data it protects.
+        CREATE TABLE identities (
+            key BLOB PRIMARY KEY CHECK (length(key) = 16),
+            kind TEXT NOT NULL CHECK (kind IN ('user', 'email', 'anonymous')),
+            value TEXT,
+            user_id TEXT,
+            email TEXT,
+            lane INTEGER,
+            answers TEXT,
+            suppression TEXT
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE deliveries (
+            event INTEGER NOT NULL REFERENCES events (id),
+            destination INTEGER NOT NULL REFERENCES destinations (id),
+            lane INTEGER NOT NULL,
+            state TEXT NOT NULL CHECK (state IN ('queued', 'sending', 'retrying', 'delivered',
+                'filtered', 'failed', 'expired', 'cancelled')),
+            reason TEXT,
+            detail TEXT,
+            consent TEXT,
+            revision TEXT NOT NULL,
+            run INTEGER NOT NULL DEFAULT 1,
+            attempt INTEGER NOT NULL DEFAULT 0,
+            tries INTEGER NOT NULL DEFAULT 0,
+            step INTEGER NOT NULL DEFAULT 0,
+            status INTEGER,
+            due_at INTEGER,
+            opened_at INTEGER,
+            ended_at INTEGER,
+            -- 1: it has held its lane too long, and the rest may pass.
+            passed INTEGER NOT NULL DEFAULT 0,
+            out_of_order INTEGER NOT NULL DEFAULT 0,
+            PRIMARY KEY (event, destination)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX deliveries_lane ON deliveries (destination, lane, passed, event)
+            WHERE \(open);
+        CREATE INDEX deliveries_due ON deliveries (destination, due_at) WHERE due_at IS NOT NULL;
+        CREATE INDEX deliveries_undelivered ON deliveries (destination, state, reason, event)
+            WHERE state NOT IN ('delivered', 'sending');
+
+        -- What was sent: bodies with *** where a secret belongs.
+        CREATE TABLE requests (
+            event INTEGER NOT NULL,
+            destination INTEGER NOT NULL,
+            run INTEGER NOT NULL,
+            step INTEGER NOT NULL,
+            name TEXT NOT NULL,
+            method TEXT NOT NULL,
+            url TEXT NOT NULL,
+            url_secrets TEXT NOT NULL,
+            body BLOB NOT NULL,
+            body_secrets TEXT NOT NULL,
+            PRIMARY KEY (event, destination, run, step),
+            FOREIGN KEY (event, destination) REFERENCES deliveries (event, destination)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE attempts (
+            event INTEGER NOT NULL,
+            destination INTEGER NOT NULL,
+            run INTEGER NOT NULL,
+            number INTEGER NOT NULL,
+            step INTEGER NOT NULL,
+            started_at INTEGER NOT NULL,
+            duration INTEGER,
+            status INTEGER,
+            class TEXT NOT NULL CHECK (class IN ('delivered', 'invalid', 'setup', 'throttle',
+                'transient', 'unknown')),
+            note TEXT,
+            answer TEXT,
+            hint TEXT,
+            fix TEXT,
+            PRIMARY KEY (event, destination, run, number),
+            FOREIGN KEY (event, destination) REFERENCES deliveries (event, destination)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE rejections (
+            id INTEGER PRIMARY KEY,
+            source TEXT NOT NULL,
+            received_at INTEGER NOT NULL,
+            message_id TEXT,
+            code TEXT NOT NULL,
+            message TEXT NOT NULL,
+            hint TEXT NOT NULL,
+            body BLOB NOT NULL
+        ) STRICT;
+
+        CREATE TABLE audit (
+            id INTEGER PRIMARY KEY,
+            at INTEGER NOT NULL,
+            action TEXT NOT NULL,
+            subject TEXT NOT NULL,
+            detail TEXT NOT NULL
+        ) STRICT;
+        """
+
+    /// Brings the file to this program's version; refuses one that is newer.
+    static func migrate(_ connection: Connection, key: [UInt8]) throws {
+        let version = Int(try connection.text("PRAGMA user_version") ?? "") ?? 0
+        guard version <= migrations.count else {
+            throw Problem(
+                code: "store_too_new",
+                message: "The store has schema version \(version); this program knows \(migrations.count).",
+                hint: "Start the newer program that wrote it, or use another data directory.")
+        }
+        for (index, migration) in migrations.enumerated().dropFirst(version) {
+            try connection.execute("BEGIN IMMEDIATE")
+            do {
+                try connection.execute(migration)
+                if index == 0 {
+                    let insert = try connection.prepare("INSERT INTO meta VALUES ('hash_key', ?)")
+                    try insert.bind(1, key).run()
+                }
+                try connection.execute("PRAGMA user_version = \(index + 1)")
+                try connection.execute("COMMIT")
+            } catch {
+                try? connection.execute("ROLLBACK")
+                throw error
+            }
+        }
+    }
+}
+
+/// Keyed hashes of identifiers, and the digests of message ids.
+struct Hasher128: Sendable {
+    private let key: SymmetricKey
+
+    init(key: [UInt8]) { self.key = SymmetricKey(data: key) }
+
+    /// 128 bits of HMAC-SHA256 over the kind and the value.
+    func digest(_ identity: IdentityKey) -> [UInt8] {
+        let text = Array("\(identity.kind.rawValue):\(identity.value)".utf8)
+        return Array(HMAC<SHA256>.authenticationCode(for: text, using: key).prefix(16))
+    }
+
+    /// 128 bits of SHA-256.
+    static func digest(messageID: String) -> [UInt8] {
+        Array(SHA256.hash(data: Array(messageID.utf8)).prefix(16))
+    }
+
+    /// The first 64 bits of a digest, as an index keeps them.
+    static func number(_ digest: [UInt8]) -> Int64 {
+        Int64(bitPattern: digest.prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
+    }
+}

@@ -1,0 +1,313 @@
+import Accept
+import Consent
+import Deliver
+import Events
+import Map
+import Pipeline
+
+/// Everything one transaction can do, on the writer's thread.
+///
+/// What must happen only after the commit is collected here and read by the caller then.
+final class Writer {
+    private let connection: Connection
+    private let people: People
+    private let events: EventTable
+    private let deliveries: DeliveryTable
+    private let insertMessage, selectMessage, insertRejection, insertAudit: Statement
+    private let begin, commit: Statement
+    private var sources: NameTable
+    private var destinations: NameTable
+    private let pipeline: Pipeline
+    private let room: Room
+    private let clock: WorldClock
+    private var lastID: EventID
+    /// Counts changes, so that a delivery knows whether consent changed after it was decided.
+    private var change: Int64 = 0
+
+    /// What the transaction leads to, after its commit.
+    struct Effects {
+        var handedOver: [Job] = []
+        var waiting: Set<String> = []
+        var news: [StoreNews] = []
+    }
+    private(set) var effects = Effects()
+    /// The last thing that happened at each destination in this transaction.
+    private var lastDelivered: [String: Timestamp] = [:]
+    private var lastError: [String: (text: String, at: Timestamp)] = [:]
+
+    init(
+        _ connection: Connection, pipeline: Pipeline, room: Room, clock: WorldClock
+    ) throws {
+        self.connection = connection
+        self.pipeline = pipeline
+        self.room = room
+        self.clock = clock
+        let key = try connection.prepare("SELECT value FROM meta WHERE key = 'hash_key'")
+        _ = try key.step()
+        people = try People(connection, hasher: Hasher128(key: key.blob(0) ?? []))
+        events = try EventTable(connection, people: people)
+        deliveries = try DeliveryTable(connection)
+        insertMessage = try connection.prepare(
+            "INSERT OR IGNORE INTO messages (source, digest, event) VALUES (?, ?, ?)")
+        selectMessage = try connection.prepare(
+            "SELECT event FROM messages WHERE source = ? AND digest = ?")
+        insertRejection = try connection.prepare(
+            """
+            INSERT INTO rejections (source, received_at, message_id, code, message, hint, body)
+            VALUES (?, ?, ?, ?, ?, ?, ?)
+            """)
+        insertAudit = try connection.prepare(
+            "INSERT INTO audit (at, action, subject, detail) VALUES (?, ?, ?, ?)")
+        begin = try connection.prepare("BEGIN IMMEDIATE")
+        commit = try connection.prepare("COMMIT")
+        sources = try NameTable(connection, "sources")
+        destinations = try NameTable(connection, "destinations")
+        lastID = EventID(
+            number: Int64(try connection.text("SELECT max(id) FROM events") ?? "") ?? 0)
+        try register(pipeline)
+    }
+
+    /// Names get their numbers, and blueprints are kept once per revision.
+    private func register(_ pipeline: Pipeline) throws {
+        let insert = try connection.prepare(
+            "INSERT OR IGNORE INTO blueprints VALUES (?, ?, ?, ?)")
+        for destination in pipeline.destinations {
+            _ = try destinations.number(destination.name)
+            let blueprint = destination.blueprint
+            insert.reset().bind(1, blueprint.revision).bind(2, blueprint.name)
+                .bind(3, blueprint.text).bind(4, clock.now().milliseconds)
+            try insert.run()
+        }
+    }
+
+    /// Runs `body` in one transaction; on an error nothing of it remains, in the file or here.
+    func transaction(_ body: () throws -> Void) throws {
+        effects = Effects()
+        lastDelivered = [:]
+        lastError = [:]
+        people.begin()
+        try begin.reset().run()
+        do {
+            try body()
+            try saveDestinations()
+            try commit.reset().run()
+        } catch {
+            try? connection.execute("ROLLBACK")
+            for job in effects.handedOver { room.give(job.id.destination) }
+            effects = Effects()
+            throw error
+        }
+        finishEffects()
+    }
+
+    private func finishEffects() {
+        if !effects.handedOver.isEmpty { effects.news.append(.handedOver(effects.handedOver)) }
+        if !people.consentChanges.isEmpty {
+            effects.news.append(.consentChanged(people.consentChanges, at: change))
+        }
+        for name in effects.waiting { effects.news.append(.waiting(destination: name)) }
+    }
+
+    // MARK: Accepting
+
+    /// Stores an envelope: each event with all that follows from it.
+    func accept(_ envelope: Envelope, from source: String) throws -> [Receipt] {
+        let sourceNumber = try sources.number(source)
+        var receipts: [Receipt] = []
+        receipts.reserveCapacity(envelope.events.count)
+        for (_, event) in envelope.events {
+            receipts.append(try accept(event, sourceNumber))
+        }
+        for rejection in envelope.rejections { try reject(rejection, source) }
+        return receipts
+    }
+
+    private func accept(_ incoming: Event, _ source: Int64) throws -> Receipt {
+        var event = incoming
+        event.id = EventID.next(after: lastID, at: event.receivedAt)
+        if event.messageID.isEmpty { event.messageID = event.id.text }
+        if let first = try firstEvent(event, source) {
+            return Receipt(id: first, messageID: event.messageID, duplicate: true)
+        }
+        lastID = event.id
+        change += 1
+        var store = people
+        let decision = try pipeline.decide(event, in: &store)
+        try events.store(event, decision.identity, source: source)
+        for planned in decision.deliveries { try queue(planned, event, decision.identity) }
+        return Receipt(id: event.id, messageID: event.messageID, duplicate: false)
+    }
+
+    /// The event that came with this message id before; nil when this is the first.
+    private func firstEvent(_ event: Event, _ source: Int64) throws -> EventID? {
+        let digest = Hasher128.digest(messageID: event.messageID)
+        insertMessage.reset().bind(1, source).bind(2, digest).bind(3, event.id.number)
+        try insertMessage.run()
+        if connection.changes == 1 { return nil }
+        selectMessage.reset().bind(1, source).bind(2, digest)
+        defer { selectMessage.reset() }
+        return try selectMessage.step() ? EventID(number: selectMessage.int64(0)) : nil
+    }
+
+    private func queue(
+        _ planned: Pipeline.Planned, _ event: Event, _ identity: Identity
+    ) throws {
+        let name = planned.destination
+        let placement = try deliveries.insert(
+            planned, event, lane: identity.lane, destination: try destinations.number(name),
+            takePlace: { room.takeFresh(name) })
+        switch placement {
+        case .filtered, .behind: break
+        case .waiting: effects.waiting.insert(name)
+        case .handedOver:
+            effects.handedOver.append(
+                Job(
+                    id: DeliveryID(event: event.id, destination: name), run: 1, attempt: 1,
+                    tries: 0, step: 0, event: event, identity: identity, requests: [],
+                    revision: planned.revision, decidedAt: change))
+        }
+    }
+
+    /// Bytes of a rejected event that are kept.
+    private static let rejectedBytes = 32 << 10
+
+    private func reject(_ rejection: Rejection, _ source: String) throws {
+        insertRejection.reset().bind(1, source).bind(2, clock.now().milliseconds)
+            .bind(3, rejection.messageID).bind(4, rejection.problem.code)
+            .bind(5, rejection.problem.message).bind(6, rejection.problem.hint)
+            .bind(7, Array(rejection.body.prefix(Self.rejectedBytes)))
+        try insertRejection.run()
+    }
+
+    // MARK: Delivering
+
+    func perform(_ work: DeliveryWork) throws {
+        switch work {
+        case .record(let outcome): try record(outcome)
+        case .giveBack(let jobs):
+            for job in jobs {
+                let name = job.id.destination
+                try deliveries.giveBack(
+                    job, destination: try destinations.number(name), at: clock.now())
+                effects.waiting.insert(name)
+            }
+        case .claim(let name, let limit, let oldest): try claim(name, limit, oldest: oldest)
+        case .hold(let name, let hold): try save(hold, of: name)
+        case .release(let name): try save(nil, of: name)
+        }
+    }
+
+    private func record(_ outcome: Outcome) throws {
+        let name = outcome.job.id.destination
+        let becameDue = try deliveries.record(
+            outcome, destination: try destinations.number(name))
+        if becameDue { effects.waiting.insert(name) }
+        switch outcome.attempt.answerClass {
+        case .delivered: lastDelivered[name] = outcome.endedAt
+        default:
+            let status = outcome.attempt.status.map { "\($0): " } ?? ""
+            let words = outcome.attempt.note ?? outcome.hint ?? outcome.attempt.answer ?? ""
+            lastError[name] = (status + words, outcome.endedAt)
+        }
+    }
+
+    private func claim(_ name: String, _ limit: Int, oldest: Bool) throws {
+        let destination = try destinations.number(name)
+        let now = clock.now()
+        var jobs: [Job] = []
+        change += 1
+        for event in try deliveries.due(destination, at: now, limit: limit, oldest: oldest) {
+            let id = DeliveryID(event: event, destination: name)
+            if let job = try claim(id, destination, now) { jobs.append(job) }
+        }
+        let nextDue = try deliveries.nextDue(destination)
+        effects.news.append(
+            .claimed(destination: name, jobs: jobs, limit: limit, nextDue: nextDue))
+    }
+
+    /// Looks at consent once more, then opens the attempt or ends the delivery.
+    private func claim(_ id: DeliveryID, _ destination: Int64, _ now: Timestamp) throws -> Job? {
+        guard let target = pipeline[id.destination], let row = try events.load(id.event) else {
+            return nil
+        }
+        let verdict = try pipeline.recheck(
+            row.event, row.identity, destination: target, in: people)
+        guard let reason = verdict.reason else {
+            return try deliveries.open(
+                id, destination: destination, row.event, row.identity, at: now, decidedAt: change)
+        }
+        try deliveries.filter(
+            id, destination: destination, reason, detail: verdict.detail, verdict.record, at: now)
+        if try deliveries.promoteNext(row.identity.lane, destination, at: now) {
+            effects.waiting.insert(id.destination)
+        }
+        return nil
+    }
+
+    // MARK: Destinations
+
+    /// An operator's release; says whether the destination was held.
+    func release(_ name: String) throws -> Bool {
+        let held = try connection.prepare(
+            "SELECT 1 FROM destinations WHERE name = ? AND held_since IS NOT NULL")
+        guard try held.bind(1, name).step() else { return false }
+        held.reset()
+        try save(nil, of: name)
+        insertAudit.reset().bind(1, clock.now().milliseconds).bind(2, "release").bind(3, name)
+            .bind(4, "")
+        try insertAudit.run()
+        effects.news.append(.released(destination: name))
+        return true
+    }
+
+    private func save(_ hold: Hold?, of name: String) throws {
+        let update = try connection.prepare(
+            """
+            UPDATE destinations SET held_since = ?, hold_status = ?, hold_hint = ?, hold_fix = ?,
+                hold_delivery = ? WHERE id = ?
+            """)
+        update.bind(1, hold?.since.milliseconds).bind(2, hold?.status).bind(3, hold?.hint)
+            .bind(4, hold?.fix).bind(5, hold?.delivery).bind(6, try destinations.number(name))
+        try update.run()
+    }
+
+    private func saveDestinations() throws {
+        for (name, at) in lastDelivered {
+            let update = try connection.prepare(
+                "UPDATE destinations SET last_delivered_at = ? WHERE id = ?")
+            try update.bind(1, at.milliseconds).bind(2, try destinations.number(name)).run()
+        }
+        for (name, error) in lastError {
+            let update = try connection.prepare(
+                "UPDATE destinations SET last_error = ?, last_error_at = ? WHERE id = ?")
+            try update.bind(1, error.text).bind(2, error.at.milliseconds)
+                .bind(3, try destinations.number(name)).run()
+        }
+    }
+}
+
+/// Numbers for names, kept once in the file and once in memory.
+struct NameTable {
+    private let insert: Statement
+    private var numbers: [String: Int64] = [:]
+
+    init(_ connection: Connection, _ table: String) throws(SQLiteError) {
+        insert = try connection.prepare(
+            """
+            INSERT INTO \(table) (name) VALUES (?)
+            ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING id
+            """)
+        let select = try connection.prepare("SELECT name, id FROM \(table)")
+        while try select.step() { numbers[select.text(0) ?? ""] = select.int64(1) }
+    }
+
+    mutating func number(_ name: String) throws(SQLiteError) -> Int64 {
+        if let number = numbers[name] { return number }
+        insert.reset().bind(1, name)
+        defer { insert.reset() }
+        _ = try insert.step()
+        let number = insert.int64(0)
+        numbers[name] = number
+        return number
+    }
+}
