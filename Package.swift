@@ -13,10 +13,12 @@ let strict: [SwiftSetting] = [
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
-let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(
     name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals = Target.Dependency.product(
+    name: "UnixSignals", package: "swift-service-lifecycle")
 let arguments = Target.Dependency.product(
     name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -53,6 +55,20 @@ let package = Package(
             "SQLiteStore",
             ["Events", "Accept", "Identify", "Consent", "Map", "Deliver", "Pipeline", "CSQLite", crypto]),
         stage("CurlTransport", ["Events", "Deliver", "CCurl"]),
+        stage(
+            "Ingest",
+            [
+                "Events", "Accept", "Deliver", "CZlib", crypto, hummingbird, httpTypes, logging,
+                nioCore,
+            ]),
+        .executableTarget(
+            name: "sluice",
+            dependencies: [
+                "Events", "Accept", "Identify", "Consent", "Map", "Deliver", "Pipeline", "Ingest",
+                "SQLiteStore", "CurlTransport", arguments, hummingbird, httpTypes, logging,
+                lifecycle, nioCore, signals,
+            ], swiftSettings: strict),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(
             name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(

@@ -32,7 +32,6 @@ package final class Deliverer: Sendable {
         var active = 0
     }
     private let mailbox = Locked(Mailbox())
-    private let store: any DeliveryStore
     private let transport: any Transport
     private let builder: any RequestBuilder
     private let clock: WorldClock
@@ -42,21 +41,19 @@ package final class Deliverer: Sendable {
     private static let longestSleep: Int64 = 1_000
 
     package init(
-        store: any DeliveryStore, transport: any Transport, builder: any RequestBuilder,
-        clock: WorldClock
+        transport: any Transport, builder: any RequestBuilder, clock: WorldClock
     ) {
-        self.store = store
         self.transport = transport
         self.builder = builder
         self.clock = clock
     }
 
     /// Begins to work; the machine belongs to the thread from here on.
-    package func start(_ machine: sending DeliveryMachine) {
+    package func start(_ machine: sending DeliveryMachine, store: any DeliveryStore) {
         let box = Locked<DeliveryMachine?>(machine)
         thread.withLock { thread in
             thread = WorkerThread { [self] in
-                if let machine = box.withLock({ $0.take() }) { run(machine) }
+                if let machine = box.withLock({ $0.take() }) { run(machine, store) }
             }
         }
     }
@@ -85,11 +82,11 @@ package final class Deliverer: Sendable {
         mailbox.signal { $0.inputs += inputs }
     }
 
-    private func run(_ machine: consuming DeliveryMachine) {
+    private func run(_ machine: consuming DeliveryMachine, _ store: any DeliveryStore) {
         var machine = machine
         var inputs: [DeliveryMachine.Input] = [.tick]
         while true {
-            step(&machine, inputs)
+            step(&machine, inputs, store)
             let now = clock.now()
             let pause = machine.nextWake(now: now).map { max(0, $0 - now) } ?? Self.longestSleep
             let taken = mailbox.wait(atMost: min(pause, Self.longestSleep)) { mailbox in
@@ -113,7 +110,10 @@ package final class Deliverer: Sendable {
         return (inputs, mailbox.stopping)
     }
 
-    private func step(_ machine: inout DeliveryMachine, _ inputs: [DeliveryMachine.Input]) {
+    private func step(
+        _ machine: inout DeliveryMachine, _ inputs: [DeliveryMachine.Input],
+        _ store: any DeliveryStore
+    ) {
         var work: [DeliveryWork] = []
         var pending = inputs
         while !pending.isEmpty {

@@ -15,11 +15,14 @@ package struct Destination: Sendable {
     package let secrets: Secrets
     package let gate: ConsentGate
     package let limits: DeliveryLimits
+    /// Shown with every delivery, such as that a stand-in takes them.
+    package let remark: String?
     private let requestsByName: [String: Blueprint.Request]
 
     package init(
         name: String, isEnabled: Bool = true, blueprint: Blueprint, preset: Blueprint.Preset,
-        parameters: [String: String], consent: ConsentRule?, limits: DeliveryLimits
+        parameters: [String: String], consent: ConsentRule?, limits: DeliveryLimits,
+        remark: String? = nil
     ) {
         self.name = name
         self.isEnabled = isEnabled
@@ -39,6 +42,7 @@ package struct Destination: Sendable {
         secrets = Secrets(hidden)
         gate = ConsentGate(rule: consent, names: [name, blueprint.name, blueprint.title])
         self.limits = limits
+        self.remark = remark
         let plans = Array(preset.events.values) + [preset.otherEvents].compactMap { $0 }
         requestsByName = Dictionary(
             plans.flatMap(\.steps).map { ($0.request.name, $0.request) },

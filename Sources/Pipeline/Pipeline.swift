@@ -47,7 +47,8 @@ package struct Pipeline: Sendable {
             let verdict = verdict(
                 destination, event, identity, refusal: refusal, own: own, standings)
             return Planned(
-                destination: destination.name, reason: verdict.reason, detail: verdict.detail,
+                destination: destination.name, reason: verdict.reason,
+                detail: verdict.reason == nil ? destination.remark : verdict.detail,
                 consent: verdict.record, revision: destination.blueprint.revision)
         }
         return Decision(identity: identity, deliveries: deliveries)

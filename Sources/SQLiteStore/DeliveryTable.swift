@@ -42,7 +42,7 @@ final class DeliveryTable {
             """)
         close = try connection.prepare(
             """
-            UPDATE deliveries SET state = ?, reason = ?, detail = ?, revision = ?, attempt = ?,
+            UPDATE deliveries SET state = ?, reason = ?, detail = coalesce(?, detail), revision = ?, attempt = ?,
                 tries = ?, step = ?, status = coalesce(?, status), due_at = ?, opened_at = ?,
                 ended_at = ?, passed = max(passed, ?)
             WHERE event = ? AND destination = ? AND run = ? AND state = 'sending'

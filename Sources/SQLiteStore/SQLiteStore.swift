@@ -183,6 +183,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
                 answers = []
                 for item in items { answers.append(try perform(item, writer)) }
             }
+            failure.withLock { $0 = nil }
             for answer in answers { answer() }
             if !writer.effects.news.isEmpty { news(writer.effects.news) }
         } catch {
@@ -219,15 +220,15 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         }
         let again = kept
         inbox.withLock { $0.items.insert(contentsOf: again, at: 0) }
-        failures.signal { $0 = "\(error)" }
+        failure.withLock { $0 = "\(error)" }
         // The condition is only a pause here: nothing signals it until the file can be written.
         _ = inbox.wait(atMost: 100) { inbox -> Bool? in inbox.closing ? true : nil }
     }
 
-    private let failures = Locked<String?>(nil)
+    private let failure = Locked<String?>(nil)
 
-    /// What the last failed transaction said; nil when none has failed.
-    package var lastFailure: String? { failures.withLock { $0 } }
+    /// Why the last transaction failed; nil when it did not.
+    package var lastFailure: String? { failure.withLock { $0 } }
 
     private static let unavailable = Problem(
         code: "store_unavailable", message: "The event could not be stored.",

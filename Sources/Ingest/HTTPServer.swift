@@ -1,0 +1,72 @@
+import Events
+package import Hummingbird
+package import Logging
+import NIOCore
+
+/// Limits of the HTTP server, set by us and not left to a library's defaults.
+package struct HTTPLimits: Sendable {
+    package var headerFieldBytes = 16 << 10
+    package var headerListBytes = 32 << 10
+    package var headerCount = 100
+    /// Seconds a connection may be idle.
+    package var idleSeconds: Int64 = 75
+    /// Connections waiting to be taken.
+    package var backlog = 1_024
+
+    package init() {}
+}
+
+/// Where a server listens.
+package enum ListenAddress: Sendable, Equatable, CustomStringConvertible {
+    case tcp(host: String, port: Int)
+    case unix(path: String)
+
+    /// Reads `host:port`, `[::1]:port` or `:port`.
+    package init?(_ text: String) {
+        guard let colon = text.lastIndex(of: ":"),
+            let port = Int(text[text.index(after: colon)...]), (0...65_535).contains(port)
+        else { return nil }
+        let host = text[..<colon].filter { $0 != "[" && $0 != "]" }
+        self = .tcp(host: host.isEmpty ? "127.0.0.1" : String(host), port: port)
+    }
+
+    package var description: String {
+        switch self {
+        case .tcp(let host, let port): "\(host.contains(":") ? "[\(host)]" : host):\(port)"
+        case .unix(let path): path
+        }
+    }
+}
+
+/// Builds a server for a router.
+///
+/// - Parameter onListening: gets the address it really listens on, with the port it was given.
+package func makeServer<Context: RequestContext>(
+    _ router: Router<Context>, listen: ListenAddress, logger: Logger,
+    limits: HTTPLimits = HTTPLimits(),
+    onListening: @escaping @Sendable (ListenAddress) async -> Void = { _ in }
+) -> some ApplicationProtocol
+where Context: InitializableFromSource<ApplicationRequestContextSource> {
+    let address: BindAddress =
+        switch listen {
+        case .tcp(let host, let port): .hostname(host, port: port)
+        case .unix(let path): .unixDomainSocket(path: path)
+        }
+    return Application(
+        router: router,
+        server: .http1(
+            configuration: .init(
+                idleTimeout: .seconds(limits.idleSeconds),
+                httpDecoderConfiguration: .init(
+                    maxHeaderFieldSize: limits.headerFieldBytes,
+                    maxHeaderListSize: limits.headerListBytes,
+                    maxHeaderFieldCount: limits.headerCount))),
+        configuration: .init(address: address, serverName: "sluice", backlog: limits.backlog),
+        onServerRunning: { channel in
+            var real = listen
+            if case .tcp(let host, _) = listen, let port = channel.localAddress?.port {
+                real = .tcp(host: host, port: port)
+            }
+            await onListening(real)
+        }, logger: logger)
+}

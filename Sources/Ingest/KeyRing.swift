@@ -1,0 +1,76 @@
+import Accept
+import Crypto
+import Events
+
+/// Who may send events: a source with its keys.
+package struct Source: Sendable {
+    package enum Kind: String, Sendable, CaseIterable { case server, browser }
+    package let name: String
+    package let kind: Kind
+    /// Whether what it says about people is believed; a browser key is public.
+    package let trusted: Bool
+    package let keys: [String]
+
+    package init(name: String, kind: Kind, trusted: Bool, keys: [String]) {
+        self.name = name
+        self.kind = kind
+        self.trusted = trusted
+        self.keys = keys
+    }
+
+    var eventSource: EventSource { EventSource(name: name, trusted: trusted) }
+}
+
+/// Finds the source of a key.
+///
+/// Keys are looked up by their SHA-256, so that the time a look-up takes says nothing about how
+/// much of a key was right.
+package struct KeyRing: Sendable {
+    private let sources: [SHA256.Digest: Source]
+
+    package init(_ sources: [Source]) {
+        var digests: [SHA256.Digest: Source] = [:]
+        for source in sources {
+            for key in source.keys where !key.isEmpty {
+                digests[SHA256.hash(data: Array(key.utf8))] = source
+            }
+        }
+        self.sources = digests
+    }
+
+    func source(of key: String) -> Source? { sources[SHA256.hash(data: Array(key.utf8))] }
+
+    /// The key of a header: the user of Basic, or a Bearer token.
+    static func key(inHeader header: String) -> String? {
+        let parts = header.split(separator: " ", maxSplits: 1)
+        guard parts.count == 2 else { return nil }
+        switch parts[0].lowercased() {
+        case "bearer": return String(parts[1])
+        case "basic": return basicUser(parts[1])
+        default: return nil
+        }
+    }
+
+    /// `base64("key:")`; the colon may be missing (Segment: "without might work").
+    private static func basicUser(_ text: Substring) -> String? {
+        guard let bytes = decodeBase64(text) else { return nil }
+        return String(decoding: bytes.prefix { $0 != 0x3A }, as: UTF8.self)
+    }
+
+    private static func decodeBase64(_ text: Substring) -> [UInt8]? {
+        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+        var result: [UInt8] = []
+        var buffer = 0
+        var bits = 0
+        for byte in text.utf8.prefix(1024) where byte != 0x3D {
+            guard let value = alphabet.firstIndex(of: byte) else { return nil }
+            buffer = (buffer << 6 | value) & 0xFFFF
+            bits += 6
+            if bits >= 8 {
+                bits -= 8
+                result.append(UInt8(buffer >> bits & 0xFF))
+            }
+        }
+        return result
+    }
+}

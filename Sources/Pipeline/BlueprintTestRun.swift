@@ -1,0 +1,117 @@
+import Accept
+package import Consent
+import Deliver
+package import Events
+package import Identify
+package import Map
+
+/// Runs the tests that stand inside a blueprint, through the real stages.
+package enum BlueprintTestRun {
+    /// What is wrong; nil when what came out is what was expected.
+    package static func failure(of test: BlueprintTest, in blueprint: Blueprint) -> String? {
+        guard let preset = blueprint.presets[test.preset] else { return "no such preset" }
+        // A secret without a value of its own shows as {name}, so that tests can expect it.
+        var parameters = test.parameters
+        for parameter in blueprint.parameters where parameter.isRequired {
+            parameters[parameter.name] = parameters[parameter.name] ?? "{\(parameter.name)}"
+        }
+        let destination = Destination(
+            name: blueprint.name, blueprint: blueprint, preset: preset, parameters: parameters,
+            consent: nil, limits: DeliveryLimits())
+        let pipeline = Pipeline(destinations: [destination])
+        var people = MemoryPeople()
+        do {
+            for earlier in test.before {
+                _ = try pipeline.decide(try event(earlier), in: &people)
+            }
+            let event = try event(test.given)
+            let decision = try pipeline.decide(event, in: &people)
+            if let reason = decision.deliveries[0].reason {
+                return compare(reason, decision.deliveries[0].detail, test.expect)
+            }
+            let requests = try destination.requests(for: event, decision.identity)
+            return compare(requests, destination, test.expect)
+        } catch let fault as MappingFault {
+            return compare(fault.reason, fault.detail, test.expect)
+        } catch let problem as Problem {
+            return "  the event cannot be used: \(problem.message)"
+        } catch {
+            return "  \(error)"
+        }
+    }
+
+    private static func event(_ value: JSONValue) throws(Problem) -> Event {
+        let envelope = try Acceptor().single(
+            Array(value.raw), type: nil, from: EventSource(name: "test", trusted: true),
+            at: Timestamp(milliseconds: 1_767_225_600_000))
+        if let rejection = envelope.rejections.first { throw rejection.problem }
+        var event = envelope.events[0].event
+        event.id = EventID(first: event.receivedAt)
+        if event.messageID.isEmpty { event.messageID = event.id.text }
+        return event
+    }
+
+    private static func compare(
+        _ reason: Reason, _ detail: String?, _ expected: BlueprintTest.Expectation
+    ) -> String? {
+        if case .reason(reason) = expected { return nil }
+        let text = detail.map { " (\($0))" } ?? ""
+        return "  expected \(describe(expected))\n  came out: \(reason.rawValue)\(text)"
+    }
+
+    private static func compare(
+        _ requests: [MappedRequest], _ destination: Destination,
+        _ expected: BlueprintTest.Expectation
+    ) -> String? {
+        let bodies = requests.map { request in
+            (request.name, request.body.revealed(destination.secrets.json))
+        }
+        if case .requests(let wanted) = expected, wanted.count == bodies.count,
+            zip(wanted, bodies).allSatisfy({ wanted, came in
+                wanted.name == came.0
+                    && (try? JSONReader.read(came.1))?.root.equals(wanted.body) == true
+            })
+        {
+            return nil
+        }
+        let came = bodies.map { "\($0.0) \(String(decoding: $0.1, as: UTF8.self))" }
+        return "  expected \(describe(expected))\n  came out: \(came.joined(separator: ", then "))"
+    }
+
+    private static func describe(_ expected: BlueprintTest.Expectation) -> String {
+        switch expected {
+        case .reason(let reason): reason.rawValue
+        case .requests(let requests):
+            requests.map { "\($0.name) \(String(decoding: $0.body.raw, as: UTF8.self))" }
+                .joined(separator: ", then ")
+        }
+    }
+}
+
+/// Identities and consent in memory, for trying events without a store.
+package struct MemoryPeople: IdentityStore, ConsentStore {
+    private var identities: [IdentityKey: IdentityRecord] = [:]
+    private var standings: [IdentityKey: Standing] = [:]
+
+    package init() {}
+
+    package func identity(_ key: IdentityKey) -> IdentityRecord? { identities[key] }
+
+    package mutating func save(_ record: IdentityRecord, for key: IdentityKey) {
+        identities[key] = record
+    }
+
+    package func ownLane(of key: IdentityKey) -> LaneKey {
+        // FNV-1a: stable, and good enough where nothing is indexed by it.
+        let hash = "\(key.kind.rawValue):\(key.value)".utf8.reduce(UInt64(14_695_981_039_346_656_037)) {
+            ($0 ^ UInt64($1)) &* 1_099_511_628_211
+        }
+        return LaneKey(number: Int64(bitPattern: hash))
+    }
+
+    package func standing(_ key: IdentityKey) -> Standing? { standings[key] }
+
+    package mutating func save(_ standing: Standing, for key: IdentityKey) {
+        standings[key] = standing
+    }
+}

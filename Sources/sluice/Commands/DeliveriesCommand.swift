@@ -1,0 +1,199 @@
+import ArgumentParser
+import Deliver
+import Events
+
+struct DeliveriesCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "deliveries",
+        abstract: "List deliveries, newest first.",
+        discussion: "Each line is one event at one destination. Look closer with: sluice why ID")
+
+    @Option(help: "Only this state: \(DeliveryState.allCases.map(\.rawValue).joined(separator: ", ")).")
+    var state: DeliveryState?
+
+    @Option(help: "Only this reason, such as consent or anonymous.")
+    var reason: Reason?
+
+    @Option(help: "Only this destination.")
+    var destination: String?
+
+    @Option(help: "Only events of this name.")
+    var event: String?
+
+    @Option(help: "Only this user id or email.")
+    var user: String?
+
+    @Option(help: "Only this HTTP status, or a class such as 4xx.")
+    var status: StatusRange?
+
+    @Option(help: "How far to look back, such as 10m, 24h, 7d.")
+    var since = Span(milliseconds: 86_400_000)
+
+    @Option(help: "How many lines at the most.")
+    var limit = 50
+
+    @Flag(help: "Go on and print new ones as they come (Ctrl-C ends).")
+    var follow = false
+
+    @OptionGroup var options: StoreOptions
+    @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+        guard (1...10_000).contains(limit) else {
+            throw ValidationError("--limit must be between 1 and 10000.")
+        }
+    }
+
+    func run() async throws {
+        let log = try options.log()
+        var filter = DeliveryFilter(
+            since: WorldClock.system.now() + -since.milliseconds, limit: limit)
+        filter.state = state
+        filter.reason = reason
+        filter.destination = destination
+        filter.eventName = event
+        filter.user = user
+        filter.status = status?.range
+        var rows = try log.deliveries(filter)
+        show(rows, header: true)
+        guard follow else { return }
+        filter.limit = 1_000
+        while true {
+            // Following is looking again; the log has no other way to tell a reader.
+            try await Task.sleep(for: .milliseconds(500))
+            filter.after = rows.first?.id.event ?? filter.after
+            rows = try log.deliveries(filter)
+            if !rows.isEmpty { show(rows.reversed(), header: false) }
+        }
+    }
+
+    private func show(_ rows: [DeliveryRow], header: Bool) {
+        let terminal = Terminal.standard
+        if output.json {
+            for row in rows { terminal.write(json: JSONWriter.make { row.write(to: &$0) }) }
+            return
+        }
+        if rows.isEmpty, header, !follow {
+            terminal.writeError("No deliveries match in this time. --since 7d looks further back.")
+            return
+        }
+        let cells = rows.map { row in
+            [
+                row.receivedAt.iso8601, row.id.text, printable(row.eventName),
+                printable(row.userID ?? row.email ?? "–"), terminal.state(row.shownState),
+                row.reason?.rawValue ?? "", row.status.map { String($0) } ?? "",
+                "\(row.attempt)", printable(row.detail ?? ""),
+            ]
+        }
+        terminal.table(
+            header
+                ? ["RECEIVED", "DELIVERY", "EVENT", "USER", "STATE", "REASON", "STATUS", "TRIES", "DETAIL"]
+                : Array(repeating: "", count: 9), cells)
+    }
+}
+
+/// One HTTP status, or a class of them.
+struct StatusRange: ExpressibleByArgument {
+    let range: ClosedRange<Int>
+
+    init?(argument: String) {
+        if let status = Int(argument), (100...599).contains(status) {
+            range = status...status
+        } else if argument.lowercased().hasSuffix("xx"), let digit = Int(argument.prefix(1)),
+            (1...5).contains(digit), argument.count == 3
+        {
+            range = digit * 100...digit * 100 + 99
+        } else {
+            return nil
+        }
+    }
+}
+
+extension DeliveryState: ExpressibleByArgument {}
+extension Reason: ExpressibleByArgument {}
+
+struct DeliveryCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "delivery",
+        abstract: "Show one delivery: its request with secrets masked, every attempt, the answers.")
+
+    @Argument(help: "A delivery id (dlv_…); sluice deliveries lists them.")
+    var id: String
+
+    @OptionGroup var options: StoreOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() throws {
+        guard let delivery = DeliveryID(id) else {
+            throw ValidationError("\"\(printable(id))\" is no delivery id; they begin with dlv_.")
+        }
+        guard let detail = try options.log().detail(delivery) else {
+            throw Problem(
+                code: "not_found", message: "There is no delivery \(id).",
+                hint: "List them with: sluice deliveries")
+        }
+        let terminal = Terminal.standard
+        if output.json {
+            terminal.write(json: JSONWriter.make { detail.write(to: &$0) })
+            return
+        }
+        terminal.write("\(detail.row.id.text) · \(printable(detail.row.eventName)) · \(terminal.state(detail.row.shownState))")
+        terminal.write(printable(detail.row.sentence))
+        if let advice = detail.row.advice { terminal.write("What to do: \(advice)") }
+        if let consent = detail.row.consentSentence { terminal.write(consent) }
+        terminal.write("Blueprint revision \(detail.row.revision), run \(detail.row.run)")
+        for request in detail.requests {
+            terminal.write("\n\(request.method) \(request.url.text)")
+            let body = try? JSONReader.read(request.body.bytes).root.pretty()
+            terminal.write(printable(body ?? request.body.text))
+        }
+        for attempt in detail.attempts {
+            terminal.write("\n\(printable(attempt.sentence))")
+            if let hint = attempt.hint { terminal.write("  \(hint)") }
+            if let fix = attempt.fix { terminal.write("  What to do: \(fix)") }
+            if let answer = attempt.attempt.answer { terminal.write("  Answer: \(printable(answer))") }
+        }
+    }
+}
+
+struct RejectedCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "rejected",
+        abstract: "List events that could not be used, newest first, with what to do.")
+
+    @Option(help: "How many at the most.")
+    var limit = 20
+
+    @OptionGroup var options: StoreOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() throws {
+        let rows = try options.log().rejected(limit: limit)
+        let terminal = Terminal.standard
+        if output.json {
+            for row in rows { terminal.write(json: JSONWriter.make { row.write(to: &$0) }) }
+            return
+        }
+        if rows.isEmpty { terminal.writeError("No event was rejected.") }
+        for row in rows {
+            terminal.write("\(row.receivedAt.iso8601) from \"\(row.source)\": \(terminal.colour(row.problem.code, .red))")
+            terminal.write("  \(printable(row.problem.message)) \(row.problem.hint)")
+            terminal.write("  \(printable(String(row.body.prefix(200))))")
+        }
+    }
+}
+
+extension RejectedRow {
+    fileprivate func write(to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.member("number", Int(number))
+        writer.member("source", source)
+        writer.member("receivedAt", receivedAt.iso8601)
+        writer.member("messageId", messageID)
+        writer.member("code", problem.code)
+        writer.member("message", problem.message)
+        writer.member("hint", problem.hint)
+        writer.member("body", body)
+        writer.endObject()
+    }
+}

@@ -1,0 +1,63 @@
+import ArgumentParser
+import Deliver
+import Events
+import FoundationEssentials
+import SQLiteStore
+
+/// Which pipeline and which data; the same for every command.
+struct StoreOptions: ParsableArguments {
+    @Option(help: "The pipeline file.")
+    var config = "pipeline.json"
+
+    @Option(help: "The data directory (default: the pipeline file's \"data\", else ./sluice-data).")
+    var data: String?
+
+    static var environment: [String: String] { ProcessInfo.processInfo.environment }
+
+    /// The data directory; read leniently, because reading the log needs no credentials.
+    var directory: String {
+        if let data { return data }
+        if let bytes = try? readFile(config),
+            let file = try? ConfigurationFile(name: config, bytes: bytes),
+            let value = file.root["data"],
+            let text = Variables(environment: Self.environment).expand(value, "\"data\"")
+        {
+            return resolve(text, in: folder(of: config))
+        }
+        return Self.environment["SLUICE_DATA"] ?? "./sluice-data"
+    }
+
+    /// The log of that directory, for reading.
+    func log() throws -> any DeliveryLog {
+        let directory = directory
+        guard DataDirectory.hasStore(directory) else {
+            throw Problem(
+                code: "no_store", message: "There is no store in \(directory).",
+                hint: "Start the server first, or name the directory with --data.")
+        }
+        return try SQLiteLog(directory: directory)
+    }
+}
+
+/// How a command that reads puts things out.
+struct OutputOptions: ParsableArguments {
+    @Flag(help: "Print JSON, for programs.")
+    var json = false
+}
+
+/// A span of time such as `90s`, `10m`, `24h`, `7d`.
+struct Span: ExpressibleByArgument {
+    let milliseconds: Int64
+
+    init(milliseconds: Int64) { self.milliseconds = milliseconds }
+
+    init?(argument: String) {
+        let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3_600, "d": 86_400]
+        guard let unit = argument.last.flatMap({ units[$0] }), let count = Int64(argument.dropLast()),
+            (0...36_500 * 86_400).contains(count)
+        else { return nil }
+        milliseconds = count * unit * 1000
+    }
+
+    var defaultValueDescription: String { "\(milliseconds / 3_600_000)h" }
+}

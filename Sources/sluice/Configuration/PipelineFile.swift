@@ -1,0 +1,256 @@
+import Consent
+import CurlTransport
+import Deliver
+import Events
+import Ingest
+import Map
+import Pipeline
+
+/// `pipeline.json`, read and checked whole (DESIGN §12).
+struct PipelineFile {
+    var listen: ListenAddress
+    var data: String
+    var sources: [Source]
+    var pipeline: Pipeline
+
+    /// What commands may put in the file's place.
+    struct Overrides {
+        var environment: [String: String]
+        var listen: String?
+        var data: String?
+        /// The built-in stand-in's address; destinations with Vero's blueprint then go there.
+        var standIn: String?
+    }
+
+    static func read(_ path: String, _ overrides: Overrides) throws -> PipelineFile {
+        let source = try ConfigurationFile(name: path, bytes: try readFile(path))
+        let decoder = PipelineDecoder(
+            root: source.root, variables: Variables(environment: overrides.environment),
+            folder: folder(of: path), overrides: overrides)
+        let file = decoder.pipelineFile()
+        try source.throwFaults()
+        return file
+    }
+}
+
+private struct PipelineDecoder {
+    let root: ConfigurationValue
+    let variables: Variables
+    let folder: String
+    let overrides: PipelineFile.Overrides
+
+    func pipelineFile() -> PipelineFile {
+        root.refuseUnknownKeys(
+            ["$schema", "listen", "data", "allow_private", "sources", "consent", "destinations"],
+            in: "A pipeline")
+        for key in ["sources", "destinations"] where root[key] == nil {
+            root.report("The pipeline has no \"\(key)\".", fix: "Add \"\(key)\": { … }.")
+        }
+        let codes = consentCodes()
+        let networks = allowedNetworks()
+        let destinations = (root["destinations"]?.members("\"destinations\"") ?? []).compactMap {
+            destination($0.key, $0.value, networks)
+        }
+        return PipelineFile(
+            listen: listen(), data: data(), sources: sources(),
+            pipeline: Pipeline(destinations: destinations, consentCodes: codes))
+    }
+
+    private func listen() -> ListenAddress {
+        let standard = ListenAddress.tcp(host: "127.0.0.1", port: 8080)
+        guard let value = root["listen"] else {
+            return overrides.listen.flatMap { ListenAddress($0) } ?? standard
+        }
+        guard let text = overrides.listen ?? variables.expand(value, "\"listen\"") else {
+            return standard
+        }
+        guard let address = ListenAddress(text) else {
+            value.report("\"\(text)\" is no address.", fix: "Write host:port, such as 127.0.0.1:8080.")
+            return standard
+        }
+        return address
+    }
+
+    private func data() -> String {
+        if let data = overrides.data { return data }
+        let text = root["data"].flatMap { variables.expand($0, "\"data\"") } ?? "./sluice-data"
+        return resolve(text, in: folder)
+    }
+
+    private func allowedNetworks() -> [String] {
+        guard let value = root["allow_private"] else { return [] }
+        let text = variables.expand(value, "\"allow_private\"") ?? ""
+        let networks = text.split(separator: ",").map { part in
+            String(part.filter { $0 != " " })
+        }.filter { !$0.isEmpty }
+        for network in networks where !isNetwork(network) {
+            value.report(
+                "\"\(network)\" is no network.", fix: "Write address/bits, such as 10.0.0.0/8.")
+        }
+        return networks
+    }
+
+    private func consentCodes() -> [String: String] {
+        guard let value = root["consent"] else { return [:] }
+        value.refuseUnknownKeys(["codes"], in: "\"consent\"")
+        var codes: [String: String] = [:]
+        for (code, category) in value["codes"]?.members("\"codes\"") ?? [] {
+            codes[code] = category.string("A category")
+        }
+        return codes
+    }
+
+    // MARK: Sources
+
+    private func sources() -> [Source] {
+        var owners: [String: String] = [:]
+        return (root["sources"]?.members("\"sources\"") ?? []).compactMap { name, value in
+            value.refuseUnknownKeys(
+                ["kind", "keys", "hmac_secrets", "origins", "trusted"], in: "A source")
+            guard let kindValue = value["kind"] else {
+                value.report("The source \"\(name)\" has no \"kind\".", fix: "Write \"server\" or \"browser\".")
+                return nil
+            }
+            guard let kind = kindValue.word("\"kind\"", as: Source.Kind.self) else { return nil }
+            let keys = (value["keys"]?.elements("\"keys\"") ?? []).compactMap {
+                variables.expand($0, "A key")
+            }.filter { !$0.isEmpty }
+            for key in keys {
+                if let owner = owners[key], owner != name {
+                    value.report(
+                        "The sources \"\(owner)\" and \"\(name)\" share a key.",
+                        fix: "Give each source keys of its own.")
+                }
+                owners[key] = name
+            }
+            // Read for their variables; signed requests are checked by a later part.
+            _ = (value["hmac_secrets"]?.elements("\"hmac_secrets\"") ?? []).compactMap {
+                variables.expand($0, "A secret")
+            }
+            return Source(
+                name: name, kind: kind,
+                trusted: value["trusted"]?.bool("\"trusted\"") ?? (kind == .server), keys: keys)
+        }
+    }
+
+    // MARK: Destinations
+
+    private static let destinationKeys = [
+        "blueprint", "preset", "enabled", "parameters", "consent", "limits",
+    ]
+
+    private func destination(
+        _ name: String, _ value: ConfigurationValue, _ networks: [String]
+    ) -> Destination? {
+        value.refuseUnknownKeys(Self.destinationKeys, in: "A destination")
+        checkName(name, at: value)
+        guard let blueprint = blueprint(value) else { return nil }
+        let standIn = blueprint.name == "vero" ? overrides.standIn : nil
+        let presetName = value["preset"]?.string("\"preset\"") ?? "default"
+        guard let preset = blueprint.presets[presetName] else {
+            (value["preset"] ?? value).report(
+                "The blueprint has no preset \"\(presetName)\".",
+                fix: suggestion(for: presetName, among: Array(blueprint.presets.keys)))
+            return nil
+        }
+        var parameters = parameters(value, blueprint)
+        if let standIn { parameters["base_url"] = standIn }
+        let allowed = standIn == nil ? networks : networks + ["127.0.0.1/32"]
+        return Destination(
+            name: name, isEnabled: value["enabled"]?.bool("\"enabled\"") ?? true,
+            blueprint: blueprint, preset: preset, parameters: parameters,
+            consent: consent(value["consent"]), limits: limits(value["limits"], allowed),
+            remark: standIn == nil ? nil : "to the built-in stand-in, not to Vero")
+    }
+
+    private func checkName(_ name: String, at value: ConfigurationValue) {
+        let allowed = name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_".contains($0)) }
+        if !allowed || name.isEmpty || name.count > Blueprint.maximumNameLength {
+            value.report(
+                "\"\(name)\" is no name for a destination.",
+                fix: "Use up to \(Blueprint.maximumNameLength) letters, digits, '-' and '_'.")
+        }
+    }
+
+    private func blueprint(_ value: ConfigurationValue) -> Blueprint? {
+        guard let blueprint = value["blueprint"] else {
+            value.report("The destination has no \"blueprint\".", fix: "Name its file.")
+            return nil
+        }
+        guard let text = variables.expand(blueprint, "\"blueprint\"") else { return nil }
+        let path = resolve(text, in: folder)
+        do {
+            return try Blueprint.read(file: path, bytes: try readFile(path))
+        } catch let faults as Diagnostics {
+            for fault in faults.all {
+                blueprint.report("\(fault.file):\(fault.line):\(fault.column): \(fault.message)", fix: fault.fix)
+            }
+        } catch {
+            blueprint.report("The blueprint \"\(path)\" cannot be read.", fix: "Correct the path.")
+        }
+        return nil
+    }
+
+    private func parameters(
+        _ value: ConfigurationValue, _ blueprint: Blueprint
+    ) -> [String: String] {
+        let given = value["parameters"]
+        given?.refuseUnknownKeys(blueprint.parameters.map(\.name), in: "The blueprint")
+        var result: [String: String] = [:]
+        for (name, value) in given?.members("\"parameters\"") ?? [] {
+            result[name] = variables.expand(value, "\"\(name)\"")
+        }
+        for parameter in blueprint.parameters where parameter.isRequired {
+            guard given?[parameter.name] == nil || result[parameter.name]?.isEmpty == true else {
+                continue
+            }
+            (given?[parameter.name] ?? value).report(
+                "The parameter \"\(parameter.name)\" has no value.", fix: parameter.help)
+        }
+        return result
+    }
+
+    private func consent(_ value: ConfigurationValue?) -> ConsentRule? {
+        guard let value else { return nil }
+        value.refuseUnknownKeys(["require", "missing"], in: "\"consent\"")
+        let require = value["require"]?.strings("\"require\"") ?? []
+        if require.isEmpty {
+            value.report(
+                "\"consent\" requires nothing.", fix: "Name categories in \"require\", or leave it out.")
+        }
+        let missing = value["missing"]?.word("\"missing\"", as: ConsentRule.Missing.self)
+        return ConsentRule(require: require, missing: missing ?? .deny)
+    }
+
+    private func limits(_ value: ConfigurationValue?, _ networks: [String]) -> DeliveryLimits {
+        var limits = DeliveryLimits()
+        limits.options.allowedNetworks = networks
+        guard let value else { return limits }
+        value.refuseUnknownKeys(
+            ["in_flight", "per_second", "http_version", "connect_timeout", "total_timeout"],
+            in: "\"limits\"")
+        if let given = value["in_flight"] {
+            limits.inFlight = given.integer("\"in_flight\"", in: 1...1_024) ?? limits.inFlight
+        }
+        if let given = value["per_second"], !given.json.isNull {
+            if let number = given.json.double, number > 0 {
+                limits.perSecond = number
+            } else {
+                given.report("\"per_second\" must be a number above 0, or null.", fix: "Write such a number.")
+            }
+        }
+        if let given = value["http_version"] {
+            limits.options.httpVersion =
+                given.word("\"http_version\"", as: TransportOptions.HTTPVersion.self) ?? .http1
+        }
+        if let given = value["connect_timeout"] {
+            limits.options.connectTimeout =
+                (given.integer("\"connect_timeout\"", in: 1...60) ?? 5) * 1000
+        }
+        if let given = value["total_timeout"] {
+            limits.options.totalTimeout =
+                (given.integer("\"total_timeout\"", in: 1...60) ?? 15) * 1000
+        }
+        return limits
+    }
+}

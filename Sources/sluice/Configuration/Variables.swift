@@ -1,0 +1,41 @@
+import Events
+
+/// Replaces `${NAME}` and `${NAME:-default}` inside the strings of a configuration file.
+struct Variables {
+    let environment: [String: String]
+
+    /// The text with its variables replaced; a missing one without default is reported.
+    func expand(_ value: ConfigurationValue, _ what: String) -> String? {
+        guard let text = value.string(what) else { return nil }
+        var result = ""
+        var rest = text[...]
+        while let start = rest.firstRange(of: "${") {
+            result += rest[..<start.lowerBound]
+            guard let end = rest[start.upperBound...].firstIndex(of: "}") else {
+                value.report("\"${\" has no closing brace.", fix: "Write ${NAME} or ${NAME:-default}.")
+                return nil
+            }
+            guard let found = replacement(String(rest[start.upperBound..<end]), value) else {
+                return nil
+            }
+            result += found
+            rest = rest[rest.index(after: end)...]
+        }
+        return result + rest
+    }
+
+    private func replacement(_ text: String, _ value: ConfigurationValue) -> String? {
+        let parts = text.firstRange(of: ":-").map { range in
+            (String(text[..<range.lowerBound]), String(text[range.upperBound...]))
+        }
+        let name = parts?.0 ?? text
+        if let found = environment[name], !found.isEmpty || parts == nil { return found }
+        if let fallback = parts?.1 { return fallback }
+        var fix = "Set it: export \(name)=…"
+        if name == "VERO_AUTH_TOKEN" {
+            fix += " (Vero: Settings → Project), or try with: sluice serve --mock-vero"
+        }
+        value.report("The environment variable \(name) is not set.", fix: fix)
+        return nil
+    }
+}

@@ -1,0 +1,117 @@
+import Accept
+import CurlTransport
+import Deliver
+import Events
+import Hummingbird
+import Ingest
+import Logging
+import Pipeline
+import SQLiteStore
+import ServiceLifecycle
+import UnixSignals
+
+/// The running program: store, transport, deliverer and the two HTTP servers, put together.
+struct Server: Sendable {
+    /// Seconds in-flight exchanges get when the program is stopped.
+    static let gracefulSeconds: Int64 = 20
+
+    let directory: DataDirectory
+    let store: SQLiteStore
+    let log: SQLiteLog
+    let transport: CurlTransport
+    let deliverer: Deliverer
+    private let file: PipelineFile
+    private let clock: WorldClock
+    private let logger: Logger
+
+    /// Opens everything and starts delivering; nothing listens yet.
+    init(
+        _ file: PipelineFile, schedule: Schedule = Schedule(), clock: WorldClock = .system,
+        logger: Logger
+    ) throws {
+        self.file = file
+        self.clock = clock
+        self.logger = logger
+        directory = try DataDirectory(file.data)
+        transport = CurlTransport()
+        let pipeline = file.pipeline
+        let active = pipeline.destinations.filter(\.isEnabled)
+        let limits = Dictionary(
+            uniqueKeysWithValues: active.map { ($0.name, $0.limits) })
+        let room = Room(limits.mapValues(\.inMemory))
+        let deliverer = Deliverer(transport: transport, builder: pipeline, clock: clock)
+        self.deliverer = deliverer
+        store = try SQLiteStore(
+            directory: file.data, pipeline: pipeline, room: room, clock: clock,
+            hashKey: Chance.bytes(32)
+        ) { deliverer.tell($0) }
+        log = try SQLiteLog(directory: file.data)
+        let machine = DeliveryMachine(
+            limits: limits, held: store.held, schedule: schedule, room: room, now: clock.now(),
+            jitter: Chance.fraction)
+        deliverer.start(machine, store: store)
+    }
+
+    /// Listens until the program is told to stop; then ends in order and returns.
+    ///
+    /// - Parameter onListening: gets the address the ingest API really listens on.
+    func run(
+        signals: [UnixSignal] = [.sigterm, .sigint],
+        onListening: @escaping @Sendable (ListenAddress) async -> Void
+    ) async throws {
+        let group = ServiceGroup(
+            configuration: .init(
+                services: services(onListening), gracefulShutdownSignals: signals, logger: logger))
+        try await group.run()
+    }
+
+    /// In the order they start; they are stopped in reverse, each one awaited.
+    func services(
+        _ onListening: @escaping @Sendable (ListenAddress) async -> Void
+    ) -> [any Service] {
+        let store = store
+        let transport = transport
+        let deliverer = deliverer
+        return [
+            Closing { store.close() },
+            Closing { transport.close() },
+            Closing {
+                _ = deliverer.drain(atMost: Self.gracefulSeconds * 1000)
+                store.flush()
+                deliverer.stop()
+            },
+            makeServer(
+                ControlRoutes(store: store).router(),
+                listen: .unix(path: DataDirectory.socketPath(file.data)), logger: logger),
+            makeServer(
+                ingestRouter(), listen: file.listen, logger: logger, onListening: onListening),
+        ]
+    }
+
+    private func ingestRouter() -> Router<BasicRequestContext> {
+        let router = Router()
+        let store = store
+        IngestRoutes(
+            acceptor: Acceptor(), keys: KeyRing(file.sources), store: store, log: log,
+            clock: clock,
+            isReady: {
+                store.lastFailure.map { _ in
+                    Problem(
+                        code: "store_unavailable", message: "The store cannot be written now.",
+                        hint: "Free disk space, or see what else holds the file.")
+                }
+            }
+        ).add(to: router)
+        return router
+    }
+}
+
+/// Something that has to be closed when the program stops.
+private struct Closing: Service {
+    let close: @Sendable () -> Void
+
+    func run() async throws {
+        try? await gracefulShutdown()
+        await blocking(close)
+    }
+}

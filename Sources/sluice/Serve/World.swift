@@ -1,0 +1,34 @@
+import Events
+
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
+extension WorldClock {
+    /// The machine's own clock; the only place that reads it.
+    static let system = WorldClock {
+        var moment = timespec()
+        clock_gettime(CLOCK_REALTIME, &moment)
+        return Timestamp(
+            milliseconds: Int64(moment.tv_sec) * 1000 + Int64(moment.tv_nsec) / 1_000_000)
+    }
+}
+
+/// Randomness of the running program; the only place that draws it.
+enum Chance {
+    @Sendable static func fraction() -> Double { Double.random(in: 0..<1) }
+
+    static func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8.random(in: .min ... .max) } }
+}
+
+/// Runs work that blocks on a thread of its own, so that no shared thread waits for it.
+func blocking(_ body: @escaping @Sendable () -> Void) async {
+    await withCheckedContinuation { continuation in
+        _ = WorkerThread {
+            body()
+            continuation.resume()
+        }
+    }
+}

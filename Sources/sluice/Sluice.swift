@@ -1,0 +1,65 @@
+import ArgumentParser
+import Events
+
+@main
+struct Sluice: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sluice",
+        abstract: "Receives your events once and forwards them, mapped and with consent.",
+        discussion: """
+            First steps:
+              sluice demo                        see the whole way on this machine, with a stand-in for Vero
+              sluice serve --mock-vero           run the server without an account
+              sluice send Fixtures/events/product-viewed.json
+              sluice why user-or-event-or-email  what happened, in words
+
+            Exit codes: 0 done, 1 failed (or found something wrong), 2 wrong use of the command.
+            """,
+        version: "sluice 0.1.0",
+        groupedSubcommands: [
+            CommandGroup(
+                name: "Run", subcommands: [ServeCommand.self, DemoCommand.self, MockCommand.self]),
+            CommandGroup(
+                name: "Send and read",
+                subcommands: [
+                    SendCommand.self, WhyCommand.self, DeliveriesCommand.self,
+                    DeliveryCommand.self, RejectedCommand.self,
+                ]),
+            CommandGroup(
+                name: "Configure and operate",
+                subcommands: [
+                    CheckCommand.self, BlueprintCommand.self, DestinationCommand.self,
+                    StatusCommand.self,
+                ]),
+        ])
+
+    /// ArgumentParser's code for wrong use is 64; ours is 2.
+    static func main() async {
+        do {
+            var command = try parseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            end(with: error)
+        }
+    }
+
+    private static func end(with error: any Error) -> Never {
+        switch error {
+        case let problem as Problem:
+            Terminal.standard.writeError("error: \(problem.message) \(problem.hint)")
+            exit(withError: ExitCode.failure)
+        case let faults as Diagnostics:
+            for fault in faults.all { Terminal.standard.writeError("\(fault)") }
+            exit(withError: ExitCode.failure)
+        case let code as ExitCode: exit(withError: code)
+        default:
+            guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
+            Terminal.standard.writeError(fullMessage(for: error))
+            exit(withError: ExitCode(2))
+        }
+    }
+}
