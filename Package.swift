@@ -34,7 +34,8 @@ let package = Package(
     name: "sluice",
     platforms: [.macOS(.v15)],
     dependencies: [
-        .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
+        .package(
+            url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
         .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0", traits: []),
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
@@ -53,7 +54,10 @@ let package = Package(
         stage("Pipeline", ["Events", "Accept", "Identify", "Consent", "Map", "Deliver"]),
         stage(
             "SQLiteStore",
-            ["Events", "Accept", "Identify", "Consent", "Map", "Deliver", "Pipeline", "CSQLite", crypto]),
+            [
+                "Events", "Accept", "Identify", "Consent", "Map", "Deliver", "Pipeline", "CSQLite",
+                crypto,
+            ]),
         stage("CurlTransport", ["Events", "Deliver", "CCurl"]),
         stage(
             "Ingest",
@@ -69,6 +73,28 @@ let package = Package(
                 lifecycle, nioCore, signals,
             ], swiftSettings: strict),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        stage(
+            "SluiceTesting",
+            ["Events", "Accept", "Consent", "Map", "Deliver", "Pipeline"]),
+        tests("EventsTests", ["Events"]),
+        tests("AcceptTests", ["Accept", "Events", "SluiceTesting"]),
+        tests("IdentifyTests", ["Identify", "Events", "Pipeline", "SluiceTesting"]),
+        tests("ConsentTests", ["Consent", "Events", "Pipeline", "SluiceTesting"]),
+        tests("MapTests", ["Map", "Events", "Pipeline", "SluiceTesting"]),
+        tests("DeliverTests", ["Deliver", "Events", "SluiceTesting"]),
+        tests(
+            "SQLiteStoreTests",
+            [
+                "SQLiteStore", "Accept", "Deliver", "Events", "Pipeline", "SluiceTesting", "CSQLite",
+            ]),
+        tests("CurlTransportTests", ["CurlTransport", "Deliver", "Events", "SluiceTesting"]),
+        tests(
+            "ProgramTests",
+            [
+                "sluice", "Accept", "Consent", "CurlTransport", "Deliver", "Events", "Ingest", "Map",
+                "Pipeline", "SQLiteStore", "SluiceTesting", logging, lifecycle,
+            ]),
+        tests("TidyTests", ["SluiceTesting"]),
         .systemLibrary(
             name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(

@@ -50,7 +50,9 @@ package struct Acceptor: Sendable {
         }
     }
 
-    /// A body that is one event. `type` is the route's; nil when the event names its own.
+    /// A body that is one event.
+    ///
+    /// `type` is the route's; nil when the event names its own.
     package func single(
         _ bytes: [UInt8], type: EventType?, from source: EventSource, at now: Timestamp
     ) throws(BodyProblem) -> Envelope {
@@ -310,7 +312,8 @@ private struct EventDraft {
         guard text.count < length, !text.unicodeScalars.contains("\0") else {
             throw Problem(
                 code: "id_too_long",
-                message: "\"\(camel.text)\" must be shorter than \(length) characters, without NUL.",
+                message:
+                    "\"\(camel.text)\" must be shorter than \(length) characters, without NUL.",
                 hint: "Send a shorter id.")
         }
         return text

@@ -1,6 +1,8 @@
 /// The limits of the ingest contract (DESIGN §4); each can be set.
 package struct AcceptLimits: Sendable {
-    /// Bytes of a request body on the wire. Segment's and RudderStack's SDKs send up to 597 KB.
+    /// Bytes of a request body on the wire.
+    ///
+    /// Segment's and RudderStack's SDKs send up to 597 KB.
     package var bodyBytes = 4 << 20
     /// Events of one batch; Segment's own limit.
     package var batchEvents = 2_500

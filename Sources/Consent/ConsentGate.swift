@@ -129,7 +129,8 @@ extension ConsentReader {
         in store: inout some ConsentStore
     ) throws {
         let answers = event.recordsConsent ? own.filter { event.trusted || !$0.granted } : []
-        let lifts = event.trusted && (lifts || event.recordsConsent && answers.contains(where: \.granted))
+        let lifts =
+            event.trusted && (lifts || event.recordsConsent && answers.contains(where: \.granted))
         guard lifts || !answers.isEmpty else { return }
         for key in identity.keys {
             let before = try store.standing(key) ?? Standing()

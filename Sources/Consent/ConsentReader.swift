@@ -32,7 +32,9 @@ package struct ConsentReader: Sendable {
     private func readConsent(
         _ consent: JSONValue, _ take: (_ code: String, _ granted: Bool, _ path: String) -> Void
     ) {
-        let groups: Set = ["canonical", "categories", "categoryPreferences", "category_preferences"]
+        let groups: Set = [
+            "canonical", "categories", "categoryPreferences", "category_preferences",
+        ]
         for member in consent.members {
             guard let key = member.key.string else { continue }
             if let granted = member.value.bool {

@@ -8,7 +8,9 @@ import Glibc
 import Darwin
 #endif
 
-/// One libcurl easy handle and what its callbacks gather. Reused; belongs to the transfer thread.
+/// One libcurl easy handle and what its callbacks gather.
+///
+/// Reused; belongs to the transfer thread.
 final class Exchange {
     let easy: OpaquePointer
     private var headers: UnsafeMutablePointer<curl_slist>?
@@ -105,7 +107,8 @@ final class Exchange {
             set(CURLOPT_HTTPGET, 1)
         } else {
             request.body.withUnsafeBytes { bytes in
-                _ = ccurl_set_body(easy, bytes.baseAddress ?? UnsafeRawPointer(easy), curl_off_t(bytes.count))
+                _ = ccurl_set_body(
+                    easy, bytes.baseAddress ?? UnsafeRawPointer(easy), curl_off_t(bytes.count))
             }
             set(CURLOPT_POST, 1)
             set(CURLOPT_CUSTOMREQUEST, request.method == "POST" ? nil : request.method)
@@ -175,7 +178,8 @@ final class Exchange {
             return ccurl_bad_socket
         }
         let target = address.pointee
-        return socket(target.family, target.socktype | Int32(SOCK_CLOEXEC.rawValue), target.protocol)
+        return socket(
+            target.family, target.socktype | Int32(SOCK_CLOEXEC.rawValue), target.protocol)
     }
 
     private func permits(_ address: UnsafeMutablePointer<curl_sockaddr>) -> Bool {
@@ -233,7 +237,8 @@ final class Exchange {
         let kind: Kind
         switch code {
         case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY: kind = .dns
-        case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL: kind = sent ? .protocolError : .blocked
+        case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL:
+            kind = sent ? .protocolError : .blocked
         case _ where blockedAddress: kind = .blocked
         case CURLE_COULDNT_CONNECT: kind = .connect
         case CURLE_OPERATION_TIMEDOUT: kind = .timeout

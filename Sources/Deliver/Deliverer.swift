@@ -72,7 +72,9 @@ package final class Deliverer: Sendable {
         } ?? false
     }
 
-    /// Ends the thread. What is still in flight will read "may have been sent".
+    /// Ends the thread.
+    ///
+    /// What is still in flight will read "may have been sent".
     package func stop() {
         mailbox.signal { $0.stopping = true }
         thread.withLock { $0 }?.join()
@@ -159,7 +161,8 @@ package final class Deliverer: Sendable {
         }
         let request = requests[job.step]
         let rules = builder.answerRules(request, of: destination)
-        transport.send(builder.outgoing(request, to: destination)) { [self, requests, revision] result in
+        transport.send(builder.outgoing(request, to: destination)) {
+            [self, requests, revision] result in
             var answer: String?
             if case .answer(let body) = result, !body.body.isEmpty {
                 answer = builder.mask(String(decoding: body.body, as: UTF8.self), for: destination)

@@ -1,6 +1,8 @@
 import Events
 
-/// What is under way for one destination, and what may begin next. Decides; does nothing itself.
+/// What is under way for one destination, and what may begin next.
+///
+/// Decides; does nothing itself.
 struct DestinationQueue {
     enum Mode: Equatable {
         case open

@@ -29,7 +29,8 @@ extension DeliveryRow {
             return "Waits for \(id.destination) behind an earlier event of the same person."
         }
         guard state == .retrying else { return "Waits for its turn at \(id.destination)." }
-        return "Attempt \(attempt) at \(id.destination) failed; the next one is due \(dueAt.iso8601)."
+        return
+            "Attempt \(attempt) at \(id.destination) failed; the next one is due \(dueAt.iso8601)."
     }
 
     private var reasonText: String {

@@ -45,8 +45,10 @@ private func lineAndColumn(of offset: Int, in bytes: [UInt8]) -> (line: Int, col
     return (line, String(decoding: bytes[lineStart..<before.endIndex], as: UTF8.self).count + 1)
 }
 
-/// A value of such a file. Every reader reports what is wrong and returns nil, so that reading can
-/// go on to the next fault.
+/// A value of such a file.
+///
+/// Every reader reports what is wrong and returns nil, so that reading can go on to the next
+/// fault.
 package struct ConfigurationValue {
     package let file: ConfigurationFile
     package let json: JSONValue
@@ -81,13 +83,16 @@ package struct ConfigurationValue {
     package func string(_ what: String) -> String? {
         if let text = json.string { return text }
         report(
-            "\(what) must be a string, not \(article(json.kind)).", fix: "Write it in double quotes.")
+            "\(what) must be a string, not \(article(json.kind)).",
+            fix: "Write it in double quotes.")
         return nil
     }
 
     package func bool(_ what: String) -> Bool? {
         if let value = json.bool { return value }
-        report("\(what) must be true or false, not \(article(json.kind)).", fix: "Write true or false.")
+        report(
+            "\(what) must be true or false, not \(article(json.kind)).", fix: "Write true or false."
+        )
         return nil
     }
 

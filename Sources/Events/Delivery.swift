@@ -1,4 +1,6 @@
-/// Where a delivery stands. `held` is shown for what waits at a held destination, never stored.
+/// Where a delivery stands.
+///
+/// `held` is shown for what waits at a held destination, never stored.
 package enum DeliveryState: String, Sendable, CaseIterable {
     /// Waits for its turn in its lane, or for room at the destination.
     case queued

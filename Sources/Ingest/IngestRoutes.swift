@@ -193,7 +193,8 @@ package struct IngestRoutes: Sendable {
 
     private static let unknownKey = Problem(
         code: "unknown_key", message: "The request carries no key of a source.",
-        hint: "Send the write key as Basic user, Bearer token, \"writeKey\" in the body, or ?writeKey=."
+        hint:
+            "Send the write key as Basic user, Bearer token, \"writeKey\" in the body, or ?writeKey=."
     )
     private static let unreadable = Problem(
         code: "unreadable_body", message: "The body could not be read to its end.",

@@ -101,7 +101,8 @@ private struct BlueprintDecoder {
         guard let value, let text = value.string("\"method\"") else { return "POST" }
         let known = ["POST", "PUT", "PATCH", "DELETE"]
         if !known.contains(text) {
-            value.report("The method cannot be \"\(text)\".", fix: suggestion(for: text, among: known))
+            value.report(
+                "The method cannot be \"\(text)\".", fix: suggestion(for: text, among: known))
         }
         return text
     }
@@ -122,7 +123,8 @@ private struct BlueprintDecoder {
         if let any = value["any"] { return .any(any.strings("\"any\"")) }
         if let all = value["all"] { return .all(all.strings("\"all\"")) }
         value.report(
-            "\"require\" says nothing.", fix: "Write {\"any\": [\"identity.id\", \"identity.email\"]}.")
+            "\"require\" says nothing.",
+            fix: "Write {\"any\": [\"identity.id\", \"identity.email\"]}.")
         return .nothing
     }
 
@@ -133,7 +135,9 @@ private struct BlueprintDecoder {
             let status = value["when"]?["status"]
             let statuses =
                 status?.json.kind == .array
-                ? status?.elements("\"status\"").compactMap { $0.integer("A status", in: 100...599) }
+                ? status?.elements("\"status\"").compactMap {
+                    $0.integer("A status", in: 100...599)
+                }
                 : status?.integer("\"status\"", in: 100...599).map { [$0] }
             return AnswerRule(
                 statuses: statuses ?? [],

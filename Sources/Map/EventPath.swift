@@ -33,7 +33,8 @@ package struct EventPath: Sendable, Equatable {
     package init(_ text: String) throws(Fault) {
         self.text = text
         let halves = text.split(separator: "[]", maxSplits: 1, omittingEmptySubsequences: false)
-        let parts = halves[0].split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+        let parts = halves[0].split(separator: ".", omittingEmptySubsequences: false).map(
+            String.init)
         guard let root = Root(rawValue: parts[0]) else {
             throw Fault(
                 message: "There is no \"\(parts[0])\" in an event.",
@@ -143,7 +144,9 @@ enum Found: Sendable {
 }
 
 extension EventPath {
-    /// What stands here; nil when the event has no such place. Null is something.
+    /// What stands here; nil when the event has no such place.
+    ///
+    /// Null is something.
     func find(in input: MapInput, vendorName: String, element: JSONValue? = nil) -> Found? {
         if let elementKeys, let element { return descend(element, elementKeys).map(Found.json) }
         let event = input.event

@@ -66,7 +66,8 @@ struct MappingDecoder {
         guard let origin = origin(value) else { return nil }
         var rule = ValueRule(origin: origin)
         if let transform = value["transform"] {
-            let list = transform.json.kind == .array ? transform.elements("\"transform\"") : [transform]
+            let list =
+                transform.json.kind == .array ? transform.elements("\"transform\"") : [transform]
             rule.transforms = list.compactMap { $0.word("\"transform\"", as: Transform.self) }
         }
         rule.format = value["format"].flatMap(format)
@@ -152,7 +153,8 @@ struct BlueprintTestDecoder {
             let expectation = expectation(expect)
         else {
             value.report(
-                "A test needs \"given\" and \"expect\".", fix: "Add an event and what should come out.")
+                "A test needs \"given\" and \"expect\".",
+                fix: "Add an event and what should come out.")
             return nil
         }
         var parameters: [String: String] = [:]
@@ -180,7 +182,9 @@ struct BlueprintTestDecoder {
         guard let name = value["request"]?.string("\"request\""), let body = value["body"] else {
             value.report(
                 "A test expects a \"request\" and its \"body\", or a \"reason\".",
-                fix: "Write {\"request\": \"track\", \"body\": { … }} or {\"reason\": \"anonymous\"}.")
+                fix:
+                    "Write {\"request\": \"track\", \"body\": { … }} or {\"reason\": \"anonymous\"}."
+            )
             return nil
         }
         return (name, body.json)

@@ -52,7 +52,8 @@ struct RequestTree: Sendable {
         if let index {
             members[index].node = after
         } else {
-            members.append(Member(name: name, quoted: JSONWriter.make { $0.string(name) }, node: after))
+            members.append(
+                Member(name: name, quoted: JSONWriter.make { $0.string(name) }, node: after))
         }
         return .object(spread: spread, members)
     }
@@ -80,8 +81,10 @@ struct RequestTree: Sendable {
 }
 
 extension RequestTree {
-    /// Writes the body. Absent values leave no trace; objects that stay empty are left out, except
-    /// the body itself.
+    /// Writes the body.
+    ///
+    /// Absent values leave no trace; objects that stay empty are left out, except the body
+    /// itself.
     func render(_ input: MapInput, vendorName: String) throws(MappingFault) -> MaskedText {
         var body = Body(input: input, vendorName: vendorName)
         guard case .object(let spread, let members) = root else { return MaskedText() }

@@ -29,7 +29,9 @@ extension Transform {
         case .epochSeconds: return raw(String(try moment(value).milliseconds / 1000))
         case .epochMilliseconds: return raw(String(try moment(value).milliseconds))
         case .jsonEncode:
-            if case .json(let json) = value { return .text(String(decoding: json.raw, as: UTF8.self)) }
+            if case .json(let json) = value {
+                return .text(String(decoding: json.raw, as: UTF8.self))
+            }
             return value
         default: return try applyToText(value)
         }
@@ -37,7 +39,8 @@ extension Transform {
 
     private func applyToText(_ value: Found) throws(TransformFault) -> Found {
         guard let text = value.text else {
-            throw TransformFault(message: "\(rawValue) needs a text or number, not a list or object")
+            throw TransformFault(
+                message: "\(rawValue) needs a text or number, not a list or object")
         }
         switch self {
         case .trim: return .text(trimmed(text))

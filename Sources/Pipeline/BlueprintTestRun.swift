@@ -103,7 +103,9 @@ package struct MemoryPeople: IdentityStore, ConsentStore {
 
     package func ownLane(of key: IdentityKey) -> LaneKey {
         // FNV-1a: stable, and good enough where nothing is indexed by it.
-        let hash = "\(key.kind.rawValue):\(key.value)".utf8.reduce(UInt64(14_695_981_039_346_656_037)) {
+        let hash = "\(key.kind.rawValue):\(key.value)".utf8.reduce(
+            UInt64(14_695_981_039_346_656_037)
+        ) {
             ($0 ^ UInt64($1)) &* 1_099_511_628_211
         }
         return LaneKey(number: Int64(bitPattern: hash))

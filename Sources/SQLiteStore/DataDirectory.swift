@@ -22,7 +22,8 @@ package final class DataDirectory: Sendable {
         guard descriptor >= 0 else {
             throw Problem(
                 code: "data_directory",
-                message: "The data directory \(path) cannot be used: \(String(cString: strerror(errno))).",
+                message:
+                    "The data directory \(path) cannot be used: \(String(cString: strerror(errno))).",
                 hint: "Name another one with --data, or correct its owner and permissions.")
         }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {

@@ -9,7 +9,9 @@ package struct SQLiteError: Error, Sendable, CustomStringConvertible {
     package var description: String { "SQLite error \(code): \(message) in: \(sql)" }
 }
 
-/// One connection to the database file. Belongs to one thread at a time.
+/// One connection to the database file.
+///
+/// Belongs to one thread at a time.
 final class Connection {
     private let handle: OpaquePointer
 
@@ -59,12 +61,15 @@ final class Connection {
 
     func error(_ sql: String) -> SQLiteError {
         SQLiteError(
-            code: sqlite3_extended_errcode(handle), message: String(cString: sqlite3_errmsg(handle)),
+            code: sqlite3_extended_errcode(handle),
+            message: String(cString: sqlite3_errmsg(handle)),
             sql: sql)
     }
 }
 
-/// A prepared statement. Bind, step, read columns; `reset` before it is used again.
+/// A prepared statement.
+///
+/// Bind, step, read columns; `reset` before it is used again.
 final class Statement {
     private let handle: OpaquePointer
     private let connection: Connection

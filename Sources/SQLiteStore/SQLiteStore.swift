@@ -20,7 +20,8 @@ package final class SQLiteStore: EventStore, DeliveryStore {
     }
 
     private enum Item {
-        case accept(Envelope, source: String, CheckedContinuation<Result<[Receipt], Problem>, Never>)
+        case accept(
+            Envelope, source: String, CheckedContinuation<Result<[Receipt], Problem>, Never>)
         case work([DeliveryWork])
         case release(String, CheckedContinuation<Result<Bool, Problem>, Never>)
         /// Everything before it is committed.
@@ -38,6 +39,8 @@ package final class SQLiteStore: EventStore, DeliveryStore {
     package let path: String
     /// Destinations that were held when the store was opened.
     package let held: Set<String>
+    /// What durability depends on, as the writer's connection reads it back.
+    package let settings: [String: String]
 
     /// Opens or creates the store in `directory` and recovers what a crash left.
     ///
@@ -54,7 +57,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         path = directory + "/sluice.db"
         let connection = try Connection(
             path: path, mode: .readWrite, busyTimeout: options.busyTimeout)
-        try Self.configure(connection)
+        settings = try Self.configure(connection)
         try Schema.migrate(connection, key: hashKey)
         try DeliveryTable.recover(connection, at: clock.now())
         held = try Self.heldDestinations(connection)
@@ -68,7 +71,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
     }
 
     /// Sets what durability depends on, and reads it back: a receipt promises it.
-    private static func configure(_ connection: Connection) throws {
+    private static func configure(_ connection: Connection) throws -> [String: String] {
         let settings = [
             ("journal_mode", "WAL", "wal"), ("synchronous", "FULL", "2"),
             ("foreign_keys", "ON", "1"), ("trusted_schema", "OFF", "0"),
@@ -87,6 +90,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         _ = try connection.text("PRAGMA wal_autocheckpoint = 8000")
         _ = try connection.text("PRAGMA cache_size = -65536")
         _ = try connection.text("PRAGMA journal_size_limit = 67108864")
+        return Dictionary(uniqueKeysWithValues: settings.map { ($0.0, $0.2) })
     }
 
     private static func heldDestinations(_ connection: Connection) throws -> Set<String> {
@@ -184,8 +188,8 @@ package final class SQLiteStore: EventStore, DeliveryStore {
                 for item in items { answers.append(try perform(item, writer)) }
             }
             failure.withLock { $0 = nil }
-            for answer in answers { answer() }
             if !writer.effects.news.isEmpty { news(writer.effects.news) }
+            for answer in answers { answer() }
         } catch {
             refuse(items, error)
         }

@@ -176,7 +176,8 @@ enum Schema {
         guard version <= migrations.count else {
             throw Problem(
                 code: "store_too_new",
-                message: "The store has schema version \(version); this program knows \(migrations.count).",
+                message:
+                    "The store has schema version \(version); this program knows \(migrations.count).",
                 hint: "Start the newer program that wrote it, or use another data directory.")
         }
         for (index, migration) in migrations.enumerated().dropFirst(version) {

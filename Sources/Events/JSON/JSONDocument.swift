@@ -20,7 +20,9 @@ package final class JSONDocument: Sendable {
         nodes: [JSONNode(kind: .object, escaped: false, start: 0, end: 2, next: 1)])
 }
 
-/// One entry of the flat index; 16 bytes. A container's children follow it directly.
+/// One entry of the flat index; 16 bytes.
+///
+/// A container's children follow it directly.
 struct JSONNode: Sendable {
     enum Kind: UInt8, Sendable { case object, array, string, number, yes, no, null, key }
     let kind: Kind
@@ -33,7 +35,9 @@ struct JSONNode: Sendable {
     var next: UInt32
 }
 
-/// A value inside a `JSONDocument`. Cheap to copy.
+/// A value inside a `JSONDocument`.
+///
+/// Cheap to copy.
 package struct JSONValue: Sendable {
     package let document: JSONDocument
     let index: Int

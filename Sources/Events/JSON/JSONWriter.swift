@@ -51,7 +51,9 @@ package struct JSONWriter: Sendable {
         needsComma = true
     }
 
-    package mutating func integer(_ value: some BinaryInteger) { raw(Array(String(value).utf8)[...]) }
+    package mutating func integer(_ value: some BinaryInteger) {
+        raw(Array(String(value).utf8)[...])
+    }
 
     package mutating func bool(_ value: Bool) { raw(Array((value ? "true" : "false").utf8)[...]) }
 

@@ -8,7 +8,8 @@ struct DeliveriesCommand: AsyncParsableCommand {
         abstract: "List deliveries, newest first.",
         discussion: "Each line is one event at one destination. Look closer with: sluice why ID")
 
-    @Option(help: "Only this state: \(DeliveryState.allCases.map(\.rawValue).joined(separator: ", ")).")
+    @Option(
+        help: "Only this state: \(DeliveryState.allCases.map(\.rawValue).joined(separator: ", ")).")
     var state: DeliveryState?
 
     @Option(help: "Only this reason, such as consent or anonymous.")
@@ -87,7 +88,10 @@ struct DeliveriesCommand: AsyncParsableCommand {
         }
         terminal.table(
             header
-                ? ["RECEIVED", "DELIVERY", "EVENT", "USER", "STATE", "REASON", "STATUS", "TRIES", "DETAIL"]
+                ? [
+                    "RECEIVED", "DELIVERY", "EVENT", "USER", "STATE", "REASON", "STATUS", "TRIES",
+                    "DETAIL",
+                ]
                 : Array(repeating: "", count: 9), cells)
     }
 }
@@ -137,7 +141,9 @@ struct DeliveryCommand: ParsableCommand {
             terminal.write(json: JSONWriter.make { detail.write(to: &$0) })
             return
         }
-        terminal.write("\(detail.row.id.text) · \(printable(detail.row.eventName)) · \(terminal.state(detail.row.shownState))")
+        terminal.write(
+            "\(detail.row.id.text) · \(printable(detail.row.eventName)) · \(terminal.state(detail.row.shownState))"
+        )
         terminal.write(printable(detail.row.sentence))
         if let advice = detail.row.advice { terminal.write("What to do: \(advice)") }
         if let consent = detail.row.consentSentence { terminal.write(consent) }
@@ -151,7 +157,9 @@ struct DeliveryCommand: ParsableCommand {
             terminal.write("\n\(printable(attempt.sentence))")
             if let hint = attempt.hint { terminal.write("  \(hint)") }
             if let fix = attempt.fix { terminal.write("  What to do: \(fix)") }
-            if let answer = attempt.attempt.answer { terminal.write("  Answer: \(printable(answer))") }
+            if let answer = attempt.attempt.answer {
+                terminal.write("  Answer: \(printable(answer))")
+            }
         }
     }
 }
@@ -176,7 +184,9 @@ struct RejectedCommand: ParsableCommand {
         }
         if rows.isEmpty { terminal.writeError("No event was rejected.") }
         for row in rows {
-            terminal.write("\(row.receivedAt.iso8601) from \"\(row.source)\": \(terminal.colour(row.problem.code, .red))")
+            terminal.write(
+                "\(row.receivedAt.iso8601) from \"\(row.source)\": \(terminal.colour(row.problem.code, .red))"
+            )
             terminal.write("  \(printable(row.problem.message)) \(row.problem.hint)")
             terminal.write("  \(printable(String(row.body.prefix(200))))")
         }

@@ -28,7 +28,8 @@ struct DemoCommand: AsyncParsableCommand {
 
     func run() async throws {
         let files = try eventFiles()
-        let folder = FileManager.default.temporaryDirectory.path + "sluice-demo-\(UUID().uuidString)"
+        let folder =
+            FileManager.default.temporaryDirectory.path + "sluice-demo-\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let vero = try MockVero(rules: [Self.refused].compactMap { FaultRule($0) })
         let logger = makeLogger()
@@ -42,7 +43,9 @@ struct DemoCommand: AsyncParsableCommand {
             overrides.environment["VERO_AUTH_TOKEN"] = "demo-token"
             let server = try Server(try PipelineFile.read(config, overrides), logger: logger)
             try await Self.run(server, logger) { address in
-                terminal.write("Sluice listens on \(address); a stand-in takes Vero's place on \(veroAddress).\n")
+                terminal.write(
+                    "Sluice listens on \(address); a stand-in takes Vero's place on \(veroAddress).\n"
+                )
                 let sent = try await Self.send(files, to: address)
                 try await Self.waitUntilEnded(server.log)
                 try Self.report(sent, server.log, vero)
@@ -59,7 +62,9 @@ struct DemoCommand: AsyncParsableCommand {
                 code: "no_events", message: "There are no events in \(events).",
                 hint: "Run it in Sluice's folder, or name a folder with --events.")
         }
-        let (first, rest) = (files.filter { $0 == "identify.json" }, files.filter { $0 != "identify.json" })
+        let (first, rest) = (
+            files.filter { $0 == "identify.json" }, files.filter { $0 != "identify.json" }
+        )
         return try (first + rest.sorted()).map { ($0, try readFile("\(events)/\($0)")) }
     }
 
@@ -109,7 +114,8 @@ struct DemoCommand: AsyncParsableCommand {
             terminal.write(terminal.colour(name, .bold) + ": " + answer.sentence)
             guard let id = answer.id.flatMap({ EventID($0) }) else {
                 throw Problem(
-                    code: "demo", message: "The event \(name) was not accepted.", hint: answer.sentence)
+                    code: "demo", message: "The event \(name) was not accepted.",
+                    hint: answer.sentence)
             }
             if answer.isRepeat { continue }
             for row in try log.deliveries(of: id) {
@@ -121,6 +127,8 @@ struct DemoCommand: AsyncParsableCommand {
             }
         }
         let totals = counts.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
-        terminal.write("\nThe stand-in got \(vero.ledger.count) requests. The verdicts: \(totals.joined(separator: ", ")).")
+        terminal.write(
+            "\nThe stand-in got \(vero.ledger.count) requests. The verdicts: \(totals.joined(separator: ", "))."
+        )
     }
 }

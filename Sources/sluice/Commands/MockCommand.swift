@@ -25,7 +25,8 @@ struct MockVeroCommand: AsyncParsableCommand {
     @Option(help: "Write a JSON line for each request into this file.")
     var ledger: String?
 
-    @Option(help: ArgumentHelp("Go wrong on purpose; may be given more than once.", valueName: "rule"))
+    @Option(
+        help: ArgumentHelp("Go wrong on purpose; may be given more than once.", valueName: "rule"))
     var fail: [String] = []
 
     func run() async throws {
@@ -40,7 +41,8 @@ struct MockVeroCommand: AsyncParsableCommand {
         }
         let vero = try MockVero(ledger: ledger, rules: rules)
         let server = makeServer(vero.router(), listen: address, logger: makeLogger()) { address in
-            Terminal.standard.writeError("The stand-in for Vero listens on http://\(address)/api/v2")
+            Terminal.standard.writeError(
+                "The stand-in for Vero listens on http://\(address)/api/v2")
         }
         try await server.runService()
     }

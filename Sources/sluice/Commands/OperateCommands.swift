@@ -36,7 +36,8 @@ struct DestinationReleaseCommand: AsyncParsableCommand {
         let known = try options.log().destinations().map(\.name)
         guard known.contains(name) else {
             throw Problem(
-                code: "no_such_destination", message: "There is no destination \"\(printable(name))\".",
+                code: "no_such_destination",
+                message: "There is no destination \"\(printable(name))\".",
                 hint: suggestion(for: name, among: known))
         }
         let released = try await Control(directory: options.directory).release(name)
@@ -121,7 +122,8 @@ struct CheckCommand: ParsableCommand {
         let terminal = Terminal.standard
         terminal.write("\(config) is good.")
         for source in file.sources {
-            let keys = source.keys.isEmpty ? "no key set: it takes nothing" : "\(source.keys.count) key(s)"
+            let keys =
+                source.keys.isEmpty ? "no key set: it takes nothing" : "\(source.keys.count) key(s)"
             terminal.write("  source \(source.name): \(source.kind.rawValue), \(keys)")
         }
         for destination in file.pipeline.destinations {
@@ -129,7 +131,8 @@ struct CheckCommand: ParsableCommand {
             terminal.write(
                 "  destination \(destination.name): \(blueprint.title) \(blueprint.version) "
                     + "(revision \(blueprint.revision)), preset \(destination.preset.name), "
-                    + "\(destination.preset.events.count) events\(destination.isEnabled ? "" : ", disabled")")
+                    + "\(destination.preset.events.count) events\(destination.isEnabled ? "" : ", disabled")"
+            )
         }
     }
 }
@@ -156,7 +159,8 @@ struct BlueprintTestCommand: ParsableCommand {
             for test in blueprint.tests {
                 if let failure = BlueprintTestRun.failure(of: test, in: blueprint) {
                     failed += 1
-                    terminal.write("\(file):\(test.line): \(terminal.colour("failed", .red)) \(test.name)")
+                    terminal.write(
+                        "\(file):\(test.line): \(terminal.colour("failed", .red)) \(test.name)")
                     terminal.write(failure)
                 } else {
                     passed += 1

@@ -53,7 +53,8 @@ struct Span: ExpressibleByArgument {
 
     init?(argument: String) {
         let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3_600, "d": 86_400]
-        guard let unit = argument.last.flatMap({ units[$0] }), let count = Int64(argument.dropLast()),
+        guard let unit = argument.last.flatMap({ units[$0] }),
+            let count = Int64(argument.dropLast()),
             (0...36_500 * 86_400).contains(count)
         else { return nil }
         milliseconds = count * unit * 1000

@@ -25,7 +25,9 @@ struct WhyCommand: ParsableCommand {
         guard !events.isEmpty else {
             throw Problem(
                 code: "not_found", message: "Nothing is known under \"\(printable(id))\".",
-                hint: "Give an evt_, dlv_ or message id, a user id or an email; see sluice rejected too.")
+                hint:
+                    "Give an evt_, dlv_ or message id, a user id or an email; see sluice rejected too."
+            )
         }
         let only = DeliveryID(id)?.destination
         let stories = try events.compactMap { try Explanation(event: $0, only: only, log: log) }
@@ -111,7 +113,8 @@ struct Explanation {
             if let fix = attempt.fix { lines.append("    What to do: \(fix)") }
         }
         if row.outOfOrder {
-            lines.append("  It passed an earlier event of the same person that was still being retried.")
+            lines.append(
+                "  It passed an earlier event of the same person that was still being retried.")
         }
         if let advice = row.advice, row.reason != .refused {
             lines.append("  What to do: \(advice)")

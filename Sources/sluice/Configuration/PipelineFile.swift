@@ -65,7 +65,8 @@ private struct PipelineDecoder {
             return standard
         }
         guard let address = ListenAddress(text) else {
-            value.report("\"\(text)\" is no address.", fix: "Write host:port, such as 127.0.0.1:8080.")
+            value.report(
+                "\"\(text)\" is no address.", fix: "Write host:port, such as 127.0.0.1:8080.")
             return standard
         }
         return address
@@ -108,7 +109,9 @@ private struct PipelineDecoder {
             value.refuseUnknownKeys(
                 ["kind", "keys", "hmac_secrets", "origins", "trusted"], in: "A source")
             guard let kindValue = value["kind"] else {
-                value.report("The source \"\(name)\" has no \"kind\".", fix: "Write \"server\" or \"browser\".")
+                value.report(
+                    "The source \"\(name)\" has no \"kind\".",
+                    fix: "Write \"server\" or \"browser\".")
                 return nil
             }
             guard let kind = kindValue.word("\"kind\"", as: Source.Kind.self) else { return nil }
@@ -164,7 +167,9 @@ private struct PipelineDecoder {
     }
 
     private func checkName(_ name: String, at value: ConfigurationValue) {
-        let allowed = name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_".contains($0)) }
+        let allowed = name.allSatisfy {
+            $0.isASCII && ($0.isLetter || $0.isNumber || "-_".contains($0))
+        }
         if !allowed || name.isEmpty || name.count > Blueprint.maximumNameLength {
             value.report(
                 "\"\(name)\" is no name for a destination.",
@@ -183,7 +188,8 @@ private struct PipelineDecoder {
             return try Blueprint.read(file: path, bytes: try readFile(path))
         } catch let faults as Diagnostics {
             for fault in faults.all {
-                blueprint.report("\(fault.file):\(fault.line):\(fault.column): \(fault.message)", fix: fault.fix)
+                blueprint.report(
+                    "\(fault.file):\(fault.line):\(fault.column): \(fault.message)", fix: fault.fix)
             }
         } catch {
             blueprint.report("The blueprint \"\(path)\" cannot be read.", fix: "Correct the path.")
@@ -216,7 +222,8 @@ private struct PipelineDecoder {
         let require = value["require"]?.strings("\"require\"") ?? []
         if require.isEmpty {
             value.report(
-                "\"consent\" requires nothing.", fix: "Name categories in \"require\", or leave it out.")
+                "\"consent\" requires nothing.",
+                fix: "Name categories in \"require\", or leave it out.")
         }
         let missing = value["missing"]?.word("\"missing\"", as: ConsentRule.Missing.self)
         return ConsentRule(require: require, missing: missing ?? .deny)
@@ -236,7 +243,9 @@ private struct PipelineDecoder {
             if let number = given.json.double, number > 0 {
                 limits.perSecond = number
             } else {
-                given.report("\"per_second\" must be a number above 0, or null.", fix: "Write such a number.")
+                given.report(
+                    "\"per_second\" must be a number above 0, or null.", fix: "Write such a number."
+                )
             }
         }
         if let given = value["http_version"] {

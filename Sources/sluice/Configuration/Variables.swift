@@ -12,7 +12,8 @@ struct Variables {
         while let start = rest.firstRange(of: "${") {
             result += rest[..<start.lowerBound]
             guard let end = rest[start.upperBound...].firstIndex(of: "}") else {
-                value.report("\"${\" has no closing brace.", fix: "Write ${NAME} or ${NAME:-default}.")
+                value.report(
+                    "\"${\" has no closing brace.", fix: "Write ${NAME} or ${NAME:-default}.")
                 return nil
             }
             guard let found = replacement(String(rest[start.upperBound..<end]), value) else {

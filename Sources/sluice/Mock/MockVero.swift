@@ -57,7 +57,8 @@ final class MockVero: Sendable {
         let router = Router(context: MockContext.self)
         for (method, path) in Self.paths {
             for suffix in ["", ".json"] {
-                router.on(RouterPath("/api/v2\(path)\(suffix)"), method: method) { request, context in
+                router.on(RouterPath("/api/v2\(path)\(suffix)"), method: method) {
+                    request, context in
                     try await self.answer(request, path, context)
                 }
             }

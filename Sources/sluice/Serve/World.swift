@@ -20,7 +20,9 @@ extension WorldClock {
 enum Chance {
     @Sendable static func fraction() -> Double { Double.random(in: 0..<1) }
 
-    static func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8.random(in: .min ... .max) } }
+    static func bytes(_ count: Int) -> [UInt8] {
+        (0..<count).map { _ in UInt8.random(in: .min ... .max) }
+    }
 }
 
 /// Runs work that blocks on a thread of its own, so that no shared thread waits for it.

@@ -1,0 +1,356 @@
+struct JSONPatch {
+    let range: Range<Int>
+    let replacement: [UInt8]
+    let repair: JSONRepair
+}
+
+/// The recursive part.
+///
+/// Depth is bounded, so recursion is too.
+struct JSONParser {
+    let bytes: [UInt8]
+    let repairing: Bool
+    var nodes: [JSONNode] = []
+    var patches: [JSONPatch] = []
+    var at = 0
+
+    init(bytes: [UInt8], repairing: Bool) {
+        self.bytes = bytes
+        self.repairing = repairing
+        nodes.reserveCapacity(bytes.count / 12 + 4)
+    }
+
+    mutating func run() throws(JSONError) {
+        try refuseOtherEncodings()
+        skipSpace()
+        guard at < bytes.count else {
+            throw JSONError(code: .empty, offset: 0, message: "The text is empty.")
+        }
+        try value(depth: 0)
+        skipSpace()
+        guard at == bytes.count else { throw syntax("Unexpected text after the end of the value") }
+    }
+
+    /// UTF-16 and UTF-32 show as a byte order mark or as NUL bytes among the first four.
+    private func refuseOtherEncodings() throws(JSONError) {
+        let head = bytes.prefix(4)
+        let marked = head.starts(with: [0xFF, 0xFE]) || head.starts(with: [0xFE, 0xFF])
+        if marked || head.contains(0) {
+            throw JSONError(
+                code: .encoding, offset: 0, message: "The text is not UTF-8 (it looks like UTF-16)."
+            )
+        }
+    }
+
+    private mutating func value(depth: Int) throws(JSONError) {
+        guard at < bytes.count else { throw syntax("The text ends where a value is expected") }
+        switch bytes[at] {
+        case 0x7B: try object(depth: depth)
+        case 0x5B: try array(depth: depth)
+        case 0x22: try string(as: .string)
+        case 0x74: try literal("true", .yes)
+        case 0x66: try literal("false", .no)
+        case 0x6E: try literal("null", .null)
+        case 0x4E where repairing: try nonFinite("NaN")
+        case 0x49 where repairing: try nonFinite("Infinity")
+        case 0x2D where repairing && at + 1 < bytes.count && bytes[at + 1] == 0x49:
+            try nonFinite("-Infinity")
+        case 0x2D, 0x30...0x39: try number()
+        default: throw syntax("Unexpected \(describe(bytes[at])) where a value is expected")
+        }
+    }
+
+    private mutating func object(depth: Int) throws(JSONError) {
+        let mine = try open(.object, depth: depth)
+        var keys: [Int] = []
+        skipSpace()
+        if peek(0x7D) {
+            close(mine)
+            return
+        }
+        while true {
+            skipSpace()
+            guard peek(0x22) else {
+                throw syntax("Expected a key in double quotes\(trailingCommaNote)")
+            }
+            keys.append(nodes.count)
+            try string(as: .key)
+            skipSpace()
+            guard peek(0x3A) else { throw syntax("Expected ':' after the key") }
+            at += 1
+            skipSpace()
+            try value(depth: depth + 1)
+            skipSpace()
+            guard try continues(until: 0x7D) else { break }
+        }
+        try refuseDuplicates(keys)
+        close(mine)
+    }
+
+    private mutating func array(depth: Int) throws(JSONError) {
+        let mine = try open(.array, depth: depth)
+        skipSpace()
+        if peek(0x5D) {
+            close(mine)
+            return
+        }
+        while true {
+            skipSpace()
+            if peek(0x5D) { throw syntax("Expected a value\(trailingCommaNote)") }
+            try value(depth: depth + 1)
+            skipSpace()
+            guard try continues(until: 0x5D) else { break }
+        }
+        close(mine)
+    }
+
+    /// True after a comma, false at the closing bracket.
+    private mutating func continues(until closing: UInt8) throws(JSONError) -> Bool {
+        if peek(0x2C) {
+            at += 1
+            return true
+        }
+        guard peek(closing) else {
+            let expected = closing == 0x7D ? "',' or '}'" : "',' or ']'"
+            let found = at < bytes.count ? "found \(describe(bytes[at]))" : "the text ends here"
+            throw syntax("Expected \(expected); \(found)")
+        }
+        return false
+    }
+
+    private mutating func open(_ kind: JSONNode.Kind, depth: Int) throws(JSONError) -> Int {
+        guard depth < JSONReader.maximumDepth else {
+            throw JSONError(
+                code: .depth, offset: at,
+                message: "The text is nested deeper than \(JSONReader.maximumDepth) levels.")
+        }
+        nodes.append(
+            JSONNode(kind: kind, escaped: false, start: UInt32(at), end: 0, next: 0))
+        at += 1
+        return nodes.count - 1
+    }
+
+    private mutating func close(_ index: Int) {
+        at += 1
+        nodes[index].end = UInt32(at)
+        nodes[index].next = UInt32(nodes.count)
+    }
+
+    private mutating func string(as kind: JSONNode.Kind) throws(JSONError) {
+        let start = at + 1
+        var escaped = false
+        at = start
+        scan: while true {
+            guard at < bytes.count else {
+                at = start - 1
+                throw syntax("The string that begins here does not end")
+            }
+            switch bytes[at] {
+            case 0x22: break scan
+            case 0x5C:
+                escaped = true
+                try escape()
+            case 0x00..<0x20: throw syntax("A control character must be written as an escape")
+            case 0x80...: try multibyte()
+            default: at += 1
+            }
+        }
+        let slice = bytes[start..<at]
+        let clean = patches.last.map { $0.range.lowerBound < start } ?? true
+        let next: UInt32
+        if kind == .key {
+            next = escaped && clean ? jsonKeyHash(unescape(slice)[...]) : jsonKeyHash(slice)
+        } else {
+            next = UInt32(nodes.count + 1)
+        }
+        nodes.append(
+            JSONNode(
+                kind: kind, escaped: escaped, start: UInt32(start), end: UInt32(at), next: next))
+        at += 1
+    }
+
+    private mutating func escape() throws(JSONError) {
+        guard at + 1 < bytes.count else { throw syntax("The text ends inside an escape") }
+        switch bytes[at + 1] {
+        case 0x22, 0x5C, 0x2F, 0x62, 0x66, 0x6E, 0x72, 0x74: at += 2
+        case 0x75: try unicodeEscape()
+        default: throw syntax("Unknown escape \\\(describe(bytes[at + 1]))")
+        }
+    }
+
+    private mutating func unicodeEscape() throws(JSONError) {
+        let unit = try unit(at: at)
+        guard (0xD800..<0xE000).contains(unit) else {
+            at += 6
+            return
+        }
+        if unit < 0xDC00, at + 7 < bytes.count, bytes[at + 6] == 0x5C, bytes[at + 7] == 0x75 {
+            let low = try self.unit(at: at + 6)
+            if (0xDC00..<0xE000).contains(low) {
+                at += 12
+                return
+            }
+        }
+        guard repairing else { throw syntax("Half of a surrogate pair stands alone") }
+        patches.append(
+            JSONPatch(
+                range: at..<at + 6, replacement: Array("\\ufffd".utf8), repair: .loneSurrogate))
+        at += 6
+    }
+
+    private func unit(at start: Int) throws(JSONError) -> UInt32 {
+        guard start + 6 <= bytes.count else { throw syntax("The text ends inside an escape") }
+        var value: UInt32 = 0
+        for offset in 2..<6 {
+            guard let digit = hexDigit(bytes[start + offset]) else {
+                throw syntax("\\u must be followed by four hexadecimal digits")
+            }
+            value = value << 4 | UInt32(digit)
+        }
+        return value
+    }
+
+    /// Checks one UTF-8 sequence of two to four bytes (Unicode 15, table 3-7).
+    private mutating func multibyte() throws(JSONError) {
+        let first = bytes[at]
+        let length: Int
+        var second: ClosedRange<UInt8> = 0x80...0xBF
+        switch first {
+        case 0xC2...0xDF: length = 2
+        case 0xE0: (length, second) = (3, 0xA0...0xBF)
+        case 0xED: (length, second) = (3, 0x80...0x9F)
+        case 0xE1...0xEF: length = 3
+        case 0xF0: (length, second) = (4, 0x90...0xBF)
+        case 0xF4: (length, second) = (4, 0x80...0x8F)
+        case 0xF1...0xF3: length = 4
+        default: throw notUTF8()
+        }
+        guard at + length <= bytes.count, second.contains(bytes[at + 1]) else { throw notUTF8() }
+        for offset in 2..<max(length, 2) where bytes[at + offset] & 0xC0 != 0x80 {
+            throw notUTF8()
+        }
+        at += length
+    }
+
+    private mutating func number() throws(JSONError) {
+        let start = at
+        if peek(0x2D) { at += 1 }
+        if peek(0x30) {
+            at += 1
+        } else {
+            try digits("Expected a digit")
+        }
+        if at < bytes.count, (0x30...0x39).contains(bytes[at]) {
+            throw syntax("A number must not begin with a zero")
+        }
+        if peek(0x2E) {
+            at += 1
+            try digits("Expected a digit after the decimal point")
+        }
+        if peek(0x65) || peek(0x45) {
+            at += 1
+            if peek(0x2B) || peek(0x2D) { at += 1 }
+            try digits("Expected a digit in the exponent")
+        }
+        append(.number, from: start)
+    }
+
+    private mutating func digits(_ message: String) throws(JSONError) {
+        let start = at
+        while at < bytes.count, (0x30...0x39).contains(bytes[at]) { at += 1 }
+        guard at > start else { throw syntax(message) }
+    }
+
+    private mutating func literal(
+        _ text: StaticString, _ kind: JSONNode.Kind
+    ) throws(JSONError) {
+        let start = at
+        try match(text)
+        append(kind, from: start)
+    }
+
+    private mutating func nonFinite(_ text: StaticString) throws(JSONError) {
+        let start = at
+        try match(text)
+        patches.append(
+            JSONPatch(
+                range: start..<at, replacement: Array("null".utf8), repair: .nonFiniteNumber))
+        append(.null, from: start)
+    }
+
+    private mutating func match(_ text: StaticString) throws(JSONError) {
+        let count = text.utf8CodeUnitCount
+        let found = text.withUTF8Buffer { expected in
+            at + count <= bytes.count && bytes[at..<at + count].elementsEqual(expected)
+        }
+        guard found else { throw syntax("Unexpected \(describe(bytes[at]))") }
+        at += count
+    }
+
+    private mutating func append(_ kind: JSONNode.Kind, from start: Int) {
+        nodes.append(
+            JSONNode(
+                kind: kind, escaped: false, start: UInt32(start), end: UInt32(at),
+                next: UInt32(nodes.count + 1)))
+    }
+
+    /// Few keys are compared pair by pair; many go through a set of their hashes first.
+    private func refuseDuplicates(_ keys: [Int]) throws(JSONError) {
+        guard keys.count > 1, patches.isEmpty else { return }
+        if keys.count > 24 {
+            guard Set(keys.map { nodes[$0].next }).count < keys.count else { return }
+            let grouped = Dictionary(grouping: keys) { nodes[$0].next }
+            for group in grouped.values where group.count > 1 { try comparePairs(group) }
+        } else {
+            try comparePairs(keys)
+        }
+    }
+
+    private func comparePairs(_ keys: [Int]) throws(JSONError) {
+        for later in 1..<keys.count {
+            for earlier in 0..<later where nodes[keys[later]].next == nodes[keys[earlier]].next {
+                let text = keyText(keys[later])
+                if text == keyText(keys[earlier]) {
+                    throw JSONError(
+                        code: .duplicateKey, offset: Int(nodes[keys[later]].start) - 1,
+                        message:
+                            "The key \"\(String(decoding: text, as: UTF8.self))\" stands twice.")
+                }
+            }
+        }
+    }
+
+    private func keyText(_ index: Int) -> [UInt8] {
+        let node = nodes[index]
+        let slice = bytes[Int(node.start)..<Int(node.end)]
+        return node.escaped ? unescape(slice) : Array(slice)
+    }
+
+    private mutating func skipSpace() {
+        while at < bytes.count {
+            switch bytes[at] {
+            case 0x20, 0x0A, 0x0D, 0x09: at += 1
+            default: return
+            }
+        }
+    }
+
+    private func peek(_ byte: UInt8) -> Bool { at < bytes.count && bytes[at] == byte }
+
+    private var trailingCommaNote: String {
+        peek(0x7D) || peek(0x5D) ? " (a comma before a closing bracket is not allowed)" : ""
+    }
+
+    private func syntax(_ message: String) -> JSONError {
+        JSONError(code: .syntax, offset: at, message: message + ".")
+    }
+
+    private func notUTF8() -> JSONError {
+        JSONError(code: .encoding, offset: at, message: "The text is not valid UTF-8.")
+    }
+
+    private func describe(_ byte: UInt8) -> String {
+        (0x21..<0x7F).contains(byte)
+            ? "'\(Character(UnicodeScalar(byte)))'" : "byte 0x" + String(byte, radix: 16)
+    }
+}

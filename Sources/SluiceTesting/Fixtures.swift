@@ -1,0 +1,140 @@
+import Accept
+package import Consent
+package import Deliver
+package import Events
+package import Map
+package import Pipeline
+
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
+/// A test that cannot go on, and why.
+package struct TestFailure: Error, CustomStringConvertible {
+    package let description: String
+    package init(_ description: String) { self.description = description }
+}
+
+/// Files of the repository and small things every test needs.
+package enum Fixtures {
+    /// The repository's folder.
+    package static let root: String = {
+        let parts = #filePath.split(separator: "/").dropLast(3)
+        return "/" + parts.joined(separator: "/")
+    }()
+
+    package static func bytes(_ path: String) throws -> [UInt8] {
+        let full = path.hasPrefix("/") ? path : root + "/" + path
+        guard let file = fopen(full, "r") else { throw TestFailure("no file \(full)") }
+        defer { fclose(file) }
+        var result: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            let count = fread(&chunk, 1, chunk.count, file)
+            if count == 0 { return result }
+            result += chunk[..<count]
+        }
+    }
+
+    package static func text(_ path: String) throws -> String {
+        String(decoding: try bytes(path), as: UTF8.self)
+    }
+
+    /// An event of `Fixtures/events`, as it is posted.
+    package static func event(_ name: String) throws -> [UInt8] {
+        try bytes("Fixtures/events/\(name).json")
+    }
+
+    package static func json(_ text: String) throws -> JSONValue {
+        try JSONReader.read(text: text).root
+    }
+
+    package static func vero() throws -> Blueprint {
+        try Blueprint.read(file: "vero.json", bytes: try bytes("Blueprints/vero.json"))
+    }
+
+    /// An event as the server would accept it.
+    package static func accepted(
+        _ text: String, source: String = "backend", trusted: Bool = true,
+        at now: Timestamp = ManualClock().now
+    ) throws -> Event {
+        let envelope = try Acceptor().single(
+            Array(text.utf8), type: nil, from: EventSource(name: source, trusted: trusted), at: now)
+        if let rejection = envelope.rejections.first { throw rejection.problem }
+        return envelope.events[0].event
+    }
+
+    /// A track event by one user; the consent is given.
+    package static func track(
+        _ name: String = "Product Viewed", user: String, message: String? = nil,
+        at now: Timestamp = ManualClock().now
+    ) throws -> Event {
+        let id = message.map { "\"messageId\":\"\($0)\"," } ?? ""
+        return try accepted(
+            """
+            {"type":"track","event":"\(name)",\(id)"userId":"\(user)",
+             "context":{"consent":{"canonical":{"marketing":true}}},"properties":{"price":1.10}}
+            """, at: now)
+    }
+
+    /// A destination with Vero's blueprint.
+    package static func destination(
+        _ name: String = "vero", consent: ConsentRule? = nil, isEnabled: Bool = true,
+        limits: DeliveryLimits = DeliveryLimits(), blueprint: Blueprint? = nil,
+        parameters: [String: String] = ["auth_token": "secret-token"]
+    ) throws -> Destination {
+        let blueprint = try blueprint ?? vero()
+        guard let preset = blueprint.presets["default"] else { throw TestFailure("no preset") }
+        return Destination(
+            name: name, isEnabled: isEnabled, blueprint: blueprint, preset: preset,
+            parameters: parameters, consent: consent, limits: limits)
+    }
+}
+
+/// A folder that is removed with the value.
+package final class TemporaryFolder: Sendable {
+    package let path: String
+
+    package init() throws {
+        var template = Array("/tmp/sluice-test-XXXXXX".utf8CString)
+        guard let made = mkdtemp(&template) else { throw TestFailure("no temporary folder") }
+        path = String(cString: made)
+    }
+
+    deinit { remove(path) }
+
+    package func write(_ text: String, to name: String) throws -> String {
+        guard let file = fopen("\(path)/\(name)", "w") else { throw TestFailure("cannot write") }
+        fputs(text, file)
+        fclose(file)
+        return "\(path)/\(name)"
+    }
+}
+
+private func remove(_ path: String) {
+    if let folder = opendir(path) {
+        while let entry = readdir(folder) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != ".", name != ".." { remove("\(path)/\(name)") }
+        }
+        closedir(folder)
+        rmdir(path)
+    } else {
+        unlink(path)
+    }
+}
+
+/// Waits for something that has happened; looks often, gives up after a minute.
+package func eventually<Value>(
+    _ what: String, _ body: () throws -> Value?
+) async throws -> Value {
+    for _ in 0..<12_000 {
+        if let value = try body() { return value }
+        try await Task.sleep(for: .milliseconds(5))
+    }
+    throw TestFailure("it did not happen: \(what)")
+}

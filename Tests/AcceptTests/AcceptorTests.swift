@@ -1,0 +1,140 @@
+import Accept
+import Events
+import SluiceTesting
+import Testing
+
+private let backend = EventSource(name: "backend", trusted: true)
+private let now = ManualClock().now
+
+private func single(_ text: String) throws -> Envelope {
+    try Acceptor().single(Array(text.utf8), type: nil, from: backend, at: now)
+}
+
+private func batch(_ text: String) throws -> Envelope {
+    try Acceptor().batch(Array(text.utf8), from: backend, at: now)
+}
+
+@Suite struct `A single event` {
+    @Test func `is read in camelCase and in snake_case`() throws {
+        for text in [
+            "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"messageId\":\"m\",\"anonymousId\":null}",
+            "{\"type\":\"track\",\"event\":\"E\",\"user_id\":\"u\",\"message_id\":\"m\"}",
+        ] {
+            let event = try single(text).events[0].event
+            #expect(event.userID == "u" && event.messageID == "m" && event.anonymousID == nil)
+        }
+    }
+
+    @Test func `takes the text of a number as an id`() throws {
+        let event = try single("{\"type\":\"track\",\"event\":\"E\",\"userId\":1235666234572456}")
+        #expect(event.events[0].event.userID == "1235666234572456")
+    }
+
+    @Test(arguments: [
+        ("{\"event\":\"E\",\"userId\":\"u\"}", "no_type"),
+        ("{\"type\":\"x\",\"userId\":\"u\"}", "unknown_type"),
+        ("{\"type\":\"track\",\"userId\":\"u\"}", "event_not_defined"),
+        ("{\"type\":\"track\",\"event\":7,\"userId\":\"u\"}", "event_not_string"),
+        ("{\"type\":\"track\",\"event\":\"E\"}", "no_user_anon_id"),
+        ("{\"type\":\"track\",\"event\":\"E\",\"userId\":{}}", "id_not_string"),
+        ("{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"properties\":[]}", "properties_not_object"),
+        ("{\"type\":\"identify\",\"userId\":\"u\",\"traits\":\"t\"}", "traits_not_object"),
+    ])
+    func `is rejected with a code and a hint when it cannot be used`(text: String, code: String) throws {
+        let problem = try #require(try single(text).rejections.first?.problem)
+        #expect(problem.code == code)
+        #expect(!problem.hint.isEmpty)
+    }
+
+    @Test func `is accepted with an email alone`() throws {
+        let text = "{\"type\":\"identify\",\"context\":{\"traits\":{\"email\":\"a@b.co\"}}}"
+        #expect(try single(text).events.count == 1)
+    }
+
+    @Test func `has ids shorter than their limits`() throws {
+        let text = { (count: Int) in
+            "{\"type\":\"identify\",\"userId\":\"\(String(repeating: "u", count: count))\"}"
+        }
+        #expect(try single(text(254)).events.count == 1)
+        #expect(try single(text(255)).rejections[0].problem.code == "id_too_long")
+    }
+
+    @Test func `is marked when it is large and refused when it is huge`() throws {
+        let text = { (count: Int) in
+            "{\"type\":\"identify\",\"userId\":\"u\",\"traits\":{\"t\":\"\(String(repeating: "x", count: count))\"}}"
+        }
+        #expect(try single(text(40_000)).events[0].event.marks == [.large])
+        #expect(try single(text(600_000)).rejections[0].problem.code == "event_too_large")
+    }
+
+    @Test func `has its time corrected for the sender's clock`() throws {
+        let text = """
+            {"type":"track","event":"E","userId":"u","originalTimestamp":"2026-06-01T00:00:00.000Z",
+             "sentAt":"2026-06-01T00:00:10.000Z"}
+            """
+        #expect(try single(text).events[0].event.timestamp == now + -10_000)
+    }
+
+    @Test func `keeps its own time when nothing says when it was sent`() throws {
+        let text = "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"timestamp\":\"2026-06-06T10:15:30Z\"}"
+        #expect(try single(text).events[0].event.timestamp.iso8601 == "2026-06-06T10:15:30.000Z")
+    }
+
+    @Test func `is marked when its time is no date`() throws {
+        let text = "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"timestamp\":\"soon\"}"
+        let event = try single(text).events[0].event
+        #expect(event.marks == [.unreadableTimestamp] && event.timestamp == now)
+    }
+}
+
+@Suite struct `A batch` {
+    @Test func `keeps the good neighbours of an event that cannot be used`() throws {
+        let envelope = try batch(
+            """
+            {"batch":[{"type":"track","event":"A","userId":"u"},{"type":"track","userId":"u"},7,
+             {"type":"track","event":"B","userId":"u"}]}
+            """)
+        #expect(envelope.events.map(\.index) == [0, 3])
+        #expect(Set(envelope.rejections.map(\.index)) == [1, 2])
+    }
+
+    @Test func `merges its context, integrations and time into each event`() throws {
+        let envelope = try batch(
+            """
+            {"context":{"ip":"1.2.3.4","locale":"de"},"integrations":{"Vero":false},
+             "sentAt":"2026-06-06T10:00:00.000Z","batch":[{"type":"track","event":"A","userId":"u",
+              "context":{"locale":"en"},"timestamp":"2026-06-06T09:59:00.000Z"}]}
+            """)
+        let event = envelope.events[0].event
+        #expect(event.document.root["context"]?["ip"]?.string == "1.2.3.4")
+        #expect(event.document.root["context"]?["locale"]?.string == "en")
+        #expect(event.document.root["integrations"]?["Vero"]?.bool == false)
+        #expect(event.timestamp == now + -60_000)
+    }
+
+    @Test func `names a repair on the event that needed it, and on no other`() throws {
+        let envelope = try batch(
+            """
+            {"batch":[{"type":"track","event":"A","userId":"u","properties":{"x":null}},
+             {"type":"track","event":"B","userId":"u","properties":{"x":NaN}},
+             {"type":"track","event":"\\ud83d","userId":"u"}]}
+            """)
+        let marks = envelope.events.map(\.event.marks)
+        #expect(marks == [[], [.nonFiniteNumber], [.loneSurrogate]])
+    }
+
+    @Test func `is refused whole when it is none`() {
+        for (text, code) in [
+            ("[]", "not_an_object"), ("{}", "no_batch"), ("{\"batch\":[", "invalid_json"), ("", "empty_body"),
+        ] {
+            let problem = #expect(throws: Problem.self) { try batch(text) }
+            #expect(problem?.code == code)
+        }
+    }
+
+    @Test func `is refused when it has too many events`() {
+        let items = Array(repeating: "{}", count: 2_501).joined(separator: ",")
+        let problem = #expect(throws: Problem.self) { try batch("{\"batch\":[\(items)]}") }
+        #expect(problem?.code == "too_many_events")
+    }
+}

@@ -1,0 +1,173 @@
+import Consent
+import Events
+import Pipeline
+import SluiceTesting
+import Testing
+
+private let reader = ConsentReader(codes: ["C0004": "marketing"])
+private let gate = ConsentGate(
+    rule: ConsentRule(require: ["marketing"], missing: .deny), names: ["vero", "Vero"])
+
+private func event(_ context: String, integrations: String = "{}", trusted: Bool = true) throws -> Event {
+    try Fixtures.accepted(
+        """
+        {"type":"track","event":"E","userId":"1","context":\(context),"integrations":\(integrations),
+         "timestamp":"2026-06-06T09:00:00Z"}
+        """, trusted: trusted)
+}
+
+private func decide(
+    _ event: Event, stored: [Standing] = [], gate: ConsentGate = gate, reduces: Bool = false
+) -> ConsentGate.Verdict {
+    gate.decide(event, own: reader.answers(in: event), stored: stored, reduces: reduces)
+}
+
+private func answer(_ granted: Bool, at text: String) -> ConsentAnswer {
+    ConsentAnswer(
+        category: "marketing", granted: granted, at: Timestamp(iso8601: text) ?? ManualClock().now,
+        origin: "consent set")
+}
+
+private func standing(_ answers: ConsentAnswer...) -> Standing {
+    var standing = Standing()
+    for answer in answers { standing.take(answer) }
+    return standing
+}
+
+@Suite struct `Consent in an event` {
+    @Test(arguments: [
+        "{\"consent\":{\"canonical\":{\"marketing\":true}}}",
+        "{\"consent\":{\"categories\":{\"C0004\":true}}}",
+        "{\"consent\":{\"categoryPreferences\":{\"C0004\":true}}}",
+        "{\"consent\":{\"marketing\":true}}",
+        "{\"consentManagement\":{\"allowedConsentIds\":[\"C0004\"]}}",
+    ])
+    func `is understood in every shape consent tools write`(context: String) throws {
+        #expect(decide(try event(context)).reason == nil)
+    }
+
+    @Test(arguments: [
+        "{\"consent\":{\"canonical\":{\"marketing\":false}}}",
+        "{\"consentManagement\":{\"deniedConsentIds\":[\"C0004\"]}}", "{\"consent\":{}}", "{}",
+    ])
+    func `stops the delivery when it is denied or missing`(context: String) throws {
+        let verdict = decide(try event(context))
+        #expect(verdict.reason == .consent)
+        #expect(verdict.record?.category == "marketing")
+    }
+
+    @Test func `that is missing passes only where the pipeline says so`() throws {
+        let open = ConsentGate(
+            rule: ConsentRule(require: ["marketing"], missing: .allow), names: ["vero"])
+        #expect(decide(try event("{}"), gate: open).reason == nil)
+    }
+
+    @Test func `has to grant every category that is required`() throws {
+        let both = ConsentGate(
+            rule: ConsentRule(require: ["marketing", "analytics", "essential"], missing: .deny), names: [])
+        let one = "{\"consent\":{\"marketing\":true}}"
+        #expect(decide(try event(one), gate: both).reason == .consent)
+        let two = "{\"consent\":{\"marketing\":true,\"analytics\":true}}"
+        #expect(decide(try event(two), gate: both).reason == nil)
+    }
+
+    @Test func `is not asked for by a destination without the block`() throws {
+        let free = ConsentGate(rule: nil, names: [])
+        #expect(decide(try event("{\"consent\":{\"marketing\":false}}"), gate: free).reason == nil)
+    }
+}
+
+@Suite struct `Stored consent` {
+    private let granting = "{\"consent\":{\"marketing\":true}}"
+
+    @Test func `wins when it is newer than the event's`() throws {
+        let denial = standing(answer(false, at: "2026-06-06T09:00:01Z"))
+        let verdict = decide(try event(granting), stored: [denial])
+        #expect(verdict.reason == .consent)
+        #expect(verdict.record?.origin == "consent set")
+    }
+
+    @Test func `loses when it is older`() throws {
+        let denial = standing(answer(false, at: "2026-06-06T08:59:59Z"))
+        #expect(decide(try event(granting), stored: [denial]).reason == nil)
+    }
+
+    @Test func `denies when both are of the same time`() throws {
+        let denial = standing(answer(false, at: "2026-06-06T09:00:00Z"))
+        #expect(decide(try event(granting), stored: [denial]).reason == .consent)
+    }
+
+    @Test func `keeps the newest answer of a category, in whatever order they come`() {
+        let newer = answer(false, at: "2026-06-06T09:00:02Z")
+        let older = answer(true, at: "2026-06-06T09:00:01Z")
+        #expect(standing(newer, older) == standing(older, newer))
+    }
+}
+
+@Suite struct `A suppression` {
+    private let suppressed = Standing(
+        suppression: Suppression(cause: "unsubscribed", at: ManualClock().now, origin: "Vero"))
+    private let granting = "{\"consent\":{\"marketing\":true}}"
+
+    @Test func `beats the event's own consent`() throws {
+        let verdict = decide(try event(granting), stored: [suppressed])
+        #expect(verdict.reason == .suppressed)
+        #expect(verdict.detail == "unsubscribed in Vero on 2026-06-06T10:00:00.000Z")
+    }
+
+    @Test func `holds without a consent block too`() throws {
+        let free = ConsentGate(rule: nil, names: [])
+        #expect(decide(try event("{}"), stored: [suppressed], gate: free).reason == .suppressed)
+    }
+
+    @Test func `lets a withdrawal through`() throws {
+        #expect(decide(try event("{}"), stored: [suppressed], reduces: true).reason == nil)
+    }
+
+    @Test func `is lifted by a resubscribe from a server, not from a browser`() throws {
+        for (trusted, lifted) in [(true, true), (false, false)] {
+            var people = MemoryPeople()
+            let event = try Fixtures.accepted(
+                "{\"type\":\"track\",\"event\":\"Resubscribed\",\"userId\":\"1\"}", trusted: trusted,
+                at: ManualClock().now + 1_000)
+            people.save(suppressed, for: IdentityKey(.user, "1"))
+            let identity = Identity(
+                userID: "1", email: nil, anonymousID: nil, emailState: .fine, lane: LaneKey(number: 1))
+            try reader.learn(from: event, identity, own: [], lifts: event.isTestResubscribe, in: &people)
+            #expect((people.standing(IdentityKey(.user, "1"))?.suppression == nil) == lifted)
+        }
+    }
+}
+
+extension Event {
+    fileprivate var isTestResubscribe: Bool { name == "Resubscribed" }
+}
+
+@Suite struct `The integrations object` {
+    private let granting = "{\"consent\":{\"marketing\":true}}"
+
+    @Test(arguments: ["{\"Vero\":false}", "{\"vero\":false}", "{\"All\":false}", "{\"VERO\":false,\"All\":true}"])
+    func `can exclude a destination`(integrations: String) throws {
+        #expect(decide(try event(granting, integrations: integrations)).reason == .integrations)
+    }
+
+    @Test(arguments: ["{\"Vero\":true,\"All\":false}", "{\"Other\":false}", "{\"Vero\":{\"tags\":{}},\"All\":false}"])
+    func `lets it pass otherwise`(integrations: String) throws {
+        #expect(decide(try event(granting, integrations: integrations)).reason == nil)
+    }
+
+    @Test func `never opens what consent closes`() throws {
+        #expect(decide(try event("{}", integrations: "{\"Vero\":true}")).reason == .consent)
+    }
+}
+
+@Suite struct `Consent from a browser key` {
+    @Test func `counts when it denies and not when it grants`() throws {
+        let grant = try event("{\"consent\":{\"marketing\":true}}", trusted: false)
+        #expect(decide(grant).reason == .untrustedIdentity)
+        let denial = try event("{\"consent\":{\"marketing\":false}}", trusted: false)
+        let stored = standing(answer(true, at: "2026-06-06T08:00:00Z"))
+        #expect(decide(denial, stored: [stored]).reason == .consent)
+        #expect(decide(grant, stored: [stored]).reason == nil)
+    }
+}

@@ -1,0 +1,96 @@
+import Accept
+import CSQLite
+import Deliver
+import Events
+import Pipeline
+import SQLiteStore
+import SluiceTesting
+import Testing
+
+@Suite struct `The SQLite store` {
+    @Test(arguments: StoreContract.all)
+    func keeps(contract: StoreContract) async throws {
+        let folder = try TemporaryFolder()
+        try await contract.check(try open(folder, ManualClock()))
+    }
+
+    @Test func `has synchronous FULL on the connection that writes`() throws {
+        // GRDB's trap: NORMAL in WAL loses the last commits on power loss, after the 200.
+        let folder = try TemporaryFolder()
+        let store = try SQLiteStore(
+            directory: folder.path, pipeline: Pipeline(destinations: []), room: Room(),
+            clock: ManualClock().world, hashKey: [1], news: { _ in })
+        #expect(store.settings["synchronous"] == "2")
+        #expect(store.settings["journal_mode"] == "wal")
+        store.close()
+    }
+
+    @Test func `refuses a second program on its folder and says so`() throws {
+        let folder = try TemporaryFolder()
+        let first = try DataDirectory(folder.path)
+        let problem = #expect(throws: Problem.self) { try DataDirectory(first.path) }
+        #expect(problem?.code == "data_directory_in_use")
+    }
+
+    @Test func `lets the folder go with the one who held it`() throws {
+        let folder = try TemporaryFolder()
+        do { _ = try DataDirectory(folder.path) }
+        #expect(throws: Never.self) { try DataDirectory(folder.path) }
+    }
+
+    @Test func `refuses a file of a newer version`() throws {
+        let folder = try TemporaryFolder()
+        var database: OpaquePointer?
+        sqlite3_open(folder.path + "/sluice.db", &database)
+        sqlite3_exec(database, "PRAGMA user_version = 99", nil, nil, nil)
+        sqlite3_close(database)
+        let problem = #expect(throws: Problem.self) { try open(folder, ManualClock()) }
+        #expect(problem?.code == "store_too_new")
+    }
+
+    @Test func `commits many waiting events together and answers each`() async throws {
+        let folder = try TemporaryFolder()
+        let store = try open(folder, ManualClock())
+        let receipts = try await withThrowingTaskGroup(of: Receipt.self) { group in
+            for number in 0..<200 {
+                group.addTask {
+                    let event = try Fixtures.track(user: "\(number)", message: "m\(number)")
+                    return try await store.events.accept(
+                        Envelope(events: [(0, event)]), from: "backend")[0]
+                }
+            }
+            return try await group.reduce(into: [Receipt]()) { $0.append($1) }
+        }
+        #expect(Set(receipts.map(\.id)).count == 200)
+        #expect(Set(receipts.map(\.messageID)).count == 200)
+    }
+
+    @Test func `keeps no secret in the file`() async throws {
+        let folder = try TemporaryFolder()
+        let store = try open(folder, ManualClock())
+        let event = try Fixtures.track(user: "1")
+        _ = try await store.events.accept(Envelope(events: [(0, event)]), from: "backend")
+        store.flush()
+        for name in ["sluice.db", "sluice.db-wal"] {
+            let text = String(decoding: try Fixtures.bytes(folder.path + "/" + name), as: UTF8.self)
+            #expect(!text.contains("secret-token"))
+        }
+    }
+}
+
+private func open(_ folder: TemporaryFolder, _ clock: ManualClock) throws -> StoreUnderTest {
+    let news = Locked<[StoreNews]>([])
+    let store = try SQLiteStore(
+        directory: folder.path, pipeline: try StoreContract.pipeline(),
+        room: Room(StoreContract.room), clock: clock.world,
+        hashKey: [UInt8](repeating: 7, count: 32)
+    ) { fresh in news.withLock { $0 += fresh } }
+    return StoreUnderTest(
+        events: store, deliveries: store, log: try SQLiteLog(directory: folder.path), clock: clock,
+        flush: { store.flush() }, news: { news.withLock { $0 } },
+        reopened: {
+            // The first store is left as it is: nothing is closed in order, as in a crash.
+            store.flush()
+            return try open(folder, clock)
+        })
+}
