@@ -26,7 +26,11 @@ final class Exchange {
     private var location: String?
     private var body: [UInt8] = []
     private var bodyBytes = 0
+    private var headerBytes = 0
     private var blockedAddress = false
+
+    /// Header bytes beyond which an error of receiving is taken for libcurl's own limit.
+    private static let largeHeaders = 200 << 10
 
     init?() {
         guard let easy = curl_easy_init() else { return nil }
@@ -94,6 +98,7 @@ final class Exchange {
         location = nil
         body = []
         bodyBytes = 0
+        headerBytes = 0
         blockedAddress = false
         setGuard(request)
         setHeaders(request.headers)
@@ -146,6 +151,7 @@ final class Exchange {
 
     private func takeHeader(_ bytes: UnsafeMutablePointer<CChar>?, _ count: Int) -> Int {
         guard let bytes else { return count }
+        headerBytes += count
         let line = String(
             decoding: UnsafeRawBufferPointer(start: bytes, count: count), as: UTF8.self)
         if line.hasPrefix("HTTP/") {
@@ -247,6 +253,8 @@ final class Exchange {
             CURLE_SSL_INVALIDCERTSTATUS:
             kind = .tls
         case CURLE_GOT_NOTHING: kind = .noAnswer
+        // libcurl ends headers of more than 300 kB as an error of receiving.
+        case CURLE_RECV_ERROR where headerBytes > Self.largeHeaders: kind = .protocolError
         case CURLE_SEND_ERROR, CURLE_RECV_ERROR, CURLE_PARTIAL_FILE: kind = .reset
         case CURLE_ABORTED_BY_CALLBACK: kind = .cancelled
         default: kind = .protocolError

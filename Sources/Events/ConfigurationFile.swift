@@ -126,6 +126,10 @@ package struct ConfigurationValue {
 
     /// Reports every key that is not among `known`, with the nearest one that is.
     package func refuseUnknownKeys(_ known: [String], in what: String) {
+        guard json.kind == .object else {
+            report("\(what) must be an object, not \(article(json.kind)).", fix: "Write { … }.")
+            return
+        }
         for member in json.members {
             guard let key = member.key.string, !known.contains(key) else { continue }
             file.report(

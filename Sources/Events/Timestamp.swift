@@ -169,6 +169,7 @@ package struct DatePattern: Sendable {
         while let first = rest.first {
             if first == "'" {
                 let body = rest.dropFirst().prefix { $0 != "'" }
+                guard body.endIndex < rest.endIndex else { throw UnknownField(field: "'") }
                 parts.append(.text(body.isEmpty ? "'" : String(body)))
                 rest = rest.dropFirst(body.count + 2)
             } else if first.isLetter {

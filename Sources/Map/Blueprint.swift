@@ -44,7 +44,7 @@ package struct Blueprint: Sendable {
         /// What happens to events that are not listed; nil drops them.
         package let otherEvents: EventPlan?
         package let events: [String: EventPlan]
-        /// Aliases, and folded names, to the names they stand for.
+        /// Folded names and aliases to the names they stand for.
         let aliases: [String: String]
     }
 
@@ -69,6 +69,13 @@ package enum Requirement: Sendable, Equatable {
     case nothing
     case any([String])
     case all([String])
+
+    var targets: [String] {
+        switch self {
+        case .nothing: []
+        case .any(let targets), .all(let targets): targets
+        }
+    }
 }
 
 /// An address with parameters in braces: `{base_url}/events/track`.
@@ -127,13 +134,13 @@ package struct BlueprintTest: Sendable {
 }
 
 extension Blueprint.Preset {
-    /// The plan for an event: exact name, then alias, then the folded name; nil drops it.
+    /// The plan for an event: exact name, then the folded name or alias; nil drops it.
     ///
     /// Track and screen events go by their name, all others by their type.
     package func plan(for event: Event) -> Blueprint.EventPlan? {
         if let found = events[event.type.rawValue], event.type != .track { return found }
         if event.type == .track || event.type == .screen, let name = event.name {
-            if let found = events[name] ?? aliases[name].flatMap({ events[$0] }) { return found }
+            if let found = events[name] { return found }
             if let found = aliases[folded(name)].flatMap({ events[$0] }) { return found }
         }
         if event.type == .track, let found = events["track"] { return found }

@@ -120,10 +120,12 @@ private struct BlueprintDecoder {
     private func requirement(_ value: ConfigurationValue?) -> Requirement {
         guard let value else { return .nothing }
         value.refuseUnknownKeys(["any", "all"], in: "\"require\"")
-        if let any = value["any"] { return .any(any.strings("\"any\"")) }
-        if let all = value["all"] { return .all(all.strings("\"all\"")) }
+        let any = value["any"]?.strings("\"any\"") ?? []
+        let all = value["all"]?.strings("\"all\"") ?? []
+        if !any.isEmpty, all.isEmpty { return .any(any) }
+        if !all.isEmpty, any.isEmpty { return .all(all) }
         value.report(
-            "\"require\" says nothing.",
+            "\"require\" must name targets under one of \"any\" and \"all\".",
             fix: "Write {\"any\": [\"identity.id\", \"identity.email\"]}.")
         return .nothing
     }
@@ -168,17 +170,15 @@ private struct PresetDecoder {
         var aliases: [String: String] = [:]
         for (event, value) in value["events"]?.members("\"events\"") ?? [] {
             events[event] = plan(event, value, known: Self.eventKeys)
-            for alias in value["aliases"]?.strings("\"aliases\"") ?? [] {
-                if let other = aliases[alias], other != event {
-                    value["aliases"]?.report(
-                        "\"\(alias)\" is an alias of \"\(other)\" too.",
-                        fix: "Keep it at one event.")
+            for name in [event] + (value["aliases"]?.strings("\"aliases\"") ?? []) {
+                if let other = aliases[folded(name)], other != event {
+                    (value["aliases"] ?? value).report(
+                        "\"\(name)\" stands for \"\(other)\" already.",
+                        fix: "Keep it at one event; case, spaces, - and _ make no difference.")
                 }
-                aliases[alias] = event
+                aliases[folded(name)] = event
             }
         }
-        for name in events.keys.sorted() { aliases[folded(name)] = aliases[folded(name)] ?? name }
-        for (alias, event) in aliases { aliases[folded(alias)] = aliases[folded(alias)] ?? event }
         return Blueprint.Preset(
             name: name, otherEvents: otherEvents(value["defaults"]), events: events,
             aliases: aliases)
@@ -189,9 +189,15 @@ private struct PresetDecoder {
     ]
 
     private func otherEvents(_ value: ConfigurationValue?) -> Blueprint.EventPlan? {
-        guard let value, let action = value["action"] else { return nil }
+        guard let value else { return nil }
+        guard let action = value["action"] else {
+            value.report("\"defaults\" has no \"action\".", fix: "Write \"drop\" or \"pass\".")
+            return nil
+        }
         switch action.string("\"action\"") {
-        case "drop": return nil
+        case "drop":
+            value.refuseUnknownKeys(Self.eventKeys + ["action"], in: "\"defaults\"")
+            return nil
         case "pass":
             return plan("defaults", value, known: Self.eventKeys + ["action"])
         default:
@@ -212,14 +218,15 @@ private struct PresetDecoder {
             steps: steps(value, own))
     }
 
-    private func steps(_ value: ConfigurationValue, _ own: [Mapping]) -> [Blueprint.Step] {
-        guard let request = value["request"] else {
-            value.report("The event has no \"request\".", fix: "Name one of \"requests\".")
+    private func steps(_ event: ConfigurationValue, _ own: [Mapping]) -> [Blueprint.Step] {
+        guard let request = event["request"] else {
+            event.report("The event has no \"request\".", fix: "Name one of \"requests\".")
             return []
         }
         let names =
             request.json.kind == .array
             ? request.elements("\"request\"") : [request]
+        if names.isEmpty { request.report("The list of requests is empty.", fix: "Name one.") }
         return names.enumerated().compactMap { index, value in
             guard let name = value.string("\"request\"") else { return nil }
             guard let shape = requests[name] else {
@@ -229,22 +236,30 @@ private struct PresetDecoder {
                 return nil
             }
             // The event's mappings belong to its first request; later steps bring their own.
-            return step(shape, index == 0 ? own : [], at: value)
+            return step(shape, index == 0 ? own : [], of: event, at: value)
         }
     }
 
     private func step(
-        _ request: Blueprint.Request, _ own: [Mapping], at value: ConfigurationValue
+        _ request: Blueprint.Request, _ own: [Mapping], of event: ConfigurationValue,
+        at value: ConfigurationValue
     ) -> Blueprint.Step? {
         let kept = request.mappings.filter { theirs in
             !own.contains { $0.target == theirs.target }
         }
+        let targets = Set((kept + own).map(\.target))
+        for target in request.require.targets where !targets.contains(target) {
+            value.report(
+                "The request \"\(request.name)\" requires \"\(target)\", which nothing maps.",
+                fix: suggestion(for: target, among: Array(targets)))
+        }
         do {
             return Blueprint.Step(request: request, tree: try RequestTree(kept + own))
         } catch {
-            value.report(
-                "\"\(error.target)\" is mapped as a value and as an object.",
-                fix: "Map a target once, or copy an object with \"object\" and add to it.")
+            (event["mappings"]?[error.target] ?? value).report(
+                "\"\(error.target)\" does not fit the mappings beside it.",
+                fix: "Map a target once, add members only to an \"object\" copy, "
+                    + "and make an array [] from one source array [].")
             return nil
         }
     }

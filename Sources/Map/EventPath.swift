@@ -47,12 +47,16 @@ package struct EventPath: Sendable, Equatable {
             try check(parts)
             return
         }
-        let rest = halves[1].split(separator: ".", omittingEmptySubsequences: true).map(String.init)
         guard !halves[1].contains("[]"), root.hasMembers else {
             throw Fault(
-                message: "\"\(text)\" goes through more than one array.",
-                fix: "Use one [] in a path.")
+                message: "\"\(text)\" does not go through exactly one array of the event.",
+                fix: "Use one [] in a path, below properties, traits, context or integrations.")
         }
+        guard halves[1].isEmpty || halves[1].hasPrefix(".") else {
+            throw Fault(message: "\"\(text)\" has no dot after [].", fix: "Write list[].name.")
+        }
+        let rest = halves[1].dropFirst().split(separator: ".", omittingEmptySubsequences: false)
+            .map(String.init).filter { !halves[1].isEmpty || !$0.isEmpty }
         elementKeys = rest.map { JSONKey($0) }
         try check(parts + rest)
     }
@@ -138,7 +142,7 @@ enum Found: Sendable {
             value.string ?? value.numberText ?? value.bool.map { $0 ? "true" : "false" }
         case .text(let text): text
         case .moment(let moment): moment.iso8601
-        case .raw(let bytes): (try? JSONReader.read(bytes))?.root.string
+        case .raw(let bytes): (try? JSONReader.read(bytes)).flatMap { Found.json($0.root).text }
         }
     }
 }

@@ -71,11 +71,15 @@ struct RequestTree: Sendable {
     private static func insertArray(
         _ mapping: Mapping, _ rest: ArraySlice<String>, into node: Node?
     ) throws(Conflict) -> Node {
+        let paths = mapping.rule.paths.filter { $0.elementKeys != nil }
         if case .array(let path, let element) = node {
+            // One target array is made from one source array.
+            guard paths.allSatisfy(path.goesThrough) else { throw Conflict(target: mapping.target) }
             return .array(path, try insert(mapping, rest, into: element))
         }
-        guard node == nil, let path = mapping.rule.paths.first(where: { $0.elementKeys != nil })
-        else { throw Conflict(target: mapping.target) }
+        guard node == nil, let path = paths.first, paths.allSatisfy(path.goesThrough) else {
+            throw Conflict(target: mapping.target)
+        }
         return .array(path, try insert(mapping, rest, into: nil))
     }
 }
@@ -224,8 +228,14 @@ private struct Body {
 extension EventPath {
     /// The array (or the single object) before `[]`.
     fileprivate func array(in input: MapInput) -> JSONValue? {
-        var value = input.event.document.root[JSONKey(root.rawValue)]
-        for key in keys { value = value?[key] }
-        return value.flatMap { $0.isNull ? nil : $0 }
+        guard case .json(let value)? = find(in: input, vendorName: ""), !value.isNull else {
+            return nil
+        }
+        return value
+    }
+
+    /// The same array, whatever is read inside its elements.
+    fileprivate func goesThrough(_ other: EventPath) -> Bool {
+        root == other.root && keys == other.keys
     }
 }

@@ -58,12 +58,10 @@ private struct PipelineDecoder {
 
     private func listen() -> ListenAddress {
         let standard = ListenAddress.tcp(host: "127.0.0.1", port: 8080)
-        guard let value = root["listen"] else {
-            return overrides.listen.flatMap { ListenAddress($0) } ?? standard
-        }
-        guard let text = overrides.listen ?? variables.expand(value, "\"listen\"") else {
-            return standard
-        }
+        let value = root["listen"] ?? root
+        let text =
+            overrides.listen ?? root["listen"].flatMap { variables.expand($0, "\"listen\"") }
+        guard let text else { return standard }
         guard let address = ListenAddress(text) else {
             value.report(
                 "\"\(text)\" is no address.", fix: "Write host:port, such as 127.0.0.1:8080.")
@@ -207,9 +205,9 @@ private struct PipelineDecoder {
             result[name] = variables.expand(value, "\"\(name)\"")
         }
         for parameter in blueprint.parameters where parameter.isRequired {
-            guard given?[parameter.name] == nil || result[parameter.name]?.isEmpty == true else {
-                continue
-            }
+            guard (result[parameter.name] ?? parameter.value ?? "").isEmpty else { continue }
+            // A variable that is missing was reported where it stands.
+            if given?[parameter.name] != nil, result[parameter.name] == nil { continue }
             (given?[parameter.name] ?? value).report(
                 "The parameter \"\(parameter.name)\" has no value.", fix: parameter.help)
         }

@@ -1,0 +1,211 @@
+import CurlTransport
+import Deliver
+import Events
+import SluiceTesting
+import Testing
+
+private func options(_ change: (inout TransportOptions) -> Void = { _ in }) -> TransportOptions {
+    var options = TransportOptions()
+    options.allowedNetworks = ["127.0.0.0/8"]
+    options.totalTimeout = 400
+    change(&options)
+    return options
+}
+
+private func post(
+    _ url: String, body: String = "{}", method: String = "POST", _ options: TransportOptions = options()
+) async -> TransportResult {
+    let transport = CurlTransport()
+    defer { transport.close() }
+    return await transport.exchange(
+        OutgoingRequest(
+            method: method, url: url, headers: ["Content-Type: application/json"], body: Array(body.utf8),
+            options: options))
+}
+
+extension TransportResult {
+    fileprivate var answer: Answer? { if case .answer(let answer) = self { answer } else { nil } }
+    fileprivate var failure: Failure? { if case .failure(let failure) = self { failure } else { nil } }
+}
+
+private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+
+@Suite struct `A request` {
+    @Test func `arrives as it was made, and its answer comes back`() async throws {
+        let seen = Locked("")
+        let server = try RawServer { connection in
+            let request = connection.readRequest() ?? ""
+            seen.withLock { $0 = request }
+            connection.write("HTTP/1.1 201 Created\r\nRetry-After: 9\r\nContent-Length: 5\r\n\r\nhello")
+        }
+        let result = await post(server.url + "x?y=1", body: "{\"a\":1.10}", method: "PUT")
+        #expect(result.answer == .init(status: 201, retryAfter: 9, body: Array("hello".utf8)))
+        let request = seen.withLock { $0 }
+        #expect(request.hasPrefix("PUT /x?y=1 HTTP/1.1\r\n"))
+        #expect(request.hasSuffix("\r\n\r\n{\"a\":1.10}"))
+        #expect(request.contains("Content-Type: application/json"))
+        #expect(!request.lowercased().contains("accept-encoding"))
+        #expect(!request.lowercased().contains("expect:"))
+    }
+
+    @Test func `uses a connection again`() async throws {
+        let connections = Locked(0)
+        let server = try RawServer { connection in
+            connections.withLock { $0 += 1 }
+            while connection.readRequest() != nil { connection.write(ok) }
+        }
+        let transport = CurlTransport()
+        defer { transport.close() }
+        for _ in 0..<20 {
+            let request = OutgoingRequest(
+                method: "POST", url: server.url, headers: [], body: [], options: options())
+            #expect(await transport.exchange(request).answer?.status == 200)
+        }
+        #expect(connections.withLock { $0 } == 1)
+    }
+
+    @Test func `runs beside many others, each with its own answer`() async throws {
+        let server = try RawServer { connection in
+            while let request = connection.readRequest() {
+                let body = request.split(separator: "\r\n\r\n").last ?? ""
+                connection.write("HTTP/1.1 200 OK\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
+            }
+        }
+        let transport = CurlTransport()
+        let url = server.url
+        await withTaskGroup(of: Void.self) { group in
+            for number in 0..<200 {
+                group.addTask {
+                    let request = OutgoingRequest(
+                        method: "POST", url: url, headers: [], body: Array("n\(number)".utf8),
+                        options: options { $0.totalTimeout = 10_000 })
+                    let result = await transport.exchange(request)
+                    #expect(result.answer?.body == Array("n\(number)".utf8))
+                }
+            }
+        }
+        transport.close()
+    }
+
+    @Test func `never follows a redirect`() async throws {
+        let server = try RawServer.answering(
+            "HTTP/1.1 307 Temporary Redirect\r\nLocation: http://169.254.169.254/latest?x=1\r\nContent-Length: 0\r\n\r\n")
+        let answer = await post(server.url).answer
+        #expect(answer?.status == 307 && answer?.location == "169.254.169.254")
+    }
+}
+
+@Suite struct `A server that answers badly` {
+    @Test func `has delivered once its 2xx header block is complete`() async throws {
+        let cut = try RawServer { connection in
+            _ = connection.readRequest()
+            connection.write("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+        }
+        let answer = await post(cut.url).answer
+        #expect(answer?.status == 200 && answer?.note?.contains("not complete") == true)
+        let slow = try RawServer { connection in
+            _ = connection.readRequest()
+            connection.write("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+            connection.waitForClose()
+        }
+        #expect(await post(slow.url).answer?.status == 200)
+    }
+
+    @Test func `has not answered while its headers drip`() async throws {
+        let server = try RawServer { connection in
+            _ = connection.readRequest()
+            connection.write("HTTP/1.1 200 OK\r\nX: y\r\n")
+            connection.waitForClose()
+        }
+        let failure = await post(server.url).failure
+        #expect(failure?.kind == .timeout && failure?.maybeSent == true)
+    }
+
+    @Test func `is cut off after 64 KiB of body, of which 16 are kept`() async throws {
+        let server = try RawServer { connection in
+            _ = connection.readRequest()
+            connection.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            let chunk = "1000\r\n" + String(repeating: "x", count: 4096) + "\r\n"
+            while connection.write(chunk) {}
+        }
+        let answer = await post(server.url, options { $0.totalTimeout = 10_000 }).answer
+        #expect(answer?.status == 200 && answer?.body.count == 16 << 10)
+        #expect(answer?.note?.contains("cut at 65536") == true)
+    }
+
+    @Test func `that resets or says nothing may have taken the request`() async throws {
+        let resetting = try RawServer { connection in
+            _ = connection.readRequest()
+            connection.reset()
+        }
+        #expect(await post(resetting.url).failure?.kind == .reset)
+        let silent = try RawServer { connection in _ = connection.readRequest() }
+        let failure = await post(silent.url).failure
+        #expect(failure?.kind == .noAnswer && failure?.maybeSent == true)
+    }
+
+    @Test func `that speaks no HTTP is told apart`() async throws {
+        let server = try RawServer.answering("\u{1}\u{2}garbage\r\n\r\n")
+        #expect(await post(server.url).failure?.kind == .protocolError)
+    }
+
+    @Test func `that bombs with headers is stopped`() async throws {
+        let server = try RawServer { connection in
+            _ = connection.readRequest()
+            connection.write("HTTP/1.1 200 OK\r\n")
+            let header = "X: " + String(repeating: "y", count: 60_000) + "\r\n"
+            while connection.write(header) {}
+        }
+        #expect(await post(server.url, options { $0.totalTimeout = 10_000 }).failure?.kind == .protocolError)
+    }
+}
+
+@Suite struct `An address` {
+    @Test func `nobody listens on was not reached`() async throws {
+        let port = try { try RawServer.answering(ok).port }()
+        let failure = await post("http://127.0.0.1:\(port)/").failure
+        #expect(failure?.kind == .connect && failure?.maybeSent == false)
+    }
+
+    @Test func `with a name that does not exist is a DNS fault`() async {
+        let failure = await post("https://does-not-exist.invalid/", options { $0.totalTimeout = 5_000 }).failure
+        #expect(failure?.kind == .dns && failure?.maybeSent == false)
+    }
+
+    @Test(arguments: ["http://127.0.0.1:%/", "http://localhost:%/", "http://2130706433:%/", "http://0x7f.1:%/", "http://[::ffff:127.0.0.1]:%/"])
+    func `that is private is refused before anything is sent, however it is written`(url: String) async throws {
+        let connections = Locked(0)
+        let server = try RawServer { _ in connections.withLock { $0 += 1 } }
+        let target = url.replacing("%", with: "\(server.port)")
+        let failure = await post(target, options { $0.allowedNetworks = [] }).failure
+        #expect(failure?.kind == .blocked && failure?.maybeSent == false)
+        #expect(connections.withLock { $0 } == 0)
+    }
+
+    @Test(arguments: ["file:///etc/passwd", "gopher://127.0.0.1/", "not a url"])
+    func `of another kind is refused`(url: String) async {
+        #expect(await post(url).failure?.kind == .blocked)
+    }
+
+    @Test func `of a network is recognised`() {
+        #expect(isNetwork("10.0.0.0/8") && isNetwork("::1") && isNetwork("fd00::/8"))
+        #expect(!isNetwork("10.0.0.0/33") && !isNetwork("home") && !isNetwork(""))
+    }
+}
+
+@Suite struct `The transport` {
+    @Test func `ends what is open when it is closed, and takes nothing more`() async throws {
+        let server = try RawServer { connection in
+            _ = connection.readRequest()
+            connection.waitForClose()
+        }
+        let transport = CurlTransport()
+        let ended = Locked<TransportResult?>(nil)
+        let request = OutgoingRequest(
+            method: "POST", url: server.url, headers: [], body: [], options: options { $0.totalTimeout = 60_000 })
+        transport.send(request) { result in ended.withLock { $0 = result } }
+        transport.close()
+        #expect(ended.withLock { $0 }?.failure?.kind == .cancelled)
+        #expect(await transport.exchange(request).failure?.kind == .cancelled)
+    }
+}

@@ -1,0 +1,296 @@
+import Deliver
+import Events
+import SluiceTesting
+import Testing
+
+@Suite struct `The schedule` {
+    private let schedule = Schedule()
+
+    @Test func `spreads thirteen attempts over about 76 hours`() {
+        #expect(schedule.delays.count == 13)
+        #expect(schedule.delays.reduce(0, +) / 3600 == 76)
+    }
+
+    @Test func `waits 3 s before the second attempt, give or take a fifth`() {
+        let now = ManualClock().now
+        let due = { schedule.next(after: 1, retryAfter: nil, jitter: $0, now: now)?.due }
+        #expect(due(0) == now + 2_400)
+        #expect((due(0.999) ?? now) - now < 3_600)
+    }
+
+    @Test func `never comes before a Retry-After, and cuts one that asks for too much`() {
+        let now = ManualClock().now
+        let due = { schedule.next(after: 1, retryAfter: $0, jitter: 0, now: now)?.due }
+        #expect(due(7) == now + 7_000)
+        #expect(due(999_999) == now + 21_600_000)
+        #expect(due(-1) == now + 2_400)
+    }
+
+    @Test func `ends after the last attempt`() {
+        #expect(schedule.next(after: 13, retryAfter: nil, jitter: 0.5, now: ManualClock().now) == nil)
+    }
+
+    @Test func `leaves the lane when the retry would hold it longer than 15 minutes`() {
+        let leaves = (1...6).map {
+            schedule.next(after: $0, retryAfter: nil, jitter: 0.5, now: ManualClock().now)?.leavesLane
+        }
+        #expect(leaves == [false, false, false, false, true, true])
+    }
+}
+
+@Suite struct `An answer` {
+    private func judge(_ result: TransportResult, missing: Int = 0, rules: [AnswerRule] = []) -> Judgement {
+        Classifier().judge(result, rules: rules, missingBefore: missing)
+    }
+
+    @Test(arguments: [
+        (200, AnswerClass.delivered), (204, .delivered), (301, .setup), (400, .invalid), (401, .setup),
+        (402, .setup), (403, .setup), (404, .transient), (408, .transient), (413, .invalid),
+        (422, .invalid), (425, .transient), (429, .throttle), (500, .transient), (501, .invalid),
+        (503, .transient), (505, .invalid),
+    ])
+    func `has a class by its status`(status: Int, expected: AnswerClass) {
+        #expect(judge(.answer(.init(status: status))).answerClass == expected)
+    }
+
+    @Test func `of 404 means a wrong address at the fifth in a row`() {
+        #expect(judge(.answer(.init(status: 404)), missing: 3).answerClass == .transient)
+        #expect(judge(.answer(.init(status: 404)), missing: 4).answerClass == .setup)
+    }
+
+    @Test func `is refined by the blueprint`() {
+        let rule = AnswerRule(statuses: [404], answerClass: .invalid, hint: "gone", fix: "look")
+        let judgement = judge(.answer(.init(status: 404)), missing: 9, rules: [rule])
+        #expect(judgement.answerClass == .invalid && judgement.hint == "gone" && judgement.fix == "look")
+    }
+
+    @Test func `that never came is tried again, and says when it may have arrived`() {
+        let sent = judge(.failure(.init(kind: .timeout, message: "Timeout.", maybeSent: true)))
+        #expect(sent.answerClass == .transient && sent.note?.contains("may have arrived") == true)
+        let refused = judge(.failure(.init(kind: .connect, message: "Refused.", maybeSent: false)))
+        #expect(refused.answerClass == .transient && refused.note == "Refused.")
+        let blocked = judge(.failure(.init(kind: .blocked, message: "Private.", maybeSent: false)))
+        #expect(blocked.answerClass == .setup)
+    }
+}
+
+@Suite struct `The delivery machine` {
+    /// A machine with one destination, its clock, and what it decided.
+    private final class Bench {
+        let room: Room
+        let clock = ManualClock()
+        var machine: DeliveryMachine
+        var actions: [DeliveryMachine.Action] = []
+
+        init(_ limits: DeliveryLimits = DeliveryLimits(inFlight: 2), held: Bool = false) {
+            room = Room(["vero": limits.inMemory])
+            machine = DeliveryMachine(
+                limits: ["vero": limits], held: held ? ["vero"] : [], schedule: Schedule(), room: room,
+                now: clock.now, jitter: { 0.5 })
+        }
+
+        func handle(_ input: DeliveryMachine.Input) { actions += machine.handle(input, now: clock.now) }
+
+        func news(_ news: StoreNews) { handle(.news(news)) }
+
+        func end(_ job: Job, _ result: TransportResult) {
+            let request = MappedRequest(name: "track", method: "POST", url: MaskedText(), body: MaskedText())
+            handle(.ended(job.id, .init(result: .exchanged(result), requests: [request], startedAt: clock.now)))
+        }
+
+        func status(_ job: Job, _ status: Int) { end(job, .answer(.init(status: status))) }
+
+        var started: [Job] { actions.compactMap { if case .start(let job) = $0 { job } else { nil } } }
+        var work: [DeliveryWork] { actions.compactMap { if case .store(let work) = $0 { work } else { nil } } }
+        var outcomes: [Outcome] { work.compactMap { if case .record(let outcome) = $0 { outcome } else { nil } } }
+        var claims: [(limit: Int, oldest: Bool)] {
+            work.compactMap { if case .claim(_, let limit, let oldest) = $0 { (limit, oldest) } else { nil } }
+        }
+        var holds: [Hold] { work.compactMap { if case .hold(_, let hold) = $0 { hold } else { nil } } }
+        var releases: Int { work.count { if case .release = $0 { true } else { false } } }
+        var givenBack: [Job] { work.flatMap { work -> [Job] in if case .giveBack(let jobs) = work { jobs } else { [] } } }
+
+        /// Answers the claims so far with nothing, so that the destination is idle.
+        func settle() {
+            handle(.tick)
+            for claim in claims { news(.claimed(destination: "vero", jobs: [], limit: claim.limit, nextDue: nil)) }
+            actions = []
+        }
+    }
+
+    private func job(_ number: Int, tries: Int = 0, attempt: Int = 1, decidedAt: Int64 = 0) throws -> Job {
+        let event = try Fixtures.track(user: "\(number)")
+        let identity = Identity(
+            userID: "\(number)", email: nil, anonymousID: nil, emailState: .fine, lane: LaneKey(number: Int64(number)))
+        return Job(
+            id: DeliveryID(event: EventID(number: Int64(number)), destination: "vero"), run: 1,
+            attempt: attempt, tries: tries, step: 0, event: event, identity: identity, requests: [],
+            revision: "r", decidedAt: decidedAt)
+    }
+
+    @Test func `starts no more than may be in flight, and the next when one ends`() throws {
+        let bench = Bench()
+        bench.settle()
+        let jobs = try (1...3).map { try job($0) }
+        bench.news(.handedOver(jobs))
+        #expect(bench.started.map(\.id) == [jobs[0].id, jobs[1].id])
+        bench.status(jobs[0], 200)
+        #expect(bench.started.map(\.id) == jobs.map(\.id))
+        #expect(bench.outcomes.map(\.next) == [.delivered])
+    }
+
+    @Test func `asks the store for what is due when it begins, and again when something comes due`() throws {
+        let bench = Bench()
+        bench.handle(.tick)
+        #expect(bench.claims.count == 1)
+        let due = bench.clock.now + 5_000
+        bench.news(.claimed(destination: "vero", jobs: [], limit: bench.claims[0].limit, nextDue: due))
+        #expect(bench.machine.nextWake(now: bench.clock.now) == due)
+        bench.clock.advance(milliseconds: 4_999)
+        bench.handle(.tick)
+        #expect(bench.claims.count == 1)
+        bench.clock.advance(milliseconds: 1)
+        bench.handle(.tick)
+        #expect(bench.claims.count == 2)
+    }
+
+    @Test func `tries a fault again on schedule and gives up at its end`() throws {
+        let bench = Bench()
+        bench.settle()
+        bench.news(.handedOver([try job(1)]))
+        bench.status(bench.started[0], 500)
+        #expect(bench.outcomes[0].next == .retry(due: bench.clock.now + 3_000, leavesLane: false))
+        bench.news(.handedOver([try job(2, tries: 12, attempt: 13)]))
+        bench.status(bench.started[1], 500)
+        #expect(bench.outcomes[1].next == .expired)
+    }
+
+    @Test func `waits as long as a 429 asks`() throws {
+        let bench = Bench()
+        bench.settle()
+        bench.news(.handedOver([try job(1)]))
+        bench.end(bench.started[0], .answer(.init(status: 429, retryAfter: 7)))
+        #expect(bench.outcomes[0].next == .retry(due: bench.clock.now + 7_000, leavesLane: false))
+    }
+
+    @Test func `holds the destination at the first 401, keeps everything, and sends nothing more`() throws {
+        let bench = Bench()
+        bench.settle()
+        let jobs = try (1...4).map { try job($0) }
+        bench.news(.handedOver(jobs))
+        bench.status(jobs[0], 401)
+        #expect(bench.outcomes[0].next == .requeue)
+        #expect(bench.holds.count == 1)
+        #expect(bench.givenBack.map(\.id) == [jobs[2].id, jobs[3].id])
+        bench.status(jobs[1], 401)
+        #expect(bench.holds.count == 1, "one hold, one alert")
+        bench.news(.waiting(destination: "vero"))
+        #expect(bench.started.count == 2 && bench.claims.isEmpty)
+        #expect(!bench.room.takeFresh("vero"))
+    }
+
+    @Test func `probes a held destination with its oldest delivery, every 15 minutes`() throws {
+        let bench = Bench(held: true)
+        bench.handle(.tick)
+        #expect(bench.claims.isEmpty)
+        bench.clock.advance(milliseconds: 900_000)
+        bench.handle(.tick)
+        #expect(bench.claims.count == 1 && bench.claims[0] == (1, true))
+        let probe = try job(1)
+        bench.news(.claimed(destination: "vero", jobs: [probe], limit: 1, nextDue: nil))
+        bench.status(probe, 401)
+        #expect(bench.holds.isEmpty && bench.releases == 0, "still the same hold")
+        bench.clock.advance(milliseconds: 900_000)
+        bench.handle(.tick)
+        bench.news(.claimed(destination: "vero", jobs: [probe], limit: 1, nextDue: nil))
+        bench.status(probe, 200)
+        #expect(bench.releases == 1)
+        #expect(bench.claims.last?.oldest == false, "then the rest")
+    }
+
+    @Test func `tries one delivery after a release before it sends the rest`() throws {
+        let bench = Bench(held: true)
+        bench.news(.released(destination: "vero"))
+        #expect(bench.claims.count == 1 && bench.claims[0] == (1, true))
+        bench.news(.claimed(destination: "vero", jobs: [try job(1)], limit: 1, nextDue: nil))
+        #expect(bench.started.count == 1 && bench.claims.count == 1)
+        bench.status(bench.started[0], 200)
+        #expect(bench.claims.count == 2 && bench.claims[1].limit > 1)
+    }
+
+    @Test func `holds after five 404 in a row`() throws {
+        let bench = Bench(DeliveryLimits(inFlight: 1))
+        bench.settle()
+        for number in 1...5 {
+            bench.news(.handedOver([try job(number)]))
+            bench.status(bench.started[number - 1], 404)
+            #expect(bench.holds.count == (number == 5 ? 1 : 0))
+        }
+    }
+
+    @Test func `gives a delivery back when the person's consent changed after it was decided`() throws {
+        let bench = Bench(DeliveryLimits(inFlight: 1))
+        bench.settle()
+        bench.news(.handedOver([try job(1, decidedAt: 5), try job(2, decidedAt: 5), try job(3, decidedAt: 9)]))
+        bench.news(.consentChanged([IdentityKey(.user, "2"), IdentityKey(.user, "3")], at: 7))
+        bench.status(bench.started[0], 200)
+        #expect(bench.givenBack.map(\.id.event.number) == [2])
+        #expect(bench.started.map(\.id.event.number) == [1, 3])
+    }
+
+    @Test func `sends no faster than the rate it was given`() throws {
+        let bench = Bench(DeliveryLimits(inFlight: 100, perSecond: 10))
+        bench.settle()
+        bench.news(.handedOver(try (1...50).map { try job($0) }))
+        #expect(bench.started.count == 1)
+        for _ in 0..<10 {
+            bench.clock.advance(milliseconds: 100)
+            bench.handle(.tick)
+        }
+        #expect(bench.started.count == 11)
+    }
+
+    @Test func `goes through the steps of a delivery one after the other`() throws {
+        let bench = Bench()
+        bench.settle()
+        bench.news(.handedOver([try job(1)]))
+        let request = MappedRequest(name: "r", method: "POST", url: MaskedText(), body: MaskedText())
+        let two = DeliveryMachine.Ended(
+            result: .exchanged(.answer(.init(status: 200))), requests: [request, request],
+            revision: "r2", startedAt: bench.clock.now)
+        bench.handle(.ended(bench.started[0].id, two))
+        #expect(bench.outcomes.map(\.next) == [.nextStep])
+        #expect(bench.outcomes[0].pinsRequests)
+        #expect(bench.started.map(\.step) == [0, 1] && bench.started.map(\.attempt) == [1, 2])
+        bench.handle(.ended(bench.started[1].id, two))
+        #expect(bench.outcomes.map(\.next) == [.nextStep, .delivered])
+    }
+
+    @Test func `gives back what it has not begun when it is drained`() throws {
+        let bench = Bench(DeliveryLimits(inFlight: 1))
+        bench.settle()
+        bench.news(.handedOver([try job(1), try job(2)]))
+        bench.handle(.drain)
+        #expect(bench.givenBack.map(\.id.event.number) == [2])
+        #expect(bench.machine.active == 1)
+        bench.status(bench.started[0], 200)
+        bench.news(.handedOver([try job(3)]))
+        #expect(bench.machine.active == 0 && bench.givenBack.map(\.id.event.number) == [2, 3])
+    }
+
+    @Test func `gives back every place in memory it took`() throws {
+        let bench = Bench(DeliveryLimits(inFlight: 2, inMemory: 3))
+        bench.settle()
+        for status in [200, 400, 500, 429] {
+            for number in 1...3 { #expect(bench.room.takeFresh("vero"), "place \(number) before \(status)") }
+            #expect(!bench.room.takeFresh("vero"))
+            bench.actions = []
+            let jobs = try (1...3).map { try job($0) }
+            bench.news(.handedOver(jobs))
+            for job in jobs { bench.status(job, status) }
+            for claim in bench.claims {
+                bench.news(.claimed(destination: "vero", jobs: [], limit: claim.limit, nextDue: nil))
+            }
+        }
+    }
+}
