@@ -27,7 +27,9 @@ func stage(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+    .testTarget(
+        name: name, dependencies: dependencies, exclude: name == "ProgramTests" ? ["Files"] : [],
+        swiftSettings: strict)
 }
 
 let package = Package(

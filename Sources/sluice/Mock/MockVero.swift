@@ -6,6 +6,7 @@ import Identify
 import Ingest
 import Logging
 import NIOCore
+import ServiceLifecycle
 
 #if canImport(Glibc)
 import Glibc
@@ -118,7 +119,9 @@ final class MockVero: Sendable {
             return Self.reply(.ok, "")
         case .noReply:
             write(request, body, status: nil, repeated: false, fault: "no-reply")
-            try? await context.channel.closeFuture.get()
+            // Longer than anyone waits for an answer; shorter when the stand-in is stopped.
+            try? await cancelWhenGracefulShutdown { try await Task.sleep(for: .seconds(60)) }
+            try? await context.channel.close()
             return Self.reply(.ok, "")
         }
     }

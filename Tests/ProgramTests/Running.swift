@@ -1,0 +1,210 @@
+import Consent
+import CurlTransport
+import Deliver
+import Events
+import Foundation
+import Ingest
+import Logging
+import Map
+import Pipeline
+import SQLiteStore
+import ServiceLifecycle
+import SluiceTesting
+
+@testable import sluice
+
+/// A whole Sluice on loopback: the real server, the stand-in for Vero, and a client.
+final class Running: Sendable {
+    let url: String
+    let vero: MockVero
+    let server: Server
+    let data: String
+    private let transport = CurlTransport()
+
+    private init(url: String, vero: MockVero, server: Server, data: String) {
+        self.url = url
+        self.vero = vero
+        self.server = server
+        self.data = data
+    }
+
+    var log: any DeliveryLog { server.log }
+
+    /// Delays short enough for tests; the number of attempts stays.
+    static let quick = Schedule(delays: [0] + Array(repeating: 0, count: 12))
+
+    /// Runs the program while `body` uses it.
+    static func with(
+        rules: [String] = [], schedule: Schedule = quick, consent: String = "missing",
+        folder: TemporaryFolder? = nil, _ body: @escaping @Sendable (Running) async throws -> Void
+    ) async throws {
+        let folder = try folder ?? TemporaryFolder()
+        let vero = try MockVero(rules: rules.compactMap { FaultRule($0) })
+        var logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        logger.logLevel = .critical
+        let quiet = logger
+        try await withMockVero(vero, quiet) { address in
+            let file = try PipelineFile.read(
+                Fixtures.root + "/pipeline.example.json",
+                .init(
+                    environment: [
+                        "SLUICE_WRITE_KEY": "write-key", "SLUICE_BROWSER_KEY": "browser-key",
+                        "VERO_AUTH_TOKEN": "your_vero_auth_token",
+                    ], listen: "127.0.0.1:0", data: folder.path + "/data",
+                    standIn: "http://\(address)/api/v2"))
+            let server = try Server(file, schedule: schedule, logger: quiet)
+            let (addresses, found) = AsyncStream.makeStream(of: ListenAddress.self)
+            let group = ServiceGroup(
+                configuration: .init(services: server.services { found.yield($0) }, logger: quiet))
+            try await whileRunning(group, ending: { found.finish() }) {
+                for await address in addresses {
+                    let running = Running(
+                        url: "http://\(address)", vero: vero, server: server, data: file.data)
+                    defer { running.transport.close() }
+                    try await body(running)
+                    return
+                }
+            }
+        }
+        withExtendedLifetime(folder) {}
+    }
+
+    struct Answer: Sendable {
+        let status: Int
+        let body: [UInt8]
+        var json: JSONValue { (try? JSONReader.read(body).root) ?? JSONDocument.emptyObject.root }
+        subscript(key: String) -> JSONValue? { json[key] }
+    }
+
+    /// Sends a request, by default as the backend with its key.
+    func request(
+        _ method: String = "POST", _ path: String, _ body: [UInt8] = [],
+        headers: [String] = ["Authorization: Bearer write-key"]
+    ) async throws -> Answer {
+        var options = TransportOptions()
+        options.allowedNetworks = ["127.0.0.0/8"]
+        options.answerKept = 8 << 20
+        options.answerRead = 8 << 20
+        let result = await transport.exchange(
+            OutgoingRequest(
+                method: method, url: url + path, headers: headers, body: body, options: options))
+        guard case .answer(let answer) = result else { throw TestFailure("no answer: \(result)") }
+        return Answer(status: answer.status, body: answer.body)
+    }
+
+    func post(_ path: String, _ text: String) async throws -> Answer {
+        try await request("POST", path, Array(text.utf8))
+    }
+
+    /// Posts a fixture and gives its event id.
+    func send(_ fixture: String) async throws -> EventID {
+        let event = try Fixtures.event(fixture)
+        let type = try JSONReader.read(event).root["type"]?.string ?? "track"
+        let answer = try await request("POST", "/v1/\(type)", event)
+        guard let id = answer["id"]?.string.flatMap({ EventID($0) }) else {
+            throw TestFailure("not accepted: \(String(decoding: answer.body, as: UTF8.self))")
+        }
+        return id
+    }
+
+    /// The delivery to Vero once it reads as asked; ends are waited for by default.
+    func delivery(
+        of event: EventID, when ready: @escaping (DeliveryRow) -> Bool = { $0.state.isFinal }
+    ) async throws -> DeliveryDetail {
+        let id = DeliveryID(event: event, destination: "vero")
+        return try await eventually("the delivery of \(event.text)") {
+            try server.log.detail(id).flatMap { ready($0.row) ? $0 : nil }
+        }
+    }
+
+    /// What the stand-in got, oldest first.
+    var ledger: [JSONValue] {
+        vero.ledger.compactMap { try? JSONReader.read(text: $0).root }
+    }
+}
+
+/// The built program, run as a process.
+struct Program {
+    static let path: String = {
+        let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
+        for folder in [own.split(separator: "/").dropLast().joined(separator: "/"), ""] {
+            let candidate = "/" + folder + "/sluice"
+            if FileManager.default.isExecutableFile(atPath: candidate) { return candidate }
+        }
+        return Fixtures.root + "/.build/debug/sluice"
+    }()
+
+    struct Result {
+        let code: Int32
+        let output: String
+        let errors: String
+    }
+
+    static func process(
+        _ arguments: [String], environment: [String: String] = [:], folder: String = Fixtures.root
+    ) -> Process {
+        let process = Process()
+        process.executableURL = URL(filePath: path)
+        process.arguments = arguments
+        process.currentDirectoryURL = URL(filePath: folder)
+        process.environment = environment.merging(["PATH": "/usr/bin:/bin"]) { first, _ in first }
+        return process
+    }
+
+    /// Runs a command to its end.
+    static func run(
+        _ arguments: [String], environment: [String: String] = [:], folder: String = Fixtures.root
+    ) throws -> Result {
+        let process = process(arguments, environment: environment, folder: folder)
+        let output = Pipe()
+        let errors = Pipe()
+        process.standardOutput = output
+        process.standardError = errors
+        try process.run()
+        let said = output.fileHandleForReading.readDataToEndOfFile()
+        let complained = errors.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        return Result(
+            code: process.terminationStatus, output: String(decoding: said, as: UTF8.self),
+            errors: String(decoding: complained, as: UTF8.self))
+    }
+}
+
+/// A server process on a port of its own, for tests that end it the hard way.
+final class ServerProcess {
+    let url: String
+    private let process: Process
+
+    /// Starts `sluice serve` and waits until it takes events.
+    init(data: String, environment: [String: String]) async throws {
+        let errors = Pipe()
+        process = Program.process(
+            ["serve", "--config", "pipeline.example.json", "--data", data, "--listen", "127.0.0.1:0"],
+            environment: environment)
+        process.standardError = errors
+        process.standardOutput = FileHandle.nullDevice
+        try process.run()
+        var said = ""
+        while !said.contains("Listening on ") {
+            let data = errors.fileHandleForReading.availableData
+            guard !data.isEmpty else { throw TestFailure("the server did not start: \(said)") }
+            said += String(decoding: data, as: UTF8.self)
+        }
+        guard let match = said.firstMatch(of: /Listening on (http:\/\/[0-9.:]+)/) else {
+            throw TestFailure("no address in: \(said)")
+        }
+        url = String(match.1)
+    }
+
+    func kill() {
+        Foundation.kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+    }
+
+    /// Asks it to stop; gives its exit code.
+    func terminate() -> Int32 {
+        process.terminate()
+        process.waitUntilExit()
+        return process.terminationStatus
+    }
+}
