@@ -87,13 +87,15 @@ let package = Package(
         tests(
             "SQLiteStoreTests",
             [
-                "SQLiteStore", "Accept", "Deliver", "Events", "Pipeline", "SluiceTesting", "CSQLite",
+                "SQLiteStore", "Accept", "Deliver", "Events", "Pipeline", "SluiceTesting",
+                "CSQLite",
             ]),
         tests("CurlTransportTests", ["CurlTransport", "Deliver", "Events", "SluiceTesting"]),
         tests(
             "ProgramTests",
             [
-                "sluice", "Accept", "Consent", "CurlTransport", "Deliver", "Events", "Ingest", "Map",
+                "sluice", "Accept", "Consent", "CurlTransport", "Deliver", "Events", "Ingest",
+                "Map",
                 "Pipeline", "SQLiteStore", "SluiceTesting", logging, lifecycle,
             ]),
         tests("TidyTests", ["SluiceTesting"]),

@@ -14,86 +14,21 @@ final class DeliveryTable {
 
     init(_ connection: Connection) throws {
         self.connection = connection
-        insert = try connection.prepare(
-            """
-            INSERT INTO deliveries (event, destination, lane, state, reason, detail, consent,
-                revision, attempt, due_at, opened_at, ended_at, out_of_order)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """)
-        // Not passed sorts first: 0 means the lane is taken, 1 that a passed delivery is open.
-        occupied = try connection.prepare(
-            """
-            SELECT passed FROM deliveries
-            WHERE destination = ? AND lane = ? AND \(Schema.open) ORDER BY passed LIMIT 1
-            """)
-        nextInLane = try connection.prepare(
-            """
-            SELECT event FROM deliveries
-            WHERE destination = ? AND lane = ? AND passed = 0 AND \(Schema.open)
-            ORDER BY event LIMIT 1
-            """)
-        promote = try connection.prepare(
-            """
-            UPDATE deliveries SET due_at = ?1, out_of_order = max(out_of_order, EXISTS (
-                SELECT 1 FROM deliveries AS passed
-                WHERE passed.destination = ?3 AND passed.lane = ?4 AND passed.passed = 1
-                    AND passed.state IN ('queued', 'sending', 'retrying')))
-            WHERE event = ?2 AND destination = ?3 AND state = 'queued'
-            """)
-        close = try connection.prepare(
-            """
-            UPDATE deliveries SET state = ?, reason = ?, detail = coalesce(?, detail), revision = ?, attempt = ?,
-                tries = ?, step = ?, status = coalesce(?, status), due_at = ?, opened_at = ?,
-                ended_at = ?, passed = max(passed, ?)
-            WHERE event = ? AND destination = ? AND run = ? AND state = 'sending'
-            """)
-        insertAttempt = try connection.prepare(
-            """
-            INSERT INTO attempts (event, destination, run, number, step, started_at, duration,
-                status, class, note, answer, hint, fix)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """)
-        insertRequest = try connection.prepare(
-            "INSERT OR IGNORE INTO requests VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        insert = try connection.prepare(DeliverySQL.insert)
+        occupied = try connection.prepare(DeliverySQL.occupied)
+        nextInLane = try connection.prepare(DeliverySQL.nextInLane)
+        promote = try connection.prepare(DeliverySQL.promote)
+        close = try connection.prepare(DeliverySQL.close)
+        insertAttempt = try connection.prepare(DeliverySQL.insertAttempt)
+        insertRequest = try connection.prepare(DeliverySQL.insertRequest)
         selectRequests = try connection.prepare(RequestColumns.select)
-        giveBack = try connection.prepare(
-            """
-            UPDATE deliveries SET state = iif(tries > 0, 'retrying', 'queued'),
-                attempt = attempt - 1, due_at = ?, opened_at = NULL
-            WHERE event = ? AND destination = ? AND state = 'sending'
-            """)
-        dueByTime = try connection.prepare(
-            """
-            SELECT event FROM deliveries
-            WHERE destination = ? AND due_at <= ? ORDER BY due_at LIMIT ?
-            """)
-        dueByAge = try connection.prepare(
-            """
-            SELECT event FROM deliveries
-            WHERE destination = ? AND due_at IS NOT NULL ORDER BY event LIMIT ?
-            """)
-        nextDue = try connection.prepare(
-            """
-            SELECT due_at FROM deliveries
-            WHERE destination = ? AND due_at IS NOT NULL ORDER BY due_at LIMIT 1
-            """)
-        open = try connection.prepare(
-            """
-            UPDATE deliveries SET state = 'sending', attempt = attempt + 1, due_at = NULL,
-                opened_at = ?
-            WHERE event = ? AND destination = ?
-            """)
-        finalize = try connection.prepare(
-            """
-            UPDATE deliveries SET state = 'filtered', reason = ?, detail = ?, consent = ?,
-                due_at = NULL, opened_at = NULL, ended_at = ?
-            WHERE event = ? AND destination = ?
-            """)
-        selectDelivery = try connection.prepare(
-            """
-            SELECT run, attempt, tries, step, revision FROM deliveries
-            WHERE event = ? AND destination = ?
-            """)
+        giveBack = try connection.prepare(DeliverySQL.giveBack)
+        dueByTime = try connection.prepare(DeliverySQL.dueByTime)
+        dueByAge = try connection.prepare(DeliverySQL.dueByAge)
+        nextDue = try connection.prepare(DeliverySQL.nextDue)
+        open = try connection.prepare(DeliverySQL.open)
+        finalize = try connection.prepare(DeliverySQL.finalize)
+        selectDelivery = try connection.prepare(DeliverySQL.selectDelivery)
     }
 
     /// Inserts a delivery as it was planned; says whether attempt 1 was opened for it.

@@ -24,7 +24,8 @@ package final class RawServer: Sendable {
             while true {
                 let text = String(decoding: bytes, as: UTF8.self)
                 if let head = text.firstRange(of: "\r\n\r\n") {
-                    let length = text[..<head.lowerBound].lowercased()
+                    let length =
+                        text[..<head.lowerBound].lowercased()
                         .firstMatch(of: /content-length: *([0-9]+)/).flatMap { Int($0.1) } ?? 0
                     if text[head.upperBound...].utf8.count >= length { return text }
                 }
@@ -45,7 +46,8 @@ package final class RawServer: Sendable {
         package func reset() {
             var linger = linger(l_onoff: 1, l_linger: 0)
             setsockopt(
-                descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout.size(ofValue: linger)))
+                descriptor, SOL_SOCKET, SO_LINGER, &linger,
+                socklen_t(MemoryLayout.size(ofValue: linger)))
         }
 
         /// Waits until the peer gives up.
@@ -90,7 +92,9 @@ package final class RawServer: Sendable {
 
     /// Answers every request of every connection with the same text.
     package static func answering(_ answer: String) throws -> RawServer {
-        try RawServer { connection in while connection.readRequest() != nil { connection.write(answer) } }
+        try RawServer { connection in
+            while connection.readRequest() != nil { connection.write(answer) }
+        }
     }
 
     package var url: String { "http://127.0.0.1:\(port)/" }

@@ -33,13 +33,15 @@ package struct StoreUnderTest: Sendable {
     }
 }
 
-/// What every store promises, whatever it is made of. One destination, `vero`, wants marketing
-/// consent; it has room for two deliveries in memory.
+/// What every store promises, whatever it is made of.
+///
+/// One destination, `vero`, wants marketing consent; it has room for two deliveries in memory.
 package struct StoreContract: Sendable, CustomStringConvertible {
     package let description: String
     package let check: @Sendable (StoreUnderTest) async throws -> Void
 
-    private init(_ name: String, _ check: @escaping @Sendable (StoreUnderTest) async throws -> Void) {
+    private init(_ name: String, _ check: @escaping @Sendable (StoreUnderTest) async throws -> Void)
+    {
         description = name
         self.check = check
     }
@@ -135,7 +137,8 @@ package struct StoreContract: Sendable, CustomStringConvertible {
         StoreContract("pins the requests at the first try") { store in
             let receipt = try await store.accept([try Fixtures.track(user: "1")])[0]
             var job = store.handedOver[0]
-            let body = MaskedText(Array("{\"t\":\"***\"}".utf8), secrets: [.init(offset: 6, parameter: "auth_token")])
+            let body = MaskedText(
+                Array("{\"t\":\"***\"}".utf8), secrets: [.init(offset: 6, parameter: "auth_token")])
             job.requests = [
                 MappedRequest(
                     name: "track", method: "POST", url: MaskedText(Array("https://x".utf8)),
@@ -197,9 +200,11 @@ package struct StoreContract: Sendable, CustomStringConvertible {
                 """)
             let id = try await store.accept([event])[0].id
             try expect(try store.log.events(messageID: "m7") == [id], "by message id")
-            try expect(try store.log.events(of: IdentityKey(.user, "7"), limit: 9) == [id], "by user")
             try expect(
-                try store.log.events(of: IdentityKey(.email, "a@B.CO"), limit: 9) == [id], "by email")
+                try store.log.events(of: IdentityKey(.user, "7"), limit: 9) == [id], "by user")
+            try expect(
+                try store.log.events(of: IdentityKey(.email, "a@B.CO"), limit: 9) == [id],
+                "by email")
             var filter = DeliveryFilter(since: store.clock.now + -1, limit: 9)
             filter.user = "a@b.co"
             filter.reason = .consent
@@ -222,7 +227,8 @@ extension StoreUnderTest {
     }
 
     var handedOver: [Job] {
-        news().flatMap { news -> [Job] in if case .handedOver(let jobs) = news { jobs } else { [] } }
+        news().flatMap { news -> [Job] in if case .handedOver(let jobs) = news { jobs } else { [] }
+        }
     }
 
     var changedConsent: [IdentityKey] {

@@ -37,10 +37,15 @@ private func batch(_ text: String) throws -> Envelope {
         ("{\"type\":\"track\",\"event\":7,\"userId\":\"u\"}", "event_not_string"),
         ("{\"type\":\"track\",\"event\":\"E\"}", "no_user_anon_id"),
         ("{\"type\":\"track\",\"event\":\"E\",\"userId\":{}}", "id_not_string"),
-        ("{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"properties\":[]}", "properties_not_object"),
+        (
+            "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"properties\":[]}",
+            "properties_not_object"
+        ),
         ("{\"type\":\"identify\",\"userId\":\"u\",\"traits\":\"t\"}", "traits_not_object"),
     ])
-    func `is rejected with a code and a hint when it cannot be used`(text: String, code: String) throws {
+    func `is rejected with a code and a hint when it cannot be used`(text: String, code: String)
+        throws
+    {
         let problem = try #require(try single(text).rejections.first?.problem)
         #expect(problem.code == code)
         #expect(!problem.hint.isEmpty)
@@ -76,7 +81,8 @@ private func batch(_ text: String) throws -> Envelope {
     }
 
     @Test func `keeps its own time when nothing says when it was sent`() throws {
-        let text = "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"timestamp\":\"2026-06-06T10:15:30Z\"}"
+        let text =
+            "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"timestamp\":\"2026-06-06T10:15:30Z\"}"
         #expect(try single(text).events[0].event.timestamp.iso8601 == "2026-06-06T10:15:30.000Z")
     }
 
@@ -125,7 +131,8 @@ private func batch(_ text: String) throws -> Envelope {
 
     @Test func `is refused whole when it is none`() {
         for (text, code) in [
-            ("[]", "not_an_object"), ("{}", "no_batch"), ("{\"batch\":[", "invalid_json"), ("", "empty_body"),
+            ("[]", "not_an_object"), ("{}", "no_batch"), ("{\"batch\":[", "invalid_json"),
+            ("", "empty_body"),
         ] {
             let problem = #expect(throws: Problem.self) { try batch(text) }
             #expect(problem?.code == code)

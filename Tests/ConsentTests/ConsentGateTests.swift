@@ -8,7 +8,9 @@ private let reader = ConsentReader(codes: ["C0004": "marketing"])
 private let gate = ConsentGate(
     rule: ConsentRule(require: ["marketing"], missing: .deny), names: ["vero", "Vero"])
 
-private func event(_ context: String, integrations: String = "{}", trusted: Bool = true) throws -> Event {
+private func event(_ context: String, integrations: String = "{}", trusted: Bool = true) throws
+    -> Event
+{
     try Fixtures.accepted(
         """
         {"type":"track","event":"E","userId":"1","context":\(context),"integrations":\(integrations),
@@ -64,7 +66,8 @@ private func standing(_ answers: ConsentAnswer...) -> Standing {
 
     @Test func `has to grant every category that is required`() throws {
         let both = ConsentGate(
-            rule: ConsentRule(require: ["marketing", "analytics", "essential"], missing: .deny), names: [])
+            rule: ConsentRule(require: ["marketing", "analytics", "essential"], missing: .deny),
+            names: [])
         let one = "{\"consent\":{\"marketing\":true}}"
         #expect(decide(try event(one), gate: both).reason == .consent)
         let two = "{\"consent\":{\"marketing\":true,\"analytics\":true}}"
@@ -128,12 +131,15 @@ private func standing(_ answers: ConsentAnswer...) -> Standing {
         for (trusted, lifted) in [(true, true), (false, false)] {
             var people = MemoryPeople()
             let event = try Fixtures.accepted(
-                "{\"type\":\"track\",\"event\":\"Resubscribed\",\"userId\":\"1\"}", trusted: trusted,
+                "{\"type\":\"track\",\"event\":\"Resubscribed\",\"userId\":\"1\"}",
+                trusted: trusted,
                 at: ManualClock().now + 1_000)
             people.save(suppressed, for: IdentityKey(.user, "1"))
             let identity = Identity(
-                userID: "1", email: nil, anonymousID: nil, emailState: .fine, lane: LaneKey(number: 1))
-            try reader.learn(from: event, identity, own: [], lifts: event.isTestResubscribe, in: &people)
+                userID: "1", email: nil, anonymousID: nil, emailState: .fine,
+                lane: LaneKey(number: 1))
+            try reader.learn(
+                from: event, identity, own: [], lifts: event.isTestResubscribe, in: &people)
             #expect((people.standing(IdentityKey(.user, "1"))?.suppression == nil) == lifted)
         }
     }
@@ -146,12 +152,17 @@ extension Event {
 @Suite struct `The integrations object` {
     private let granting = "{\"consent\":{\"marketing\":true}}"
 
-    @Test(arguments: ["{\"Vero\":false}", "{\"vero\":false}", "{\"All\":false}", "{\"VERO\":false,\"All\":true}"])
+    @Test(arguments: [
+        "{\"Vero\":false}", "{\"vero\":false}", "{\"All\":false}", "{\"VERO\":false,\"All\":true}",
+    ])
     func `can exclude a destination`(integrations: String) throws {
         #expect(decide(try event(granting, integrations: integrations)).reason == .integrations)
     }
 
-    @Test(arguments: ["{\"Vero\":true,\"All\":false}", "{\"Other\":false}", "{\"Vero\":{\"tags\":{}},\"All\":false}"])
+    @Test(arguments: [
+        "{\"Vero\":true,\"All\":false}", "{\"Other\":false}",
+        "{\"Vero\":{\"tags\":{}},\"All\":false}",
+    ])
     func `lets it pass otherwise`(integrations: String) throws {
         #expect(decide(try event(granting, integrations: integrations)).reason == nil)
     }

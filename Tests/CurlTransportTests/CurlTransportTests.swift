@@ -13,19 +13,23 @@ private func options(_ change: (inout TransportOptions) -> Void = { _ in }) -> T
 }
 
 private func post(
-    _ url: String, body: String = "{}", method: String = "POST", _ options: TransportOptions = options()
+    _ url: String, body: String = "{}", method: String = "POST",
+    _ options: TransportOptions = options()
 ) async -> TransportResult {
     let transport = CurlTransport()
     defer { transport.close() }
     return await transport.exchange(
         OutgoingRequest(
-            method: method, url: url, headers: ["Content-Type: application/json"], body: Array(body.utf8),
+            method: method, url: url, headers: ["Content-Type: application/json"],
+            body: Array(body.utf8),
             options: options))
 }
 
 extension TransportResult {
     fileprivate var answer: Answer? { if case .answer(let answer) = self { answer } else { nil } }
-    fileprivate var failure: Failure? { if case .failure(let failure) = self { failure } else { nil } }
+    fileprivate var failure: Failure? {
+        if case .failure(let failure) = self { failure } else { nil }
+    }
 }
 
 private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -36,7 +40,8 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
         let server = try RawServer { connection in
             let request = connection.readRequest() ?? ""
             seen.withLock { $0 = request }
-            connection.write("HTTP/1.1 201 Created\r\nRetry-After: 9\r\nContent-Length: 5\r\n\r\nhello")
+            connection.write(
+                "HTTP/1.1 201 Created\r\nRetry-After: 9\r\nContent-Length: 5\r\n\r\nhello")
         }
         let result = await post(server.url + "x?y=1", body: "{\"a\":1.10}", method: "PUT")
         #expect(result.answer == .init(status: 201, retryAfter: 9, body: Array("hello".utf8)))
@@ -68,7 +73,8 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
         let server = try RawServer { connection in
             while let request = connection.readRequest() {
                 let body = request.split(separator: "\r\n\r\n").last ?? ""
-                connection.write("HTTP/1.1 200 OK\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
+                connection.write(
+                    "HTTP/1.1 200 OK\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
             }
         }
         let transport = CurlTransport()
@@ -89,7 +95,8 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
     @Test func `never follows a redirect`() async throws {
         let server = try RawServer.answering(
-            "HTTP/1.1 307 Temporary Redirect\r\nLocation: http://169.254.169.254/latest?x=1\r\nContent-Length: 0\r\n\r\n")
+            "HTTP/1.1 307 Temporary Redirect\r\nLocation: http://169.254.169.254/latest?x=1\r\nContent-Length: 0\r\n\r\n"
+        )
         let answer = await post(server.url).answer
         #expect(answer?.status == 307 && answer?.location == "169.254.169.254")
     }
@@ -156,7 +163,9 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
             let header = "X: " + String(repeating: "y", count: 60_000) + "\r\n"
             while connection.write(header) {}
         }
-        #expect(await post(server.url, options { $0.totalTimeout = 10_000 }).failure?.kind == .protocolError)
+        #expect(
+            await post(server.url, options { $0.totalTimeout = 10_000 }).failure?.kind
+                == .protocolError)
     }
 }
 
@@ -168,12 +177,19 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
     }
 
     @Test func `with a name that does not exist is a DNS fault`() async {
-        let failure = await post("https://does-not-exist.invalid/", options { $0.totalTimeout = 5_000 }).failure
+        let failure = await post(
+            "https://does-not-exist.invalid/", options { $0.totalTimeout = 5_000 }
+        ).failure
         #expect(failure?.kind == .dns && failure?.maybeSent == false)
     }
 
-    @Test(arguments: ["http://127.0.0.1:%/", "http://localhost:%/", "http://2130706433:%/", "http://0x7f.1:%/", "http://[::ffff:127.0.0.1]:%/"])
-    func `that is private is refused before anything is sent, however it is written`(url: String) async throws {
+    @Test(arguments: [
+        "http://127.0.0.1:%/", "http://localhost:%/", "http://2130706433:%/", "http://0x7f.1:%/",
+        "http://[::ffff:127.0.0.1]:%/",
+    ])
+    func `that is private is refused before anything is sent, however it is written`(url: String)
+        async throws
+    {
         let connections = Locked(0)
         let server = try RawServer { _ in connections.withLock { $0 += 1 } }
         let target = url.replacing("%", with: "\(server.port)")
@@ -202,7 +218,8 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
         let transport = CurlTransport()
         let ended = Locked<TransportResult?>(nil)
         let request = OutgoingRequest(
-            method: "POST", url: server.url, headers: [], body: [], options: options { $0.totalTimeout = 60_000 })
+            method: "POST", url: server.url, headers: [], body: [],
+            options: options { $0.totalTimeout = 60_000 })
         transport.send(request) { result in ended.withLock { $0 = result } }
         transport.close()
         #expect(ended.withLock { $0 }?.failure?.kind == .cancelled)

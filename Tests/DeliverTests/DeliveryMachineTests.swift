@@ -27,24 +27,29 @@ import Testing
     }
 
     @Test func `ends after the last attempt`() {
-        #expect(schedule.next(after: 13, retryAfter: nil, jitter: 0.5, now: ManualClock().now) == nil)
+        #expect(
+            schedule.next(after: 13, retryAfter: nil, jitter: 0.5, now: ManualClock().now) == nil)
     }
 
     @Test func `leaves the lane when the retry would hold it longer than 15 minutes`() {
         let leaves = (1...6).map {
-            schedule.next(after: $0, retryAfter: nil, jitter: 0.5, now: ManualClock().now)?.leavesLane
+            schedule.next(after: $0, retryAfter: nil, jitter: 0.5, now: ManualClock().now)?
+                .leavesLane
         }
         #expect(leaves == [false, false, false, false, true, true])
     }
 }
 
 @Suite struct `An answer` {
-    private func judge(_ result: TransportResult, missing: Int = 0, rules: [AnswerRule] = []) -> Judgement {
+    private func judge(_ result: TransportResult, missing: Int = 0, rules: [AnswerRule] = [])
+        -> Judgement
+    {
         Classifier().judge(result, rules: rules, missingBefore: missing)
     }
 
     @Test(arguments: [
-        (200, AnswerClass.delivered), (204, .delivered), (301, .setup), (400, .invalid), (401, .setup),
+        (200, AnswerClass.delivered), (204, .delivered), (301, .setup), (400, .invalid),
+        (401, .setup),
         (402, .setup), (403, .setup), (404, .transient), (408, .transient), (413, .invalid),
         (422, .invalid), (425, .transient), (429, .throttle), (500, .transient), (501, .invalid),
         (503, .transient), (505, .invalid),
@@ -61,7 +66,9 @@ import Testing
     @Test func `is refined by the blueprint`() {
         let rule = AnswerRule(statuses: [404], answerClass: .invalid, hint: "gone", fix: "look")
         let judgement = judge(.answer(.init(status: 404)), missing: 9, rules: [rule])
-        #expect(judgement.answerClass == .invalid && judgement.hint == "gone" && judgement.fix == "look")
+        #expect(
+            judgement.answerClass == .invalid && judgement.hint == "gone" && judgement.fix == "look"
+        )
     }
 
     @Test func `that never came is tried again, and says when it may have arrived`() {
@@ -85,43 +92,68 @@ import Testing
         init(_ limits: DeliveryLimits = DeliveryLimits(inFlight: 2), held: Bool = false) {
             room = Room(["vero": limits.inMemory])
             machine = DeliveryMachine(
-                limits: ["vero": limits], held: held ? ["vero"] : [], schedule: Schedule(), room: room,
+                limits: ["vero": limits], held: held ? ["vero"] : [], schedule: Schedule(),
+                room: room,
                 now: clock.now, jitter: { 0.5 })
         }
 
-        func handle(_ input: DeliveryMachine.Input) { actions += machine.handle(input, now: clock.now) }
+        func handle(_ input: DeliveryMachine.Input) {
+            actions += machine.handle(input, now: clock.now)
+        }
 
         func news(_ news: StoreNews) { handle(.news(news)) }
 
         func end(_ job: Job, _ result: TransportResult) {
-            let request = MappedRequest(name: "track", method: "POST", url: MaskedText(), body: MaskedText())
-            handle(.ended(job.id, .init(result: .exchanged(result), requests: [request], startedAt: clock.now)))
+            let request = MappedRequest(
+                name: "track", method: "POST", url: MaskedText(), body: MaskedText())
+            handle(
+                .ended(
+                    job.id,
+                    .init(result: .exchanged(result), requests: [request], startedAt: clock.now)))
         }
 
         func status(_ job: Job, _ status: Int) { end(job, .answer(.init(status: status))) }
 
-        var started: [Job] { actions.compactMap { if case .start(let job) = $0 { job } else { nil } } }
-        var work: [DeliveryWork] { actions.compactMap { if case .store(let work) = $0 { work } else { nil } } }
-        var outcomes: [Outcome] { work.compactMap { if case .record(let outcome) = $0 { outcome } else { nil } } }
-        var claims: [(limit: Int, oldest: Bool)] {
-            work.compactMap { if case .claim(_, let limit, let oldest) = $0 { (limit, oldest) } else { nil } }
+        var started: [Job] {
+            actions.compactMap { if case .start(let job) = $0 { job } else { nil } }
         }
-        var holds: [Hold] { work.compactMap { if case .hold(_, let hold) = $0 { hold } else { nil } } }
+        var work: [DeliveryWork] {
+            actions.compactMap { if case .store(let work) = $0 { work } else { nil } }
+        }
+        var outcomes: [Outcome] {
+            work.compactMap { if case .record(let outcome) = $0 { outcome } else { nil } }
+        }
+        var claims: [(limit: Int, oldest: Bool)] {
+            work.compactMap {
+                if case .claim(_, let limit, let oldest) = $0 { (limit, oldest) } else { nil }
+            }
+        }
+        var holds: [Hold] {
+            work.compactMap { if case .hold(_, let hold) = $0 { hold } else { nil } }
+        }
         var releases: Int { work.count { if case .release = $0 { true } else { false } } }
-        var givenBack: [Job] { work.flatMap { work -> [Job] in if case .giveBack(let jobs) = work { jobs } else { [] } } }
+        var givenBack: [Job] {
+            work.flatMap { work -> [Job] in if case .giveBack(let jobs) = work { jobs } else { [] }
+            }
+        }
 
         /// Answers the claims so far with nothing, so that the destination is idle.
         func settle() {
             handle(.tick)
-            for claim in claims { news(.claimed(destination: "vero", jobs: [], limit: claim.limit, nextDue: nil)) }
+            for claim in claims {
+                news(.claimed(destination: "vero", jobs: [], limit: claim.limit, nextDue: nil))
+            }
             actions = []
         }
     }
 
-    private func job(_ number: Int, tries: Int = 0, attempt: Int = 1, decidedAt: Int64 = 0) throws -> Job {
+    private func job(_ number: Int, tries: Int = 0, attempt: Int = 1, decidedAt: Int64 = 0) throws
+        -> Job
+    {
         let event = try Fixtures.track(user: "\(number)")
         let identity = Identity(
-            userID: "\(number)", email: nil, anonymousID: nil, emailState: .fine, lane: LaneKey(number: Int64(number)))
+            userID: "\(number)", email: nil, anonymousID: nil, emailState: .fine,
+            lane: LaneKey(number: Int64(number)))
         return Job(
             id: DeliveryID(event: EventID(number: Int64(number)), destination: "vero"), run: 1,
             attempt: attempt, tries: tries, step: 0, event: event, identity: identity, requests: [],
@@ -139,12 +171,15 @@ import Testing
         #expect(bench.outcomes.map(\.next) == [.delivered])
     }
 
-    @Test func `asks the store for what is due when it begins, and again when something comes due`() throws {
+    @Test func `asks the store for what is due when it begins, and again when something comes due`()
+        throws
+    {
         let bench = Bench()
         bench.handle(.tick)
         #expect(bench.claims.count == 1)
         let due = bench.clock.now + 5_000
-        bench.news(.claimed(destination: "vero", jobs: [], limit: bench.claims[0].limit, nextDue: due))
+        bench.news(
+            .claimed(destination: "vero", jobs: [], limit: bench.claims[0].limit, nextDue: due))
         #expect(bench.machine.nextWake(now: bench.clock.now) == due)
         bench.clock.advance(milliseconds: 4_999)
         bench.handle(.tick)
@@ -173,7 +208,9 @@ import Testing
         #expect(bench.outcomes[0].next == .retry(due: bench.clock.now + 7_000, leavesLane: false))
     }
 
-    @Test func `holds the destination at the first 401, keeps everything, and sends nothing more`() throws {
+    @Test func `holds the destination at the first 401, keeps everything, and sends nothing more`()
+        throws
+    {
         let bench = Bench()
         bench.settle()
         let jobs = try (1...4).map { try job($0) }
@@ -228,10 +265,15 @@ import Testing
         }
     }
 
-    @Test func `gives a delivery back when the person's consent changed after it was decided`() throws {
+    @Test func `gives a delivery back when the person's consent changed after it was decided`()
+        throws
+    {
         let bench = Bench(DeliveryLimits(inFlight: 1))
         bench.settle()
-        bench.news(.handedOver([try job(1, decidedAt: 5), try job(2, decidedAt: 5), try job(3, decidedAt: 9)]))
+        bench.news(
+            .handedOver([
+                try job(1, decidedAt: 5), try job(2, decidedAt: 5), try job(3, decidedAt: 9),
+            ]))
         bench.news(.consentChanged([IdentityKey(.user, "2"), IdentityKey(.user, "3")], at: 7))
         bench.status(bench.started[0], 200)
         #expect(bench.givenBack.map(\.id.event.number) == [2])
@@ -254,7 +296,8 @@ import Testing
         let bench = Bench()
         bench.settle()
         bench.news(.handedOver([try job(1)]))
-        let request = MappedRequest(name: "r", method: "POST", url: MaskedText(), body: MaskedText())
+        let request = MappedRequest(
+            name: "r", method: "POST", url: MaskedText(), body: MaskedText())
         let two = DeliveryMachine.Ended(
             result: .exchanged(.answer(.init(status: 200))), requests: [request, request],
             revision: "r2", startedAt: bench.clock.now)
@@ -282,14 +325,17 @@ import Testing
         let bench = Bench(DeliveryLimits(inFlight: 2, inMemory: 3))
         bench.settle()
         for status in [200, 400, 500, 429] {
-            for number in 1...3 { #expect(bench.room.takeFresh("vero"), "place \(number) before \(status)") }
+            for number in 1...3 {
+                #expect(bench.room.takeFresh("vero"), "place \(number) before \(status)")
+            }
             #expect(!bench.room.takeFresh("vero"))
             bench.actions = []
             let jobs = try (1...3).map { try job($0) }
             bench.news(.handedOver(jobs))
             for job in jobs { bench.status(job, status) }
             for claim in bench.claims {
-                bench.news(.claimed(destination: "vero", jobs: [], limit: claim.limit, nextDue: nil))
+                bench.news(
+                    .claimed(destination: "vero", jobs: [], limit: claim.limit, nextDue: nil))
             }
         }
     }

@@ -9,14 +9,16 @@ import Testing
         ("2026-06-06T15:45:30.000+05:30", 1_780_740_930_000),
         ("2026-06-06T10:15:30+0000", 1_780_740_930_000),
         ("2026-06-06T10:15:30.793873289Z", 1_780_740_930_793),
-        ("2026-06-06 10:15:30", 1_780_740_930_000), ("1970-01-01", 0), ("2000-02-29", 951_782_400_000),
+        ("2026-06-06 10:15:30", 1_780_740_930_000), ("1970-01-01", 0),
+        ("2000-02-29", 951_782_400_000),
     ])
     func `is read as real SDKs write it`(text: String, milliseconds: Int64) {
         #expect(Timestamp(iso8601: text)?.milliseconds == milliseconds)
     }
 
     @Test(arguments: [
-        "", "yesterday", "2026-13-01", "2026-02-30", "2026-06-06T25:00:00Z", "2026-06-06T10:15:30Zx",
+        "", "yesterday", "2026-13-01", "2026-02-30", "2026-06-06T25:00:00Z",
+        "2026-06-06T10:15:30Zx",
         "2026-06-06T10:15:30.Z", "1900-02-29",
     ])
     func `is not made from what is no date`(text: String) {
@@ -25,7 +27,8 @@ import Testing
 
     @Test func `comes out in Vero's format`() throws {
         let moment = try #require(Timestamp(iso8601: "2026-06-06T10:15:30.5Z"))
-        #expect(try DatePattern("yyyy-MM-dd'T'HH:mm:ssZ").format(moment) == "2026-06-06T10:15:30+0000")
+        #expect(
+            try DatePattern("yyyy-MM-dd'T'HH:mm:ssZ").format(moment) == "2026-06-06T10:15:30+0000")
         #expect(moment.iso8601 == "2026-06-06T10:15:30.500Z")
         #expect(Timestamp(milliseconds: -1).iso8601 == "1969-12-31T23:59:59.999Z")
     }
@@ -37,7 +40,8 @@ import Testing
 
 @Suite struct `An identifier` {
     @Test func `of an event reads back from its text and sorts like it`() throws {
-        let first = EventID.next(after: EventID(number: 0), at: Timestamp(milliseconds: 1_780_740_930_000))
+        let first = EventID.next(
+            after: EventID(number: 0), at: Timestamp(milliseconds: 1_780_740_930_000))
         let second = EventID.next(after: first, at: Timestamp(milliseconds: 1_000))
         #expect(EventID(first.text) == first)
         #expect(first.text < second.text)
@@ -63,7 +67,8 @@ import Testing
 @Suite struct `A masked text` {
     @Test func `shows no secret and gets it back only when it is sent`() {
         let text = MaskedText(
-            Array("{\"t\":\"***\",\"u\":\"***\"}".utf8), secrets: [.init(offset: 6, parameter: "token")])
+            Array("{\"t\":\"***\",\"u\":\"***\"}".utf8),
+            secrets: [.init(offset: 6, parameter: "token")])
         let sent = String(decoding: text.revealed { _ in Array("s3cret".utf8) }, as: UTF8.self)
         #expect(sent == "{\"t\":\"s3cret\",\"u\":\"***\"}")
         #expect(MaskedText(text.bytes, placesText: text.placesText) == text)

@@ -31,7 +31,8 @@ import Testing
     ) throws -> (identity: Identity, refusal: Reason?) {
         var result: (identity: Identity, refusal: Reason?)?
         for text in texts {
-            result = try Identifier.resolve(try Fixtures.accepted(text, trusted: trusted), in: &people)
+            result = try Identifier.resolve(
+                try Fixtures.accepted(text, trusted: trusted), in: &people)
         }
         return try #require(result)
     }
@@ -54,7 +55,9 @@ import Testing
         #expect(try resolve([identify, track], into: &people).identity.email == "jane@example.com")
     }
 
-    @Test func `knows the email that belongs to a linked anonymous id, but no user id by it`() throws {
+    @Test func `knows the email that belongs to a linked anonymous id, but no user id by it`()
+        throws
+    {
         var people = MemoryPeople()
         let track = "{\"type\":\"track\",\"event\":\"E\",\"anonymousId\":\"a\"}"
         let identity = try resolve([identify, track], into: &people).identity
@@ -69,10 +72,12 @@ import Testing
 
     @Test func `keeps one lane for a user, and the old one after an alias`() throws {
         var people = MemoryPeople()
-        let old = try resolve(["{\"type\":\"track\",\"event\":\"E\",\"userId\":\"1\"}"], into: &people)
+        let old = try resolve(
+            ["{\"type\":\"track\",\"event\":\"E\",\"userId\":\"1\"}"], into: &people)
         let alias = try resolve(
             ["{\"type\":\"alias\",\"userId\":\"2\",\"previousId\":\"1\"}"], into: &people)
-        let new = try resolve(["{\"type\":\"track\",\"event\":\"E\",\"userId\":\"2\"}"], into: &people)
+        let new = try resolve(
+            ["{\"type\":\"track\",\"event\":\"E\",\"userId\":\"2\"}"], into: &people)
         #expect(old.identity.lane == alias.identity.lane)
         #expect(old.identity.lane == new.identity.lane)
     }
@@ -82,7 +87,8 @@ import Testing
         for (email, state) in [
             ("5d41402abc4b2a76b9719d911017c592", Identity.EmailState.hashed), ("jane", .invalid),
         ] {
-            let text = "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"9\",\"context\":{\"traits\":{\"email\":\"\(email)\"}}}"
+            let text =
+                "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"9\",\"context\":{\"traits\":{\"email\":\"\(email)\"}}}"
             let identity = try resolve([text], into: &people).identity
             #expect(identity.emailState == state && identity.email == nil)
         }
@@ -106,7 +112,8 @@ import Testing
         @Test func `does not bring in an email`() throws {
             var people = MemoryPeople()
             #expect(try browser(identify("victim@x.co"), &people).refusal == .untrustedIdentity)
-            let track = "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"1\",\"context\":{\"traits\":{\"email\":\"v@x.co\"}}}"
+            let track =
+                "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"1\",\"context\":{\"traits\":{\"email\":\"v@x.co\"}}}"
             let (identity, refusal) = try browser(track, &people)
             #expect(refusal == nil && identity.email == nil && identity.emailState == .untrusted)
         }

@@ -38,7 +38,10 @@ private func body(_ mappings: String) throws -> String { try map(mappings).body.
 @Suite struct `A mapping` {
     @Test(arguments: [
         ("{\"data.id\":\"properties.id\"}", "{\"data\":{\"id\":\"SKU\"}}"),
-        ("{\"p\":\"properties.price\",\"b\":\"properties.big\"}", "{\"p\":1.10,\"b\":123456789012345678901234567890}"),
+        (
+            "{\"p\":\"properties.price\",\"b\":\"properties.big\"}",
+            "{\"p\":1.10,\"b\":123456789012345678901234567890}"
+        ),
         ("{\"a\":[\"properties.missing\",\"properties.id\"]}", "{\"a\":\"SKU\"}"),
         ("{\"a\":[\"properties.none\",\"properties.id\"]}", "{\"a\":\"SKU\"}"),
         ("{\"a\":\"properties.none\"}", "{\"a\":null}"),
@@ -47,20 +50,50 @@ private func body(_ mappings: String) throws -> String { try map(mappings).body.
         ("{\"a\":{\"value\":{\"x\":[1.0]}}}", "{\"a\":{\"x\":[1.0]}}"),
         ("{\"a\":{\"source\":\"properties.missing\",\"default\":7}}", "{\"a\":7}"),
         ("{\"a\":{\"source\":\"properties.yes\",\"transform\":\"string\"}}", "{\"a\":\"true\"}"),
-        ("{\"a\":{\"source\":\"properties.text\",\"transform\":[\"trim\",\"lowercase\"]}}", "{\"a\":\"a\"}"),
+        (
+            "{\"a\":{\"source\":\"properties.text\",\"transform\":[\"trim\",\"lowercase\"]}}",
+            "{\"a\":\"a\"}"
+        ),
         ("{\"a\":{\"source\":\"properties.price\",\"transform\":\"integer\"}}", "{\"a\":1}"),
-        ("{\"a\":{\"source\":\"properties.id\",\"transform\":\"number\",\"default\":0}}", "{\"a\":0}"),
-        ("{\"a\":{\"source\":\"properties.price\",\"transform\":[\"integer\",\"string\"]}}", "{\"a\":\"1\"}"),
+        (
+            "{\"a\":{\"source\":\"properties.id\",\"transform\":\"number\",\"default\":0}}",
+            "{\"a\":0}"
+        ),
+        (
+            "{\"a\":{\"source\":\"properties.price\",\"transform\":[\"integer\",\"string\"]}}",
+            "{\"a\":\"1\"}"
+        ),
         ("{\"a\":{\"source\":\"properties.id\",\"value_map\":{\"SKU\":1,\"*\":2}}}", "{\"a\":1}"),
         ("{\"a\":{\"source\":\"properties.text\",\"value_map\":{\"SKU\":1,\"*\":2}}}", "{\"a\":2}"),
-        ("{\"a\":{\"source\":\"properties.date\",\"transform\":\"date\",\"format\":\"yyyy-MM-dd'T'HH:mm:ssZ\"}}", "{\"a\":\"2026-06-06T10:15:30+0000\"}"),
-        ("{\"a\":{\"source\":\"properties.date\",\"transform\":\"epoch_seconds\"}}", "{\"a\":1780740930}"),
-        ("{\"a\":{\"object\":\"properties\",\"include\":[\"id\",\"price\"]}}", "{\"a\":{\"id\":\"SKU\",\"price\":1.10}}"),
-        ("{\"a\":{\"object\":\"properties\",\"include\":[\"id\",\"none\"],\"omit_null\":true},\"a.n\":{\"value\":1}}", "{\"a\":{\"id\":\"SKU\",\"n\":1}}"),
-        ("{\"items[].title\":\"properties.list[].name\",\"items[].n\":\"properties.list[].n\"}", "{\"items\":[{\"title\":\"a\",\"n\":1},{\"title\":\"b\"}]}"),
-        ("{\"items[].title\":\"properties.list[].name\",\"items[].sku\":\"properties.id\"}", "{\"items\":[{\"title\":\"a\",\"sku\":\"SKU\"},{\"title\":\"b\",\"sku\":\"SKU\"}]}"),
+        (
+            "{\"a\":{\"source\":\"properties.date\",\"transform\":\"date\",\"format\":\"yyyy-MM-dd'T'HH:mm:ssZ\"}}",
+            "{\"a\":\"2026-06-06T10:15:30+0000\"}"
+        ),
+        (
+            "{\"a\":{\"source\":\"properties.date\",\"transform\":\"epoch_seconds\"}}",
+            "{\"a\":1780740930}"
+        ),
+        (
+            "{\"a\":{\"object\":\"properties\",\"include\":[\"id\",\"price\"]}}",
+            "{\"a\":{\"id\":\"SKU\",\"price\":1.10}}"
+        ),
+        (
+            "{\"a\":{\"object\":\"properties\",\"include\":[\"id\",\"none\"],\"omit_null\":true},\"a.n\":{\"value\":1}}",
+            "{\"a\":{\"id\":\"SKU\",\"n\":1}}"
+        ),
+        (
+            "{\"items[].title\":\"properties.list[].name\",\"items[].n\":\"properties.list[].n\"}",
+            "{\"items\":[{\"title\":\"a\",\"n\":1},{\"title\":\"b\"}]}"
+        ),
+        (
+            "{\"items[].title\":\"properties.list[].name\",\"items[].sku\":\"properties.id\"}",
+            "{\"items\":[{\"title\":\"a\",\"sku\":\"SKU\"},{\"title\":\"b\",\"sku\":\"SKU\"}]}"
+        ),
         ("{\"items[].title\":\"properties.missing[].name\"}", "{}"),
-        ("{\"n\":\"vendor_event_name\",\"u\":\"identity.user_id\",\"t\":\"type\"}", "{\"n\":\"E\",\"u\":\"1\",\"t\":\"track\"}"),
+        (
+            "{\"n\":\"vendor_event_name\",\"u\":\"identity.user_id\",\"t\":\"type\"}",
+            "{\"n\":\"E\",\"u\":\"1\",\"t\":\"track\"}"
+        ),
     ])
     func `makes`(mappings: String, expected: String) throws {
         #expect(try body(mappings) == expected)
@@ -81,9 +114,12 @@ private func body(_ mappings: String) throws -> String { try map(mappings).body.
     }
 
     @Test func `puts secrets in only when the request is sent`() throws {
-        let request = try map("{\"t\":{\"parameter\":\"token\"},\"n\":{\"parameter\":\"name\"},\"x\":\"properties.id\"}")
+        let request = try map(
+            "{\"t\":{\"parameter\":\"token\"},\"n\":{\"parameter\":\"name\"},\"x\":\"properties.id\"}"
+        )
         #expect(request.body.text == "{\"t\":\"***\",\"x\":\"SKU\"}")
-        let sent = String(decoding: request.body.revealed { _ in Array("s3cret".utf8) }, as: UTF8.self)
+        let sent = String(
+            decoding: request.body.revealed { _ in Array("s3cret".utf8) }, as: UTF8.self)
         #expect(sent == "{\"t\":\"s3cret\",\"x\":\"SKU\"}")
     }
 
@@ -101,7 +137,9 @@ private func body(_ mappings: String) throws -> String { try map(mappings).body.
     }
 
     @Test func `that are not listed are dropped, or passed when the preset says so`() throws {
-        #expect(try #require(try blueprint("{}").presets["default"]).plan(for: try Fixtures.track("X", user: "1")) == nil)
+        #expect(
+            try #require(try blueprint("{}").presets["default"]).plan(
+                for: try Fixtures.track("X", user: "1")) == nil)
         let passing = """
             {"blueprint":"t","version":1,"requests":{"r":{"url":"https://x","mappings":{"n":"event"}}},
              "presets":{"default":{"defaults":{"action":"pass","request":"r"},"events":{}}}}
@@ -113,17 +151,38 @@ private func body(_ mappings: String) throws -> String { try map(mappings).body.
 
 @Suite struct `A blueprint that is wrong` {
     @Test(arguments: [
-        ("{\"a\":\"propertis.id\"}", "There is no \"propertis\" in an event. Did you mean \"properties\"?"),
-        ("{\"a\":{\"source\":\"event\",\"transfrom\":\"trim\"}}", "A mapping has no key \"transfrom\". Did you mean \"transform\"?"),
-        ("{\"a\":{\"source\":\"event\",\"transform\":\"lowercas\"}}", "\"transform\" cannot be \"lowercas\". Did you mean \"lowercase\"?"),
-        ("{\"a\":{\"source\":\"event\",\"value\":1}}", "The mapping has source and value; one is allowed."),
+        (
+            "{\"a\":\"propertis.id\"}",
+            "There is no \"propertis\" in an event. Did you mean \"properties\"?"
+        ),
+        (
+            "{\"a\":{\"source\":\"event\",\"transfrom\":\"trim\"}}",
+            "A mapping has no key \"transfrom\". Did you mean \"transform\"?"
+        ),
+        (
+            "{\"a\":{\"source\":\"event\",\"transform\":\"lowercas\"}}",
+            "\"transform\" cannot be \"lowercas\". Did you mean \"lowercase\"?"
+        ),
+        (
+            "{\"a\":{\"source\":\"event\",\"value\":1}}",
+            "The mapping has source and value; one is allowed."
+        ),
         ("{\"a\":{}}", "The mapping says nothing about where the value comes from."),
-        ("{\"a\":{\"parameter\":\"tokn\"}}", "There is no parameter \"tokn\". Did you mean \"token\"?"),
+        (
+            "{\"a\":{\"parameter\":\"tokn\"}}",
+            "There is no parameter \"tokn\". Did you mean \"token\"?"
+        ),
         ("{\"a\":\"properties.list[].name\"}", "The source goes through an array"),
-        ("{\"a\":{\"source\":\"timestamp\",\"transform\":\"date\"}}", "The transform \"date\" needs a \"format\"."),
+        (
+            "{\"a\":{\"source\":\"timestamp\",\"transform\":\"date\"}}",
+            "The transform \"date\" needs a \"format\"."
+        ),
         ("{\"a\":\"event\",\"a.b\":\"name\"}", "\"a.b\" does not fit the mappings beside it."),
         ("{\"a\":7}", "A mapping cannot be number."),
-        ("{\"i[].a\":\"properties.x[].a\",\"i[].b\":\"properties.y[].b\"}", "\"i[].b\" does not fit the mappings beside it."),
+        (
+            "{\"i[].a\":\"properties.x[].a\",\"i[].b\":\"properties.y[].b\"}",
+            "\"i[].b\" does not fit the mappings beside it."
+        ),
         ("{\"a\":\"properties.list[]name\"}", "has no dot after []"),
         ("{\"a..b\":\"event\"}", "\"a..b\" is no target path."),
         ("{\"a\":{\"value\":1,\"when\":\"x\"}}", "A mapping has no key \"when\"."),
@@ -140,7 +199,8 @@ private func body(_ mappings: String) throws -> String { try map(mappings).body.
     func `is refused when it would change an email that is wanted raw`(path: String) {
         let faults = #expect(throws: Diagnostics.self) {
             try blueprint(
-                "{\"e\":{\"source\":\"\(path)\",\"transform\":\"sha256\"}}", extra: "\"email\":\"raw\",")
+                "{\"e\":{\"source\":\"\(path)\",\"transform\":\"sha256\"}}",
+                extra: "\"email\":\"raw\",")
         }
         #expect(faults?.all.first?.message.contains("changes an email") == true)
     }
@@ -162,11 +222,14 @@ private func body(_ mappings: String) throws -> String { try map(mappings).body.
     @Test func `passes the tests that stand in it`() throws {
         let vero = try Fixtures.vero()
         #expect(vero.tests.count >= 14)
-        for test in vero.tests { #expect(BlueprintTestRun.failure(of: test, in: vero) == nil, "\(test.name)") }
+        for test in vero.tests {
+            #expect(BlueprintTestRun.failure(of: test, in: vero) == nil, "\(test.name)")
+        }
     }
 
     @Test func `would fail its tests if something else came out`() throws {
-        let text = try Fixtures.text("Blueprints/vero.json").replacing("Viewed product", with: "Saw product", maxReplacements: 1)
+        let text = try Fixtures.text("Blueprints/vero.json").replacing(
+            "Viewed product", with: "Saw product", maxReplacements: 1)
         let changed = try Blueprint.read(file: "vero.json", bytes: Array(text.utf8))
         let failures = changed.tests.compactMap { BlueprintTestRun.failure(of: $0, in: changed) }
         #expect(!failures.isEmpty)

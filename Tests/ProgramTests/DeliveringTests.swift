@@ -6,12 +6,15 @@ import Testing
 @testable import sluice
 
 @Suite struct `The main job` {
-    @Test func `turns the seed's product view into the seed's request, value for value`() async throws {
+    @Test func `turns the seed's product view into the seed's request, value for value`()
+        async throws
+    {
         try await Running.with { running in
             let detail = try await running.delivery(of: try await running.send("product-viewed"))
             #expect(detail.row.state == .delivered && detail.row.status == 200)
             let line = try #require(running.ledger.first)
-            #expect(line["method"]?.string == "POST" && line["path"]?.string == "/api/v2/events/track")
+            #expect(
+                line["method"]?.string == "POST" && line["path"]?.string == "/api/v2/events/track")
             let expected = try Fixtures.json(
                 """
                 {"auth_token":"your_vero_auth_token",
@@ -26,11 +29,14 @@ import Testing
     }
 
     @Test(arguments: [
-        ("page", "Viewed page"), ("signed-up", "Signed up"), ("products-searched", "Searched products"),
+        ("page", "Viewed page"), ("signed-up", "Signed up"),
+        ("products-searched", "Searched products"),
         ("product-viewed", "Viewed product"), ("product-added", "Added to cart"),
         ("checkout-started", "Started checkout"), ("order-completed", "Completed order"),
     ])
-    func `delivers each of the seed's seven events under its Vero name`(fixture: String, name: String) async throws {
+    func `delivers each of the seed's seven events under its Vero name`(
+        fixture: String, name: String
+    ) async throws {
         try await Running.with { running in
             let detail = try await running.delivery(of: try await running.send(fixture))
             #expect(detail.row.state == .delivered)
@@ -60,7 +66,9 @@ import Testing
         }
     }
 
-    @Test func `holds Vero on a 401 with the token hint, and delivers after a release`() async throws {
+    @Test func `holds Vero on a 401 with the token hint, and delivers after a release`()
+        async throws
+    {
         try await Running.with(rules: ["401"]) { running in
             let first = try await running.send("product-viewed")
             let second = try await running.send("signed-up")
@@ -95,7 +103,10 @@ import Testing
             let detail = try await running.delivery(of: try await running.send("product-viewed"))
             #expect(detail.row.state == .delivered && detail.row.attempt == 4)
             #expect(detail.attempts.map(\.attempt.status) == [500, 500, 500, 200])
-            let bodies = Set(running.ledger.compactMap { $0["body"].map { String(decoding: $0.raw, as: UTF8.self) } })
+            let bodies = Set(
+                running.ledger.compactMap {
+                    $0["body"].map { String(decoding: $0.raw, as: UTF8.self) }
+                })
             #expect(bodies.count == 1 && running.ledger.count == 4)
         }
     }
@@ -108,28 +119,37 @@ import Testing
         }
     }
 
-    @Test func `keeps a user's hundred events in order past a failing one, while another's go on`() async throws {
-        try await Running.with(rules: ["500:2@\"n\":3}"], schedule: Schedule(delays: [0, 1, 1, 1])) { running in
+    @Test func `keeps a user's hundred events in order past a failing one, while another's go on`()
+        async throws
+    {
+        try await Running.with(rules: ["500:2@\"n\":3}"], schedule: Schedule(delays: [0, 1, 1, 1]))
+        { running in
             func event(_ user: String, _ number: Int) -> String {
                 """
                 {"type":"track","event":"Signed Up","userId":"\(user)","messageId":"\(user)-\(number)",
                  "context":{"consent":{"marketing":true}},"properties":{"plan":{"n":\(number)}}}
                 """
             }
-            let events = (1...100).map { event("slow", $0) } + (1...5).map { event("other", $0 + 1000) }
-            let answer = try await running.post("/v1/batch", "{\"batch\":[\(events.joined(separator: ","))]}")
+            let events =
+                (1...100).map { event("slow", $0) } + (1...5).map { event("other", $0 + 1000) }
+            let answer = try await running.post(
+                "/v1/batch", "{\"batch\":[\(events.joined(separator: ","))]}")
             #expect(answer["accepted"]?.integer == 105)
             _ = try await eventually("everything to be delivered") {
                 try running.log.destinations()[0].waiting == 0 ? true : nil
             }
             func numbers(_ user: String) -> [Int] {
-                running.ledger.filter { $0["body"]?["identity"]?["id"]?.string == user && $0["status"]?.integer == 200 }
-                    .compactMap { $0["body"]?["data"]?["plan"]?["n"]?.integer }
+                running.ledger.filter {
+                    $0["body"]?["identity"]?["id"]?.string == user && $0["status"]?.integer == 200
+                }
+                .compactMap { $0["body"]?["data"]?["plan"]?["n"]?.integer }
             }
             #expect(numbers("slow") == Array(1...100))
             #expect(numbers("other") == Array(1001...1005))
             let ledger = running.ledger
-            let thirdDone = ledger.firstIndex { $0["body"]?["data"]?["plan"]?["n"]?.integer == 3 && $0["status"]?.integer == 200 }
+            let thirdDone = ledger.firstIndex {
+                $0["body"]?["data"]?["plan"]?["n"]?.integer == 3 && $0["status"]?.integer == 200
+            }
             let othersDone = ledger.lastIndex { $0["body"]?["identity"]?["id"]?.string == "other" }
             #expect(othersDone ?? .max < thirdDone ?? 0, "the other user did not wait")
         }

@@ -12,10 +12,13 @@ private let event = "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"mess
         try await Running.with { running in
             let first = try await running.post("/v1/track", event)
             #expect(first.status == 200 && first["success"]?.bool == true)
-            #expect(first["id"]?.string?.hasPrefix("evt_") == true && first["messageId"]?.string == "m")
+            #expect(
+                first["id"]?.string?.hasPrefix("evt_") == true && first["messageId"]?.string == "m")
             #expect(first["duplicate"]?.bool == false)
             let second = try await running.post("/v1/track", event)
-            #expect(second.status == 200 && second["duplicate"]?.bool == true && second["id"]?.string == first["id"]?.string)
+            #expect(
+                second.status == 200 && second["duplicate"]?.bool == true
+                    && second["id"]?.string == first["id"]?.string)
         }
     }
 
@@ -27,7 +30,9 @@ private let event = "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"mess
         ("/v1/track", [], "\"writeKey\":\"write-key\","),
         ("/v1/track?writeKey=write-key", [], ""),
     ])
-    func `knows a key in each place real clients put it`(path: String, headers: [String], field: String) async throws {
+    func `knows a key in each place real clients put it`(
+        path: String, headers: [String], field: String
+    ) async throws {
         try await Running.with { running in
             let body = "{\(field)\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\"}"
             let answer = try await running.request("POST", path, Array(body.utf8), headers: headers)
@@ -36,23 +41,33 @@ private let event = "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"mess
     }
 
     @Test(arguments: [
-        [], ["Authorization: Bearer wrong"], ["Authorization: Basic d3Jvbmc6"], ["Authorization: Bearer "],
+        [], ["Authorization: Bearer wrong"], ["Authorization: Basic d3Jvbmc6"],
+        ["Authorization: Bearer "],
     ])
-    func `refuses a request without a known key the same way each time`(headers: [String]) async throws {
+    func `refuses a request without a known key the same way each time`(headers: [String])
+        async throws
+    {
         try await Running.with { running in
             for body in [event, "{", "{\"writeKey\":\"\"}"] {
-                let answer = try await running.request("POST", "/v1/track", Array(body.utf8), headers: headers)
+                let answer = try await running.request(
+                    "POST", "/v1/track", Array(body.utf8), headers: headers)
                 #expect(answer.status == 401 && answer["code"]?.string == "unknown_key")
-                #expect(answer["success"]?.bool == false && answer["message"] != nil && answer["hint"] != nil)
+                #expect(
+                    answer["success"]?.bool == false && answer["message"] != nil
+                        && answer["hint"] != nil)
             }
         }
     }
 
     @Test(arguments: [
-        ("{\"type\":\"track\"", "invalid_json"), (String(repeating: "[", count: 100_000), "too_deep"),
-        ("{\"userId\":\"a\",\"userId\":\"b\"}", "duplicate_key"), ("", "empty_body"), ("[]", "not_an_object"),
+        ("{\"type\":\"track\"", "invalid_json"),
+        (String(repeating: "[", count: 100_000), "too_deep"),
+        ("{\"userId\":\"a\",\"userId\":\"b\"}", "duplicate_key"), ("", "empty_body"),
+        ("[]", "not_an_object"),
     ])
-    func `refuses a body that cannot be read, with code and hint`(body: String, code: String) async throws {
+    func `refuses a body that cannot be read, with code and hint`(body: String, code: String)
+        async throws
+    {
         try await Running.with { running in
             let answer = try await running.post("/v1/track", body)
             #expect(answer.status == 400 && answer["code"]?.string == code && answer["hint"] != nil)
@@ -70,7 +85,8 @@ private let event = "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"mess
 
     @Test func `repairs NaN and half a surrogate pair, and marks the event`() async throws {
         try await Running.with { running in
-            let body = "{\"event\":\"E\",\"userId\":\"u\",\"properties\":{\"a\":NaN,\"b\":\"\\ud83d\"}}"
+            let body =
+                "{\"event\":\"E\",\"userId\":\"u\",\"properties\":{\"a\":NaN,\"b\":\"\\ud83d\"}}"
             let answer = try await running.post("/v1/track", body)
             #expect(answer.status == 200)
             let id = try #require(answer["id"]?.string.flatMap { EventID($0) })
@@ -84,7 +100,8 @@ private let event = "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"mess
             let large = [UInt8](repeating: 0x20, count: 10 << 20)
             for header in ["X: y", "Transfer-Encoding: chunked"] {
                 let answer = try await running.request(
-                    "POST", "/v1/track", large, headers: ["Authorization: Bearer write-key", header])
+                    "POST", "/v1/track", large,
+                    headers: ["Authorization: Bearer write-key", header])
                 #expect(answer.status == 413 && answer["code"]?.string == "body_too_large")
             }
         }
@@ -93,8 +110,12 @@ private let event = "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"mess
     @Test func `accepts a batch in part, and says what was wrong with the rest`() async throws {
         try await Running.with { running in
             let answer = try await running.post(
-                "/v1/batch", "{\"batch\":[\(event),{\"type\":\"track\",\"userId\":\"u\",\"messageId\":\"bad\"},\(event)]}")
-            #expect(answer.status == 200 && answer["accepted"]?.integer == 1 && answer["duplicates"]?.integer == 1)
+                "/v1/batch",
+                "{\"batch\":[\(event),{\"type\":\"track\",\"userId\":\"u\",\"messageId\":\"bad\"},\(event)]}"
+            )
+            #expect(
+                answer.status == 200 && answer["accepted"]?.integer == 1
+                    && answer["duplicates"]?.integer == 1)
             let rejected = try #require(answer["rejected"]?.elements.first)
             #expect(rejected["index"]?.integer == 1 && rejected["messageId"]?.string == "bad")
             #expect(rejected["code"]?.string == "event_not_defined" && rejected["hint"] != nil)
@@ -134,7 +155,8 @@ private let event = "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"mess
         try await Running.with { running in
             let identify = "{\"userId\":\"v\",\"traits\":{\"email\":\"victim@x.co\"}}"
             let answer = try await running.request(
-                "POST", "/v1/identify", Array(identify.utf8), headers: ["Authorization: Bearer browser-key"])
+                "POST", "/v1/identify", Array(identify.utf8),
+                headers: ["Authorization: Bearer browser-key"])
             let id = try #require(answer["id"]?.string.flatMap { EventID($0) })
             #expect(try await running.delivery(of: id).row.reason == .untrustedIdentity)
         }
@@ -153,10 +175,15 @@ private let event = "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"mess
         try await Running.with { running in
             let headers = ["Authorization: Bearer write-key", "Content-Encoding: gzip"]
             let good = try Fixtures.bytes("Tests/ProgramTests/Files/event.json.gz")
-            #expect(try await running.request("POST", "/v1/track", good, headers: headers).status == 200)
+            #expect(
+                try await running.request("POST", "/v1/track", good, headers: headers).status == 200
+            )
             let bomb = try Fixtures.bytes("Tests/ProgramTests/Files/bomb.gz")
-            #expect(try await running.request("POST", "/v1/track", bomb, headers: headers).status == 413)
-            let broken = try await running.request("POST", "/v1/track", Array("xx".utf8), headers: headers)
+            #expect(
+                try await running.request("POST", "/v1/track", bomb, headers: headers).status == 413
+            )
+            let broken = try await running.request(
+                "POST", "/v1/track", Array("xx".utf8), headers: headers)
             #expect(broken.status == 400 && broken["code"]?.string == "invalid_gzip")
         }
     }

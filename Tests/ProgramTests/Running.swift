@@ -126,7 +126,8 @@ final class Running: Sendable {
 /// The built program, run as a process.
 struct Program {
     static let path: String = {
-        let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
+        let own =
+            (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
         for folder in [own.split(separator: "/").dropLast().joined(separator: "/"), ""] {
             let candidate = "/" + folder + "/sluice"
             if FileManager.default.isExecutableFile(atPath: candidate) { return candidate }
@@ -151,9 +152,17 @@ struct Program {
         return process
     }
 
-    /// Runs a command to its end.
+    /// Runs a command to its end, on a thread of its own: what it talks to may need this one.
     static func run(
         _ arguments: [String], environment: [String: String] = [:], folder: String = Fixtures.root
+    ) async throws -> Result {
+        try await offPool {
+            try runBlocking(arguments, environment: environment, folder: folder)
+        }
+    }
+
+    private static func runBlocking(
+        _ arguments: [String], environment: [String: String], folder: String
     ) throws -> Result {
         let process = process(arguments, environment: environment, folder: folder)
         let output = Pipe()
@@ -170,25 +179,41 @@ struct Program {
     }
 }
 
+/// Runs what blocks on a thread of its own.
+func offPool<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value
+{
+    try await withCheckedThrowingContinuation { continuation in
+        _ = WorkerThread { continuation.resume(with: Swift.Result { try body() }) }
+    }
+}
+
 /// A server process on a port of its own, for tests that end it the hard way.
-final class ServerProcess {
+final class ServerProcess: Sendable {
     let url: String
     private let process: Process
 
     /// Starts `sluice serve` and waits until it takes events.
     init(data: String, environment: [String: String]) async throws {
         let errors = Pipe()
-        process = Program.process(
-            ["serve", "--config", "pipeline.example.json", "--data", data, "--listen", "127.0.0.1:0"],
+        let process = Program.process(
+            [
+                "serve", "--config", "pipeline.example.json", "--data", data, "--listen",
+                "127.0.0.1:0",
+            ],
             environment: environment)
         process.standardError = errors
         process.standardOutput = FileHandle.nullDevice
         try process.run()
-        var said = ""
-        while !said.contains("Listening on ") {
-            let data = errors.fileHandleForReading.availableData
-            guard !data.isEmpty else { throw TestFailure("the server did not start: \(said)") }
-            said += String(decoding: data, as: UTF8.self)
+        self.process = process
+        let reading = errors.fileHandleForReading
+        let said = try await offPool {
+            var said = ""
+            while !said.contains("Listening on ") {
+                let data = reading.availableData
+                guard !data.isEmpty else { throw TestFailure("the server did not start: \(said)") }
+                said += String(decoding: data, as: UTF8.self)
+            }
+            return said
         }
         guard let match = said.firstMatch(of: /Listening on (http:\/\/[0-9.:]+)/) else {
             throw TestFailure("no address in: \(said)")
@@ -196,15 +221,17 @@ final class ServerProcess {
         url = String(match.1)
     }
 
-    func kill() {
+    func kill() async throws {
         Foundation.kill(process.processIdentifier, SIGKILL)
-        process.waitUntilExit()
+        try await offPool { [process] in process.waitUntilExit() }
     }
 
     /// Asks it to stop; gives its exit code.
-    func terminate() -> Int32 {
+    func terminate() async throws -> Int32 {
         process.terminate()
-        process.waitUntilExit()
-        return process.terminationStatus
+        return try await offPool { [process] in
+            process.waitUntilExit()
+            return process.terminationStatus
+        }
     }
 }

@@ -1,0 +1,82 @@
+/// The statements of `DeliveryTable`.
+enum DeliverySQL {
+    static let insert = """
+        INSERT INTO deliveries (event, destination, lane, state, reason, detail, consent,
+            revision, attempt, due_at, opened_at, ended_at, out_of_order)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """
+
+    /// Not passed sorts first: 0 means the lane is taken, 1 that a passed delivery is open.
+    static let occupied = """
+        SELECT passed FROM deliveries
+        WHERE destination = ? AND lane = ? AND \(Schema.open) ORDER BY passed LIMIT 1
+        """
+
+    static let nextInLane = """
+        SELECT event FROM deliveries
+        WHERE destination = ? AND lane = ? AND passed = 0 AND \(Schema.open)
+        ORDER BY event LIMIT 1
+        """
+
+    static let promote = """
+        UPDATE deliveries SET due_at = ?1, out_of_order = max(out_of_order, EXISTS (
+            SELECT 1 FROM deliveries AS passed
+            WHERE passed.destination = ?3 AND passed.lane = ?4 AND passed.passed = 1
+                AND passed.state IN ('queued', 'sending', 'retrying')))
+        WHERE event = ?2 AND destination = ?3 AND state = 'queued'
+        """
+
+    static let close = """
+        UPDATE deliveries SET state = ?, reason = ?, detail = coalesce(?, detail), revision = ?, attempt = ?,
+            tries = ?, step = ?, status = coalesce(?, status), due_at = ?, opened_at = ?,
+            ended_at = ?, passed = max(passed, ?)
+        WHERE event = ? AND destination = ? AND run = ? AND state = 'sending'
+        """
+
+    static let insertAttempt = """
+        INSERT INTO attempts (event, destination, run, number, step, started_at, duration,
+            status, class, note, answer, hint, fix)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """
+
+    static let insertRequest =
+        "INSERT OR IGNORE INTO requests VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+    static let giveBack = """
+        UPDATE deliveries SET state = iif(tries > 0, 'retrying', 'queued'),
+            attempt = attempt - 1, due_at = ?, opened_at = NULL
+        WHERE event = ? AND destination = ? AND state = 'sending'
+        """
+
+    static let dueByTime = """
+        SELECT event FROM deliveries
+        WHERE destination = ? AND due_at <= ? ORDER BY due_at LIMIT ?
+        """
+
+    static let dueByAge = """
+        SELECT event FROM deliveries
+        WHERE destination = ? AND due_at IS NOT NULL ORDER BY event LIMIT ?
+        """
+
+    static let nextDue = """
+        SELECT due_at FROM deliveries
+        WHERE destination = ? AND due_at IS NOT NULL ORDER BY due_at LIMIT 1
+        """
+
+    static let open = """
+        UPDATE deliveries SET state = 'sending', attempt = attempt + 1, due_at = NULL,
+            opened_at = ?
+        WHERE event = ? AND destination = ?
+        """
+
+    static let finalize = """
+        UPDATE deliveries SET state = 'filtered', reason = ?, detail = ?, consent = ?,
+            due_at = NULL, opened_at = NULL, ended_at = ?
+        WHERE event = ? AND destination = ?
+        """
+
+    static let selectDelivery = """
+        SELECT run, attempt, tries, step, revision FROM deliveries
+        WHERE event = ? AND destination = ?
+        """
+}
