@@ -74,7 +74,7 @@ let package = Package(
                 "SQLiteStore", "CurlTransport", arguments, hummingbird, httpTypes, logging,
                 lifecycle, nioCore, signals,
             ], swiftSettings: strict),
-        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         stage(
             "SluiceTesting",
             ["Events", "Accept", "Consent", "Map", "Deliver", "Pipeline"]),
@@ -100,8 +100,8 @@ let package = Package(
             ]),
         tests("TidyTests", ["SluiceTesting"]),
         .systemLibrary(
-            name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+            name: "CCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(
-            name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+            name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
     ]
 )

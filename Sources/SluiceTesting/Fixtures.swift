@@ -113,19 +113,18 @@ package final class TemporaryFolder: Sendable {
     }
 }
 
+/// Removes a file, a link, or a folder with what is in it; what a link points to stays.
 private func remove(_ path: String) {
-    if let folder = opendir(path) {
-        while let entry = readdir(folder) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name != ".", name != ".." { remove("\(path)/\(name)") }
+    if unlink(path) == 0 { return }
+    guard let folder = opendir(path) else { return }
+    while let entry = readdir(folder) {
+        let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+            pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
         }
-        closedir(folder)
-        rmdir(path)
-    } else {
-        unlink(path)
+        if name != ".", name != ".." { remove("\(path)/\(name)") }
     }
+    closedir(folder)
+    rmdir(path)
 }
 
 /// Waits for something that has happened; looks often, gives up after a minute.

@@ -142,10 +142,11 @@ struct Program {
     }
 
     static func process(
-        _ arguments: [String], environment: [String: String] = [:], folder: String = Fixtures.root
+        _ arguments: [String], environment: [String: String] = [:], program: String = path,
+        folder: String = Fixtures.root
     ) -> Process {
         let process = Process()
-        process.executableURL = URL(filePath: path)
+        process.executableURL = URL(filePath: program)
         process.arguments = arguments
         process.currentDirectoryURL = URL(filePath: folder)
         process.environment = environment.merging(["PATH": "/usr/bin:/bin"]) { first, _ in first }
@@ -154,17 +155,19 @@ struct Program {
 
     /// Runs a command to its end, on a thread of its own: what it talks to may need this one.
     static func run(
-        _ arguments: [String], environment: [String: String] = [:], folder: String = Fixtures.root
+        _ arguments: [String], environment: [String: String] = [:],
+        program: String = path, folder: String = Fixtures.root
     ) async throws -> Result {
         try await offPool {
-            try runBlocking(arguments, environment: environment, folder: folder)
+            try runBlocking(arguments, environment: environment, program, folder)
         }
     }
 
     private static func runBlocking(
-        _ arguments: [String], environment: [String: String], folder: String
+        _ arguments: [String], environment: [String: String], _ program: String, _ folder: String
     ) throws -> Result {
-        let process = process(arguments, environment: environment, folder: folder)
+        let process = process(
+            arguments, environment: environment, program: program, folder: folder)
         let output = Pipe()
         let errors = Pipe()
         process.standardOutput = output
