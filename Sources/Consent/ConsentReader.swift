@@ -7,14 +7,16 @@ package struct ConsentReader: Sendable {
 
     package init(codes: [String: String]) { self.codes = codes }
 
-    /// Every answer in the event; the event's own time is the answers' time.
+    /// Every answer in the event, with the event's own time, but never one in the future: that
+    /// could not be withdrawn.
     package func answers(in event: Event) -> [ConsentAnswer] {
         guard let context = event.document.root["context"] else { return [] }
         var found: [ConsentAnswer] = []
         func take(_ code: String, _ granted: Bool, _ path: String) {
             found.append(
                 ConsentAnswer(
-                    category: codes[code] ?? code, granted: granted, at: event.timestamp,
+                    category: codes[code] ?? code, granted: granted,
+                    at: min(event.timestamp, event.receivedAt),
                     origin: path))
         }
         if let consent = context["consent"] {

@@ -129,8 +129,11 @@ package final class CurlTransport: Transport {
                 return
             }
             exchange.prepare(request, completion)
+            guard curl_multi_add_handle(multi, exchange.easy) == CURLM_OK else {
+                exchange.finish(CURLE_FAILED_INIT)()
+                return
+            }
             running[exchange.easy] = exchange
-            curl_multi_add_handle(multi, exchange.easy)
         }
 
         /// Ends what is done; says whether anything was.

@@ -22,7 +22,6 @@ final class Exchange {
     private var guardKey = ""
     private var status = 0
     private var headersComplete = false
-    private var retryAfter: Int?
     private var location: String?
     private var body: [UInt8] = []
     private var bodyBytes = 0
@@ -68,6 +67,8 @@ final class Exchange {
             Exchange.from(context)?.openSocket(address) ?? ccurl_bad_socket
         }
         set(CURLOPT_NOSIGNAL, 1)
+        // A transfer that ends must not wait for its name to be resolved: others share the thread.
+        set(CURLOPT_QUICK_EXIT, 1)
         set(CURLOPT_FOLLOWLOCATION, 0)
         set(CURLOPT_PROTOCOLS_STR, "http,https")
         set(CURLOPT_PROXY, "")
@@ -94,7 +95,6 @@ final class Exchange {
         options = request.options
         status = 0
         headersComplete = false
-        retryAfter = nil
         location = nil
         body = []
         bodyBytes = 0
@@ -167,14 +167,12 @@ final class Exchange {
     }
 
     private func takeField(_ line: String) {
-        guard let colon = line.firstIndex(of: ":") else { return }
+        guard let colon = line.firstIndex(of: ":"), line[..<colon].lowercased() == "location"
+        else { return }
         let value = line[line.index(after: colon)...].filter { $0 != "\r\n" && $0 != "\n" }
             .drop { $0 == " " }
-        switch line[..<colon].lowercased() {
-        case "retry-after": retryAfter = Int(value).flatMap { $0 >= 0 ? $0 : nil }
-        case "location": location = String(value.prefix { $0 != "?" })
-        default: break
-        }
+        // Without the query: it may hold what must not be shown.
+        location = String(value.prefix { $0 != "?" })
     }
 
     private func openSocket(_ address: UnsafeMutablePointer<curl_sockaddr>?) -> curl_socket_t {
@@ -219,6 +217,7 @@ final class Exchange {
     private func result(of code: CURLcode) -> TransportResult {
         guard headersComplete else { return .failure(failure(of: code)) }
         var note: String?
+        let retryAfter = Int(ccurl_retry_after(easy))
         if code != CURLE_OK {
             note =
                 bodyBytes > options.answerRead
@@ -227,7 +226,8 @@ final class Exchange {
         }
         return .answer(
             .init(
-                status: status, retryAfter: retryAfter, location: host(of: location), body: body,
+                status: status, retryAfter: retryAfter > 0 ? retryAfter : nil,
+                location: host(of: location), body: body,
                 note: note))
     }
 

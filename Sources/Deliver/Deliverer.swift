@@ -59,7 +59,7 @@ package final class Deliverer: Sendable {
     }
 
     /// Takes news from the store; returns at once.
-    package func tell(_ news: [StoreNews]) { post(news.map { .news($0) }) }
+    package func tell(_ news: [StoreNews]) { post([.news(news)]) }
 
     /// Looks at the clock again; for clocks that are set by hand.
     package func wake() { mailbox.signal { $0.woken = true } }

@@ -7,7 +7,8 @@ package import Events
 package struct DeliveryMachine {
     /// What has happened.
     package enum Input: Sendable {
-        case news(StoreNews)
+        /// All that one transaction led to.
+        case news([StoreNews])
         case ended(DeliveryID, Ended)
         case tick
         /// Begin nothing more; give back what was not begun.
@@ -84,18 +85,17 @@ package struct DeliveryMachine {
     package mutating func handle(_ input: Input, now: Timestamp) -> [Action] {
         var actions: [Action] = []
         switch input {
-        case .news(let news): take(news, &actions)
+        case .news(let news):
+            for item in news { take(item) }
         case .ended(let id, let ended): end(id, ended, now, &actions)
         case .tick: break
-        case .drain:
-            draining = true
-            for name in queues.keys { giveBackReady(name, &actions) }
+        case .drain: draining = true
         }
         for name in queues.keys { advance(name, now, &actions) }
         return actions
     }
 
-    private mutating func take(_ news: StoreNews, _ actions: inout [Action]) {
+    private mutating func take(_ news: StoreNews) {
         switch news {
         case .handedOver(let jobs):
             for job in jobs { queues[job.id.destination]?.ready.append(job) }
@@ -108,7 +108,6 @@ package struct DeliveryMachine {
             queues[destination]?.mode = .probing(persistedHold: false)
             queues[destination]?.waiting = true
         }
-        if draining { for name in queues.keys { giveBackReady(name, &actions) } }
     }
 
     private mutating func take(
@@ -129,6 +128,7 @@ package struct DeliveryMachine {
 
     /// Starts what may start and asks the store for more.
     private mutating func advance(_ name: String, _ now: Timestamp, _ actions: inout [Action]) {
+        if draining || queues[name]?.mode.isHeld == true { giveBackReady(name, &actions) }
         guard !draining, var queue = queues[name] else { return }
         while let job = queue.nextToStart(now: now) {
             if job.identity.keys.contains(where: { changed[$0] ?? .min > job.decidedAt }) {
@@ -150,7 +150,9 @@ package struct DeliveryMachine {
         }
         room.setOpen(name, queue.mode == .open && !queue.backlog)
         queues[name] = queue
-        if !changed.isEmpty, queues.values.allSatisfy(\.ready.isEmpty) { changed = [:] }
+        if !changed.isEmpty, queues.values.allSatisfy({ $0.ready.isEmpty && $0.active.isEmpty }) {
+            changed = [:]
+        }
     }
 
     private mutating func giveBackReady(_ name: String, _ actions: inout [Action]) {
@@ -183,7 +185,17 @@ package struct DeliveryMachine {
                     Outcome(
                         job: job, attempt: attempt, next: next, hint: judgement.hint,
                         fix: judgement.fix, pinsRequests: pins, endedAt: now))))
-        follow(next, job, judgement, attempt.status, now, &actions)
+        if next == .nextStep {
+            following(job, name)
+        } else {
+            room.give(name)
+        }
+        if case .retry(let due, _) = next { noteDue(due, name) }
+        if judgement.answerClass == .setup {
+            hold(name, job, judgement, attempt.status, now, &actions)
+        } else {
+            weighProbe(name, judgement.answerClass, attempt.status, now, &actions)
+        }
     }
 
     private mutating func judge(_ ended: Ended, _ name: String) -> Judgement {
@@ -196,7 +208,9 @@ package struct DeliveryMachine {
             let judgement = classifier.judge(
                 result, rules: ended.rules, missingBefore: missing)
             if case .answer(let answer) = result {
-                queues[name]?.missing = answer.status == 404 ? missing + 1 : 0
+                // A person that is not there says nothing about the address.
+                let isMissing = answer.status == 404 && judgement.answerClass != .invalid
+                queues[name]?.missing = isMissing ? missing + 1 : 0
             }
             return judgement
         }
@@ -216,39 +230,38 @@ package struct DeliveryMachine {
         switch judgement.answerClass {
         case .delivered: return job.step + 1 < job.requests.count ? .nextStep : .delivered
         case .invalid: return .failed(.refused, detail: nil)
-        case .setup, .unknown: return .requeue
-        case .throttle, .transient:
+        case .setup: return .requeue
+        case .throttle, .transient, .unknown:
             let next = schedule.next(
                 after: job.tries + 1, retryAfter: retryAfter, jitter: jitter(), now: now)
             return next.map { .retry(due: $0.due, leavesLane: $0.leavesLane) } ?? .expired
         }
     }
 
-    /// What an attempt's end changes for its destination.
-    private mutating func follow(
-        _ next: Outcome.Next, _ job: Job, _ judgement: Judgement, _ status: Int?,
-        _ now: Timestamp, _ actions: inout [Action]
+    /// The next step keeps the place in memory and goes first; whether it may start is decided like
+    /// any other.
+    private mutating func following(_ job: Job, _ name: String) {
+        var next = job
+        next.step += 1
+        next.attempt += 1
+        next.tries = 0
+        queues[name]?.ready.prepend(next)
+    }
+
+    /// Opens a destination whose probe shows that the set-up is right; an answer that shows nothing
+    /// puts it back.
+    private mutating func weighProbe(
+        _ name: String, _ answerClass: AnswerClass, _ status: Int?, _ now: Timestamp,
+        _ actions: inout [Action]
     ) {
-        let name = job.id.destination
-        if next == .nextStep, !draining {
-            var following = job
-            following.step += 1
-            following.attempt += 1
-            queues[name]?.active[job.id] = following
-            actions.append(.start(following))
-        } else {
-            room.give(name)
-        }
-        if case .retry(let due, _) = next { noteDue(due, name) }
-        switch judgement.answerClass {
-        case .setup:
-            hold(name, job, judgement, status, now, &actions)
-        case .delivered, .invalid, .throttle:
-            guard case .probing(let persisted)? = queues[name]?.mode else { break }
+        guard case .probing(let persisted)? = queues[name]?.mode else { return }
+        let shows = answerClass != .transient && status != nil && status != 404
+        if shows {
             queues[name]?.mode = .open
             queues[name]?.waiting = true
             if persisted { actions.append(.store(.release(destination: name))) }
-        case .transient, .unknown: break
+        } else if persisted, answerClass == .transient {
+            queues[name]?.mode = .held(nextProbe: now + schedule.probeInterval * 1000)
         }
     }
 
@@ -258,7 +271,6 @@ package struct DeliveryMachine {
     ) {
         let before = queues[name]?.mode
         queues[name]?.mode = .held(nextProbe: now + schedule.probeInterval * 1000)
-        giveBackReady(name, &actions)
         switch before {
         case .held, .probing(persistedHold: true): return
         default: break

@@ -9,6 +9,8 @@ struct DestinationQueue {
         /// One delivery at a time, until one shows that the set-up is right again.
         case probing(persistedHold: Bool)
         case held(nextProbe: Timestamp)
+
+        var isHeld: Bool { if case .held = self { true } else { false } }
     }
     let name: String
     let limits: DeliveryLimits
@@ -93,6 +95,15 @@ struct Fifo<Element> {
     var count: Int { items.count - head }
 
     mutating func append(_ element: Element) { items.append(element) }
+
+    mutating func prepend(_ element: Element) {
+        if head > 0 {
+            head -= 1
+            items[head] = element
+        } else {
+            items.insert(element, at: 0)
+        }
+    }
 
     mutating func popFirst() -> Element? {
         guard head < items.count else { return nil }

@@ -105,11 +105,15 @@ package enum Identifier {
     ) throws -> LaneKey? {
         guard let userID = event.userID, let previousID = event.previousID, userID != previousID
         else { return nil }
-        let old = IdentityKey(.user, previousID)
-        let previous =
-            try store.identity(old) ?? store.identity(IdentityKey(.anonymous, previousID))
+        let user = IdentityKey(.user, previousID)
+        let anonymous = IdentityKey(.anonymous, previousID)
+        let asUser = try store.identity(user)
+        let asAnonymous = try store.identity(anonymous)
+        let wasAnonymous =
+            asUser == nil && (asAnonymous != nil || event.anonymousID == previousID)
+        let previous = asUser ?? asAnonymous
         var record = try store.identity(IdentityKey(.user, userID)) ?? known ?? IdentityRecord()
-        record.lane = previous?.lane ?? store.ownLane(of: old)
+        record.lane = previous?.lane ?? store.ownLane(of: wasAnonymous ? anonymous : user)
         record.email = record.email ?? previous?.email
         try store.save(record, for: IdentityKey(.user, userID))
         return record.lane

@@ -149,6 +149,9 @@ extension Blueprint.Preset {
 }
 
 extension Blueprint.EventPlan {
+    /// Takes something away; a blueprint may not mix such requests with others in one event.
+    package var reduces: Bool { steps.first?.request.reduces ?? false }
+
     package func vendorName(of event: Event) -> String { vendorName ?? event.label }
 }
 

@@ -143,10 +143,19 @@ private struct BlueprintDecoder {
                 : status?.integer("\"status\"", in: 100...599).map { [$0] }
             return AnswerRule(
                 statuses: statuses ?? [],
-                answerClass: value["class"]?.word("\"class\"", as: AnswerClass.self),
+                answerClass: value["class"].flatMap(answerClass),
                 hint: value["hint"]?.string("\"hint\"") ?? "",
                 fix: value["fix"]?.string("\"fix\"") ?? "")
         }
+    }
+
+    private func answerClass(_ value: ConfigurationValue) -> AnswerClass? {
+        let known = value.word("\"class\"", as: AnswerClass.self)
+        guard known == .unknown else { return known }
+        value.report(
+            "\"class\" cannot be \"unknown\": no answer means that.",
+            fix: "Write delivered, invalid, setup, throttle or transient.")
+        return nil
     }
 
     private func presets(_ requests: [String: Blueprint.Request]) -> [String: Blueprint.Preset] {
@@ -215,7 +224,19 @@ private struct PresetDecoder {
         return Blueprint.EventPlan(
             name: name, isEnabled: value["enabled"]?.bool("\"enabled\"") ?? true,
             vendorName: value["vendor_event_name"]?.string("\"vendor_event_name\""),
-            steps: steps(value, own))
+            steps: unmixed(steps(value, own), at: value))
+    }
+
+    /// Consent is asked once for all of an event's requests.
+    private func unmixed(
+        _ steps: [Blueprint.Step], at event: ConfigurationValue
+    ) -> [Blueprint.Step] {
+        if Set(steps.map(\.request.reduces)).count > 1 {
+            (event["request"] ?? event).report(
+                "The list mixes requests that take something away with others.",
+                fix: "Give them events of their own.")
+        }
+        return steps
     }
 
     private func steps(_ event: ConfigurationValue, _ own: [Mapping]) -> [Blueprint.Step] {

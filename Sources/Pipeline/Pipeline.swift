@@ -38,10 +38,9 @@ package struct Pipeline: Sendable {
     ) throws -> Decision {
         let (identity, refusal) = try Identifier.resolve(event, in: &store)
         let own = consent.answers(in: event)
-        if refusal == nil {
-            try consent.learn(
-                from: event, identity, own: own, lifts: event.isResubscribe, in: &store)
-        }
+        // From a browser key only denials are learnt, and these always count.
+        try consent.learn(
+            from: event, identity, own: own, lifts: event.isResubscribe, in: &store)
         let standings = try identity.keys.compactMap { try store.standing($0) }
         let deliveries = destinations.map { destination in
             let verdict = verdict(
@@ -60,7 +59,7 @@ package struct Pipeline: Sendable {
         in store: some ConsentStore
     ) throws -> ConsentGate.Verdict {
         let standings = try identity.keys.compactMap { try store.standing($0) }
-        let reduces = destination.preset.plan(for: event)?.steps.first?.request.reduces ?? false
+        let reduces = destination.preset.plan(for: event)?.reduces ?? false
         return destination.gate.decide(
             event, own: consent.answers(in: event), stored: standings, reduces: reduces)
     }
@@ -85,7 +84,7 @@ package struct Pipeline: Sendable {
         }
         return destination.gate.decide(
             event, own: own, stored: standings,
-            reduces: plan.steps.first?.request.reduces ?? false)
+            reduces: plan.reduces)
     }
 
     /// Whether the destination can know who this is.

@@ -27,7 +27,8 @@ enum DeliverySQL {
         """
 
     static let close = """
-        UPDATE deliveries SET state = ?, reason = ?, detail = coalesce(?, detail), revision = ?, attempt = ?,
+        UPDATE deliveries SET state = ?, reason = ?, detail = coalesce(?, detail),
+            revision = ?, attempt = ?,
             tries = ?, step = ?, status = coalesce(?, status), due_at = ?, opened_at = ?,
             ended_at = ?, passed = max(passed, ?)
         WHERE event = ? AND destination = ? AND run = ? AND state = 'sending'
@@ -55,7 +56,7 @@ enum DeliverySQL {
 
     static let dueByAge = """
         SELECT event FROM deliveries
-        WHERE destination = ? AND due_at IS NOT NULL ORDER BY event LIMIT ?
+        WHERE destination = ? AND due_at <= ? ORDER BY event LIMIT ?
         """
 
     static let nextDue = """

@@ -162,12 +162,7 @@ final class DeliveryTable {
         _ destination: Int64, at now: Timestamp, limit: Int, oldest: Bool
     ) throws -> [EventID] {
         let statement = oldest ? dueByAge : dueByTime
-        statement.reset().bind(1, destination)
-        if oldest {
-            statement.bind(2, limit)
-        } else {
-            statement.bind(2, now.milliseconds).bind(3, limit)
-        }
+        statement.reset().bind(1, destination).bind(2, now.milliseconds).bind(3, limit)
         defer { statement.reset() }
         var events: [EventID] = []
         while try statement.step() { events.append(EventID(number: statement.int64(0))) }

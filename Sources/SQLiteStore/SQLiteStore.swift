@@ -1,4 +1,5 @@
 package import Accept
+import CSQLite
 package import Deliver
 package import Events
 package import Pipeline
@@ -15,6 +16,10 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         package var busyTimeout: Int32 = 5_000
         /// Requests that may wait for the writer; more are answered 503.
         package var waitingRequests = 20_000
+        /// Milliseconds before a transaction that failed is tried again.
+        package var pause: Int64 = 100
+        /// Tries, once the store is being closed, before what cannot be written is given up.
+        package var triesWhenClosing = 50
 
         package init() {}
     }
@@ -36,6 +41,11 @@ package final class SQLiteStore: EventStore, DeliveryStore {
     private let options: Options
     private let room: Room
     private let news: @Sendable ([StoreNews]) -> Void
+    private let faults: @Sendable (StoreFault) -> Void
+    private let failure = Locked<String?>(nil)
+    private let ended = Locked(false)
+    /// Transactions that failed in a row.
+    private let postponed = Locked(0)
     package let path: String
     /// Destinations that were held when the store was opened.
     package let held: Set<String>
@@ -46,14 +56,17 @@ package final class SQLiteStore: EventStore, DeliveryStore {
     ///
     /// - Parameters:
     ///   - hashKey: 32 random bytes, used when the store is created.
+    ///   - faults: called on the writer's thread when something could not be stored.
     ///   - news: called on the writer's thread, after the commit; must return at once.
     package init(
         directory: String, pipeline: Pipeline, room: Room, clock: WorldClock, hashKey: [UInt8],
-        options: Options = Options(), news: @escaping @Sendable ([StoreNews]) -> Void
+        options: Options = Options(), faults: @escaping @Sendable (StoreFault) -> Void = { _ in },
+        news: @escaping @Sendable ([StoreNews]) -> Void
     ) throws {
         self.options = options
         self.room = room
         self.news = news
+        self.faults = faults
         path = directory + "/sluice.db"
         let connection = try Connection(
             path: path, mode: .readWrite, busyTimeout: options.busyTimeout)
@@ -66,6 +79,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         thread.withLock { thread in
             thread = WorkerThread { [self] in
                 if let writer = writer.withLock({ $0.take() }) { run(writer) }
+                ended.withLock { $0 = true }
             }
         }
     }
@@ -137,7 +151,9 @@ package final class SQLiteStore: EventStore, DeliveryStore {
     package func flush() {
         let done = Locked(false)
         inbox.signal { $0.items.append(.barrier { done.signal { $0 = true } }) }
-        _ = done.wait(atMost: 60_000) { $0 ? true : nil }
+        while !ended.withLock({ $0 }) {
+            if done.wait(atMost: 100, until: { $0 ? true : nil }) == true { return }
+        }
     }
 
     /// Commits what was submitted and closes the file.
@@ -150,13 +166,15 @@ package final class SQLiteStore: EventStore, DeliveryStore {
 
     private func run(_ writer: Writer) {
         while true {
-            let taken = inbox.wait(atMost: 60_000) { inbox -> [Item]? in
+            let isFailing = lastFailure != nil
+            let taken = inbox.wait(atMost: isFailing ? 1_000 : 60_000) { inbox -> [Item]? in
                 guard !inbox.items.isEmpty else { return inbox.closing ? [] : nil }
                 return Self.takeItems(&inbox.items, upTo: options.transactionItems)
             }
-            guard let items = taken else { continue }
-            if items.isEmpty { return }
-            commit(items, writer)
+            if let taken, taken.isEmpty { return }
+            // Nothing came, but whether the file can be written again has to be found out.
+            if taken == nil, !isFailing { continue }
+            commit(taken ?? [], writer)
         }
     }
 
@@ -186,12 +204,14 @@ package final class SQLiteStore: EventStore, DeliveryStore {
             try writer.transaction {
                 answers = []
                 for item in items { answers.append(try perform(item, writer)) }
+                if items.isEmpty { try writer.touch() }
             }
             failure.withLock { $0 = nil }
+            postponed.withLock { $0 = 0 }
             if !writer.effects.news.isEmpty { news(writer.effects.news) }
             for answer in answers { answer() }
         } catch {
-            refuse(items, error)
+            recover(items, error, writer)
         }
     }
 
@@ -210,26 +230,67 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         }
     }
 
-    /// Nothing was stored: senders are told so, and the deliverer's work is kept for the next try.
-    private func refuse(_ items: [Item], _ error: any Error) {
+    // MARK: When a transaction fails
+
+    /// Nothing of it is in the file.
+    ///
+    /// What is done about it depends on why.
+    private func recover(_ items: [Item], _ error: any Error, _ writer: Writer) {
+        let fault = StoreFault(error)
+        failure.withLock { $0 = fault.text }
+        switch fault {
+        case .passing: postpone(items, fault)
+        case .fatal:
+            faults(fault)
+            postpone(items, fault)
+        case .single:
+            // One of them is at fault: the others must not pay for it.
+            let parts = items.flatMap(Self.parts)
+            if parts.count > 1 {
+                for part in parts { commit([part], writer) }
+            } else {
+                faults(fault)
+                for item in parts { Self.refuse(item) }
+            }
+        }
+    }
+
+    private static func parts(_ item: Item) -> [Item] {
+        if case .work(let work) = item { return work.map { .work([$0]) } }
+        return [item]
+    }
+
+    private static func refuse(_ item: Item) {
+        switch item {
+        case .accept(_, _, let continuation):
+            continuation.resume(returning: .failure(unavailable))
+        case .release(_, let continuation): continuation.resume(returning: .failure(unavailable))
+        case .barrier(let done): done()
+        case .work: break
+        }
+    }
+
+    /// Senders are told to come again; the deliverer's work is kept for the next try.
+    private func postpone(_ items: [Item], _ fault: StoreFault) {
+        let isClosing = inbox.withLock(\.closing)
+        let tries = postponed.withLock { count in
+            count += 1
+            return count
+        }
+        let givesUp = isClosing && tries > options.triesWhenClosing
         var kept: [Item] = []
         for item in items {
             switch item {
-            case .accept(_, _, let continuation):
-                continuation.resume(returning: .failure(Self.unavailable))
-            case .release(_, let continuation):
-                continuation.resume(returning: .failure(Self.unavailable))
-            case .work, .barrier: kept.append(item)
+            case .work, .barrier: if givesUp { Self.refuse(item) } else { kept.append(item) }
+            case .accept, .release: Self.refuse(item)
             }
         }
         let again = kept
         inbox.withLock { $0.items.insert(contentsOf: again, at: 0) }
-        failure.withLock { $0 = "\(error)" }
-        // The condition is only a pause here: nothing signals it until the file can be written.
-        _ = inbox.wait(atMost: 100) { inbox -> Bool? in inbox.closing ? true : nil }
+        if tries == 1 || givesUp { faults(fault) }
+        let pause = Locked(())
+        _ = pause.wait(atMost: options.pause) { _ in Bool?.none }
     }
-
-    private let failure = Locked<String?>(nil)
 
     /// Why the last transaction failed; nil when it did not.
     package var lastFailure: String? { failure.withLock { $0 } }
@@ -237,4 +298,35 @@ package final class SQLiteStore: EventStore, DeliveryStore {
     private static let unavailable = Problem(
         code: "store_unavailable", message: "The event could not be stored.",
         hint: "Send it again; the same message id makes that safe.")
+}
+
+/// Why a transaction failed, by what follows from it.
+package enum StoreFault: Sendable, Equatable {
+    /// The file is locked or the disk is full: tried again until that has passed.
+    case passing(String)
+    /// The disk or the file cannot be trusted any more: the program has to end (DESIGN §10).
+    case fatal(String)
+    /// One piece of work cannot be done, whatever else happens.
+    case single(String)
+
+    init(_ error: any Error) {
+        let text = "\(error)"
+        guard let error = error as? SQLiteError else {
+            self = .single(text)
+            return
+        }
+        // The primary code is the low byte of the extended one.
+        switch error.code & 0xFF {
+        case SQLITE_BUSY, SQLITE_LOCKED, SQLITE_FULL, SQLITE_NOMEM: self = .passing(text)
+        case SQLITE_IOERR, SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_READONLY, SQLITE_CANTOPEN:
+            self = .fatal(text)
+        default: self = .single(text)
+        }
+    }
+
+    package var text: String {
+        switch self {
+        case .passing(let text), .fatal(let text), .single(let text): text
+        }
+    }
 }

@@ -27,6 +27,8 @@ final class Writer {
     /// What the transaction leads to, after its commit.
     struct Effects {
         var handedOver: [Job] = []
+        /// Places that were taken in memory for this transaction's deliveries.
+        var places: [String] = []
         var waiting: Set<String> = []
         var news: [StoreNews] = []
     }
@@ -93,10 +95,14 @@ final class Writer {
             try commit.reset().run()
         } catch {
             try? connection.execute("ROLLBACK")
-            for job in effects.handedOver { room.give(job.id.destination) }
+            for place in effects.places { room.give(place) }
+            sources.forgetFresh()
+            destinations.forgetFresh()
             effects = Effects()
             throw error
         }
+        sources.keepFresh()
+        destinations.keepFresh()
         finishEffects()
     }
 
@@ -155,7 +161,7 @@ final class Writer {
         let name = planned.destination
         let placement = try deliveries.insert(
             planned, event, lane: identity.lane, destination: try destinations.number(name),
-            takePlace: { room.takeFresh(name) })
+            takePlace: { takePlace(name) })
         switch placement {
         case .filtered, .behind: break
         case .waiting: effects.waiting.insert(name)
@@ -166,6 +172,19 @@ final class Writer {
                     tries: 0, step: 0, event: event, identity: identity, requests: [],
                     revision: planned.revision, decidedAt: change))
         }
+    }
+
+    private func takePlace(_ destination: String) -> Bool {
+        guard room.takeFresh(destination) else { return false }
+        effects.places.append(destination)
+        return true
+    }
+
+    /// A small write that shows whether the file can be written again.
+    func touch() throws {
+        try connection.execute(
+            "INSERT INTO meta VALUES ('touched', zeroblob(1)) ON CONFLICT DO UPDATE SET value = value"
+        )
     }
 
     /// Bytes of a rejected event that are kept.
@@ -290,6 +309,8 @@ final class Writer {
 struct NameTable {
     private let insert: Statement
     private var numbers: [String: Int64] = [:]
+    /// Names numbered in the open transaction.
+    private var fresh: [String] = []
 
     init(_ connection: Connection, _ table: String) throws(SQLiteError) {
         insert = try connection.prepare(
@@ -308,6 +329,15 @@ struct NameTable {
         _ = try insert.step()
         let number = insert.int64(0)
         numbers[name] = number
+        fresh.append(name)
         return number
     }
+
+    /// After a rollback: numbers the file does not have.
+    mutating func forgetFresh() {
+        for name in fresh { numbers[name] = nil }
+        fresh = []
+    }
+
+    mutating func keepFresh() { fresh = [] }
 }

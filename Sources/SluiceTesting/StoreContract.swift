@@ -116,6 +116,16 @@ package struct StoreContract: Sendable, CustomStringConvertible {
             store.end(again[0], .delivered)
             try expect(try store.claim().map(\.id.event) == [receipts[2].id], "then the third")
         },
+        StoreContract("gives a probe only what is due, the oldest first") { store in
+            let receipts = try await store.accept(
+                try (0..<3).map { try Fixtures.track(user: "\($0)") })
+            let jobs = store.handedOver
+            store.end(jobs[0], .retry(due: store.clock.now + 3_000, leavesLane: false))
+            store.end(jobs[1], .requeue)
+            store.submit([.claim(destination: "vero", limit: 1, oldest: true)])
+            try expect(try store.row(receipts[0].id).state == .retrying, "not before it is due")
+            try expect(try store.row(receipts[1].id).state == .sending, "the oldest that is due")
+        },
         StoreContract("lets the rest pass a retry that leaves its lane, and marks them") { store in
             let receipts = try await store.accept(
                 try (0..<2).map { _ in try Fixtures.track(user: "1") })

@@ -172,7 +172,30 @@ extension Event {
     }
 }
 
+@Suite struct `An answer of the future` {
+    @Test func `counts from when it was received, so that it can be withdrawn`() throws {
+        let text = """
+            {"type":"identify","userId":"1","timestamp":"2030-01-01T00:00:00Z",
+             "context":{"consent":{"marketing":true}}}
+            """
+        let event = try Fixtures.accepted(text)
+        #expect(reader.answers(in: event).map(\.at) == [event.receivedAt])
+    }
+}
+
 @Suite struct `Consent from a browser key` {
+    @Test func `is stored when it denies, even with an event that is refused`() throws {
+        let pipeline = Pipeline(destinations: [], consentCodes: [:])
+        var people = MemoryPeople()
+        let text = """
+            {"type":"identify","userId":"1","traits":{"email":"new@x.co"},
+             "context":{"consent":{"marketing":false}}}
+            """
+        _ = try pipeline.decide(try Fixtures.accepted(text, trusted: false), in: &people)
+        let standing = people.standing(IdentityKey(.user, "1"))
+        #expect(standing?.answers.map(\.granted) == [false])
+    }
+
     @Test func `counts when it denies and not when it grants`() throws {
         let grant = try event("{\"consent\":{\"marketing\":true}}", trusted: false)
         #expect(decide(grant).reason == .untrustedIdentity)

@@ -3,84 +3,6 @@ import Events
 import SluiceTesting
 import Testing
 
-@Suite struct `The schedule` {
-    private let schedule = Schedule()
-
-    @Test func `spreads thirteen attempts over about 76 hours`() {
-        #expect(schedule.delays.count == 13)
-        #expect(schedule.delays.reduce(0, +) / 3600 == 76)
-    }
-
-    @Test func `waits 3 s before the second attempt, give or take a fifth`() {
-        let now = ManualClock().now
-        let due = { schedule.next(after: 1, retryAfter: nil, jitter: $0, now: now)?.due }
-        #expect(due(0) == now + 2_400)
-        #expect((due(0.999) ?? now) - now < 3_600)
-    }
-
-    @Test func `never comes before a Retry-After, and cuts one that asks for too much`() {
-        let now = ManualClock().now
-        let due = { schedule.next(after: 1, retryAfter: $0, jitter: 0, now: now)?.due }
-        #expect(due(7) == now + 7_000)
-        #expect(due(999_999) == now + 21_600_000)
-        #expect(due(-1) == now + 2_400)
-    }
-
-    @Test func `ends after the last attempt`() {
-        #expect(
-            schedule.next(after: 13, retryAfter: nil, jitter: 0.5, now: ManualClock().now) == nil)
-    }
-
-    @Test func `leaves the lane when the retry would hold it longer than 15 minutes`() {
-        let leaves = (1...6).map {
-            schedule.next(after: $0, retryAfter: nil, jitter: 0.5, now: ManualClock().now)?
-                .leavesLane
-        }
-        #expect(leaves == [false, false, false, false, true, true])
-    }
-}
-
-@Suite struct `An answer` {
-    private func judge(_ result: TransportResult, missing: Int = 0, rules: [AnswerRule] = [])
-        -> Judgement
-    {
-        Classifier().judge(result, rules: rules, missingBefore: missing)
-    }
-
-    @Test(arguments: [
-        (200, AnswerClass.delivered), (204, .delivered), (301, .setup), (400, .invalid),
-        (401, .setup),
-        (402, .setup), (403, .setup), (404, .transient), (408, .transient), (413, .invalid),
-        (422, .invalid), (425, .transient), (429, .throttle), (500, .transient), (501, .invalid),
-        (503, .transient), (505, .invalid),
-    ])
-    func `has a class by its status`(status: Int, expected: AnswerClass) {
-        #expect(judge(.answer(.init(status: status))).answerClass == expected)
-    }
-
-    @Test func `of 404 means a wrong address at the fifth in a row`() {
-        #expect(judge(.answer(.init(status: 404)), missing: 3).answerClass == .transient)
-        #expect(judge(.answer(.init(status: 404)), missing: 4).answerClass == .setup)
-    }
-
-    @Test func `is refined by the blueprint`() {
-        let rule = AnswerRule(statuses: [404], answerClass: .invalid, hint: "gone", fix: "look")
-        let judgement = judge(.answer(.init(status: 404)), missing: 9, rules: [rule])
-        #expect(
-            judgement.answerClass == .invalid && judgement.hint == "gone" && judgement.fix == "look"
-        )
-    }
-
-    @Test func `that never came is tried again, and says when it may have arrived`() {
-        let sent = judge(.failure(.init(kind: .timeout, message: "Timeout.", maybeSent: true)))
-        #expect(sent.answerClass == .transient && sent.note?.contains("may have arrived") == true)
-        let refused = judge(.failure(.init(kind: .connect, message: "Refused.", maybeSent: false)))
-        #expect(refused.answerClass == .transient && refused.note == "Refused.")
-        let blocked = judge(.failure(.init(kind: .blocked, message: "Private.", maybeSent: false)))
-        #expect(blocked.answerClass == .setup)
-    }
-}
-
 @Suite struct `The delivery machine` {
     /// A machine with one destination, its clock, and what it decided.
     private final class Bench {
@@ -101,7 +23,7 @@ import Testing
             actions += machine.handle(input, now: clock.now)
         }
 
-        func news(_ news: StoreNews) { handle(.news(news)) }
+        func news(_ news: StoreNews) { handle(.news([news])) }
 
         func end(_ job: Job, _ result: TransportResult) {
             let request = MappedRequest(
@@ -245,6 +167,54 @@ import Testing
         #expect(bench.claims.last?.oldest == false, "then the rest")
     }
 
+    @Test func `goes back to holding when a probe meets a fault that shows nothing`() throws {
+        let bench = Bench(held: true)
+        bench.clock.advance(milliseconds: 900_000)
+        bench.handle(.tick)
+        bench.news(.claimed(destination: "vero", jobs: [try job(1)], limit: 1, nextDue: nil))
+        bench.status(bench.started[0], 503)
+        #expect(bench.claims.count == 1 && bench.releases == 0)
+        bench.clock.advance(milliseconds: 899_999)
+        bench.handle(.tick)
+        #expect(bench.claims.count == 1)
+        bench.clock.advance(milliseconds: 1)
+        bench.handle(.tick)
+        #expect(bench.claims.count == 2)
+    }
+
+    @Test func `does not open for a probe that was never sent`() throws {
+        let bench = Bench(held: true)
+        bench.news(.released(destination: "vero"))
+        bench.news(.claimed(destination: "vero", jobs: [try job(1)], limit: 1, nextDue: nil))
+        bench.handle(
+            .ended(
+                bench.started[0].id,
+                .init(
+                    result: .unbuildable(.mapping, detail: "data.n"), startedAt: bench.clock.now)))
+        bench.news(.handedOver([try job(2), try job(3)]))
+        #expect(bench.started.count == 2, "still one at a time")
+    }
+
+    @Test func `gives back what still arrives after the destination is held`() throws {
+        let bench = Bench()
+        bench.settle()
+        bench.news(.handedOver([try job(1)]))
+        bench.status(bench.started[0], 401)
+        bench.news(.handedOver([try job(2)]))
+        #expect(bench.givenBack.map(\.id.event.number) == [2] && bench.started.count == 1)
+    }
+
+    @Test func `sees a withdrawal of consent that was committed with the delivery`() throws {
+        let bench = Bench()
+        bench.settle()
+        bench.handle(
+            .news([
+                .handedOver([try job(1, decidedAt: 1)]),
+                .consentChanged([IdentityKey(.user, "1")], at: 2),
+            ]))
+        #expect(bench.started.isEmpty && bench.givenBack.map(\.id.event.number) == [1])
+    }
+
     @Test func `tries one delivery after a release before it sends the rest`() throws {
         let bench = Bench(held: true)
         bench.news(.released(destination: "vero"))
@@ -307,6 +277,25 @@ import Testing
         #expect(bench.started.map(\.step) == [0, 1] && bench.started.map(\.attempt) == [1, 2])
         bench.handle(.ended(bench.started[1].id, two))
         #expect(bench.outcomes.map(\.next) == [.nextStep, .delivered])
+    }
+
+    @Test func `begins the schedule anew at each step, and gives a step back when drained`() throws
+    {
+        let bench = Bench(DeliveryLimits(inFlight: 1))
+        bench.settle()
+        bench.news(.handedOver([try job(1, tries: 4, attempt: 5)]))
+        let request = MappedRequest(
+            name: "r", method: "POST", url: MaskedText(), body: MaskedText())
+        bench.handle(.drain)
+        bench.handle(
+            .ended(
+                bench.started[0].id,
+                .init(
+                    result: .exchanged(.answer(.init(status: 200))), requests: [request, request],
+                    startedAt: bench.clock.now)))
+        #expect(bench.outcomes.map(\.next) == [.nextStep])
+        #expect(bench.givenBack.map(\.step) == [1] && bench.givenBack.map(\.tries) == [0])
+        #expect(bench.started.count == 1 && bench.machine.active == 0)
     }
 
     @Test func `gives back what it has not begun when it is drained`() throws {

@@ -205,6 +205,19 @@ private func body(_ mappings: String) throws -> String { try map(mappings).body.
         #expect(faults?.all.first?.message.contains("changes an email") == true)
     }
 
+    @Test func `may not mix requests that take something away with others, nor invent classes`() {
+        let text = """
+            {"blueprint":"t","version":1,"requests":{"a":{"url":"https://x","reduces":true},
+             "b":{"url":"https://x"}},
+             "answers":[{"when":{"status":500},"class":"unknown"}],
+             "presets":{"default":{"events":{"E":{"request":["a","b"]}}}}}
+            """
+        let faults = #expect(throws: Diagnostics.self) {
+            try Blueprint.read(file: "t", bytes: Array(text.utf8))
+        }
+        #expect(faults?.all.map(\.line) == [3, 4])
+    }
+
     @Test func `names an unknown request and an unknown preset of a test`() {
         let text = """
             {"blueprint":"t","version":1,"requests":{"track":{"url":"https://x"}},

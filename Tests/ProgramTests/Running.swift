@@ -55,7 +55,8 @@ final class Running: Sendable {
             let server = try Server(file, schedule: schedule, logger: quiet)
             let (addresses, found) = AsyncStream.makeStream(of: ListenAddress.self)
             let group = ServiceGroup(
-                configuration: .init(services: server.services { found.yield($0) }, logger: quiet))
+                configuration: .init(
+                    services: Server.together(server.services { found.yield($0) }), logger: quiet))
             try await whileRunning(group, ending: { found.finish() }) {
                 for await address in addresses {
                     let running = Running(

@@ -65,6 +65,33 @@ import Testing
         #expect(Set(receipts.map(\.messageID)).count == 200)
     }
 
+    @Test func `refuses events while another program holds the file, and recovers by itself`()
+        async throws
+    {
+        let folder = try TemporaryFolder()
+        var options = SQLiteStore.Options()
+        options.busyTimeout = 20
+        let store = try SQLiteStore(
+            directory: folder.path, pipeline: try StoreContract.pipeline(),
+            room: Room(StoreContract.room), clock: ManualClock().world, hashKey: [1],
+            options: options, news: { _ in })
+        var other: OpaquePointer?
+        sqlite3_open(folder.path + "/sluice.db", &other)
+        sqlite3_exec(other, "BEGIN IMMEDIATE", nil, nil, nil)
+        let envelope = Envelope(events: [(0, try Fixtures.track(user: "1", message: "m"))])
+        let problem = await #expect(throws: Problem.self) {
+            try await store.accept(envelope, from: "a new source")
+        }
+        #expect(problem?.code == "store_unavailable" && store.lastFailure != nil)
+        sqlite3_exec(other, "ROLLBACK", nil, nil, nil)
+        sqlite3_close(other)
+        // Nothing is sent meanwhile: a server that is not ready gets no events.
+        _ = try await eventually("it notices") { store.lastFailure == nil ? true : nil }
+        let receipt = try await store.accept(envelope, from: "a new source")[0]
+        #expect(!receipt.duplicate)
+        store.close()
+    }
+
     @Test func `keeps no secret in the file`() async throws {
         let folder = try TemporaryFolder()
         let store = try open(folder, ManualClock())

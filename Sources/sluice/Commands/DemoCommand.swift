@@ -77,7 +77,7 @@ struct DemoCommand: AsyncParsableCommand {
             of: ListenAddress.self, bufferingPolicy: .bufferingNewest(1))
         let group = ServiceGroup(
             configuration: .init(
-                services: server.services { found.yield($0) }, logger: logger))
+                services: Server.together(server.services { found.yield($0) }), logger: logger))
         try await whileRunning(group, ending: { found.finish() }) {
             for await address in addresses { return try await body(address) }
         }

@@ -10,6 +10,12 @@ import SQLiteStore
 import ServiceLifecycle
 import UnixSignals
 
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
 /// The running program: store, transport, deliverer and the two HTTP servers, put together.
 struct Server: Sendable {
     /// Seconds in-flight exchanges get when the program is stopped.
@@ -43,7 +49,7 @@ struct Server: Sendable {
         self.deliverer = deliverer
         store = try SQLiteStore(
             directory: file.data, pipeline: pipeline, room: room, clock: clock,
-            hashKey: Chance.bytes(32)
+            hashKey: Chance.bytes(32), faults: { Self.report($0, logger) }
         ) { deliverer.tell($0) }
         log = try SQLiteLog(directory: file.data)
         let machine = DeliveryMachine(
@@ -51,6 +57,22 @@ struct Server: Sendable {
             jitter: Chance.fraction)
         deliverer.start(machine, store: store)
     }
+
+    /// Says what the store cannot do; ends the program when the store cannot be trusted any more.
+    ///
+    /// After a failed fsync it is unknown what is on disk (DESIGN §10).
+    private static func report(_ fault: StoreFault, _ logger: Logger) {
+        switch fault {
+        case .passing(let text): logger.error("The store cannot be written now: \(text)")
+        case .single(let text): logger.error("Something could not be stored: \(text)")
+        case .fatal(let text):
+            logger.critical("The store cannot be trusted any more, stopping: \(text)")
+            exit(storeFailureCode)
+        }
+    }
+
+    /// The exit code when the disk or the file failed (EX_IOERR).
+    static let storeFailureCode: Int32 = 74
 
     /// Listens until the program is told to stop; then ends in order and returns.
     ///
@@ -61,8 +83,18 @@ struct Server: Sendable {
     ) async throws {
         let group = ServiceGroup(
             configuration: .init(
-                services: services(onListening), gracefulShutdownSignals: signals, logger: logger))
+                services: Self.together(services(onListening)), gracefulShutdownSignals: signals,
+                logger: logger))
         try await group.run()
+    }
+
+    /// One that fails takes the others down in order, not all at once.
+    static func together(
+        _ services: [any Service]
+    ) -> [ServiceGroupConfiguration.ServiceConfiguration] {
+        services.map {
+            .init(service: $0, failureTerminationBehavior: .gracefullyShutdownGroup)
+        }
     }
 
     /// In the order they start; they are stopped in reverse, each one awaited.
