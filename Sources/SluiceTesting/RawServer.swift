@@ -99,3 +99,26 @@ package final class RawServer: Sendable {
 
     package var url: String { "http://127.0.0.1:\(port)/" }
 }
+
+/// Sends bytes to a loopback port as they are, and gives what comes back.
+package enum RawClient {
+    /// Reads until the peer closes or a complete head with its Content-Length has come.
+    package static func exchange(port: Int, _ text: String) throws -> String {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = UInt16(port).bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        let length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let code = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, length)
+            }
+        }
+        guard code == 0 else { throw TestFailure("nobody listens on \(port)") }
+        let connection = RawServer.Connection(descriptor: descriptor, number: 0)
+        defer { close(descriptor) }
+        connection.write(text)
+        return connection.readRequest() ?? ""
+    }
+}

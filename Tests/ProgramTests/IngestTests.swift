@@ -107,6 +107,17 @@ private let event = "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"mess
         }
     }
 
+    @Test func `refuses 10 MB before a byte of it has come`() async throws {
+        try await Running.with { running in
+            let port = try #require(Int(running.url.split(separator: ":").last ?? ""))
+            let head =
+                "POST /v1/track HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer write-key\r\n"
+                + "Content-Length: 10000000\r\n\r\n"
+            let answer = try await offPool { try RawClient.exchange(port: port, head) }
+            #expect(answer.hasPrefix("HTTP/1.1 413") && answer.contains("body_too_large"))
+        }
+    }
+
     @Test func `accepts a batch in part, and says what was wrong with the rest`() async throws {
         try await Running.with { running in
             let answer = try await running.post(
