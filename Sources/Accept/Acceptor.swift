@@ -38,59 +38,41 @@ package struct Acceptor: Sendable {
     package init(limits: AcceptLimits = AcceptLimits()) { self.limits = limits }
 
     /// Reads a body's JSON, with the repairs of DESIGN §4.
-    package func read(
-        _ bytes: [UInt8]
-    ) throws(BodyProblem) -> (document: JSONDocument, repairs: [RepairedPlace]) {
+    package func read(_ bytes: [UInt8]) throws(BodyProblem) -> RepairedText {
         do {
             return try JSONReader.readRepairing(bytes)
         } catch {
-            throw Problem(
-                code: error.code.rawValue, message: "\(error.message) (byte \(error.offset))",
-                hint: hint(for: error.code))
+            throw problem(of: error)
         }
     }
 
-    /// A body that is one event.
-    ///
-    /// `type` is the route's; nil when the event names its own.
+    /// A body that is one event. `type` is the route's; nil when the event names its own.
     package func single(
-        _ bytes: [UInt8], type: EventType?, from source: EventSource, at now: Timestamp
+        _ text: RepairedText, type: EventType?, from source: EventSource, at now: Timestamp
     ) throws(BodyProblem) -> Envelope {
-        let (document, repairs) = try read(bytes)
-        return try single(document, repairs, type: type, from: source, at: now)
-    }
-
-    /// The same from a body that was read before, for its key.
-    package func single(
-        _ document: JSONDocument, _ repairs: [RepairedPlace], type: EventType?,
-        from source: EventSource, at now: Timestamp
-    ) throws(BodyProblem) -> Envelope {
-        guard document.root.kind == .object else { throw notAnObject("The body") }
+        if let duplicate = text.duplicates.first { throw problem(of: duplicate) }
+        guard text.document.root.kind == .object else { throw notAnObject("The body") }
         let draft = EventDraft(
-            document: document, index: 0, sentAt: nil, repairs: Set(repairs.map(\.repair)),
-            type: type)
-        return envelope(of: [draft], from: source, at: now)
+            document: withoutKey(text.document), index: 0, sentAt: nil,
+            repairs: Set(text.repairs.map(\.repair)), type: type)
+        var envelope = Envelope()
+        take(draft, into: &envelope, from: source, at: now)
+        return envelope
     }
 
     /// A body of the form `{"batch": […]}`; what stands beside `batch` is merged into each event.
     package func batch(
-        _ bytes: [UInt8], from source: EventSource, at now: Timestamp
+        _ text: RepairedText, from source: EventSource, at now: Timestamp
     ) throws(BodyProblem) -> Envelope {
-        let (document, repairs) = try read(bytes)
-        return try batch(document, repairs, from: source, at: now)
-    }
-
-    /// The same from a body that was read before, for its key.
-    package func batch(
-        _ document: JSONDocument, _ repairs: [RepairedPlace], from source: EventSource,
-        at now: Timestamp
-    ) throws(BodyProblem) -> Envelope {
-        let root = document.root
+        let root = text.document.root
         guard root.kind == .object else { throw notAnObject("The body") }
         guard let batch = root["batch"], batch.kind == .array else {
             throw Problem(
                 code: "no_batch", message: "The body has no array under \"batch\".",
                 hint: "Send {\"batch\": [ {\"type\": \"track\", …}, … ]}.")
+        }
+        if let outside = text.duplicates.first(where: { !batch.range.contains($0.offset) }) {
+            throw problem(of: outside)
         }
         let items = batch.elements
         guard items.count <= limits.batchEvents else {
@@ -100,46 +82,80 @@ package struct Acceptor: Sendable {
                 hint: "Send smaller batches.")
         }
         let shared = SharedFields(root)
-        var drafts: [EventDraft] = []
+        let common = text.repairs.filter { !batch.range.contains($0.offset) }
+        var repairs = text.repairs.filter { batch.range.contains($0.offset) }[...]
+        var duplicates = text.duplicates[...]
         var envelope = Envelope()
         for (index, item) in items.enumerated() {
-            guard item.kind == .object else {
-                let problem = notAnObject("The event")
+            let mine = take(&repairs, before: item.range.upperBound, \.offset)
+            let twice = take(&duplicates, before: item.range.upperBound, \.offset)
+            do throws(Problem) {
+                if let duplicate = twice.first { throw problem(of: duplicate) }
+                let draft = EventDraft(
+                    document: withoutKey(try merged(item, shared)), index: index,
+                    sentAt: shared.sentAt, repairs: Set((common + mine).map(\.repair)), type: nil)
+                take(draft, into: &envelope, from: source, at: now)
+            } catch {
                 envelope.rejections.append(
-                    Rejection(
-                        index: index, messageID: nil, problem: problem, body: Array(item.raw)))
-                continue
+                    Rejection(index: index, messageID: nil, problem: error, body: Array(item.raw)))
             }
-            let mine = repairs.filter {
-                item.range.contains($0.offset) || !batch.range.contains($0.offset)
-            }
-            drafts.append(
-                EventDraft(
-                    document: shared.merged(into: item), index: index, sentAt: shared.sentAt,
-                    repairs: Set(mine.map(\.repair)), type: nil))
         }
-        let rest = self.envelope(of: drafts, from: source, at: now)
-        envelope.events = rest.events
-        envelope.rejections += rest.rejections
         return envelope
     }
 
-    private func envelope(
-        of drafts: [EventDraft], from source: EventSource, at now: Timestamp
-    ) -> Envelope {
-        var envelope = Envelope()
-        for draft in drafts {
-            do {
-                let event = try draft.event(from: source, at: now, limits: limits)
-                envelope.events.append((draft.index, event))
-            } catch {
-                envelope.rejections.append(
-                    Rejection(
-                        index: draft.index, messageID: draft.messageID, problem: error,
-                        body: draft.document.bytes))
+    /// The first elements that stand before an offset; they are taken off the front.
+    private func take<Element>(
+        _ elements: inout ArraySlice<Element>, before offset: Int, _ place: KeyPath<Element, Int>
+    ) -> [Element] {
+        let mine = elements.prefix { $0[keyPath: place] < offset }
+        elements = elements.dropFirst(mine.count)
+        return Array(mine)
+    }
+
+    /// A batch's event as a document of its own; checked for size before anything is copied.
+    private func merged(
+        _ item: JSONValue, _ shared: SharedFields
+    ) throws(Problem) -> JSONDocument {
+        guard item.kind == .object else { throw notAnObject("The event") }
+        let size = item.range.count + shared.size
+        guard size <= limits.eventBytes else { throw EventDraft.tooLarge(size, limits) }
+        return shared.merged(into: item)
+    }
+
+    /// Keys are credentials: they are not stored with events.
+    private func withoutKey(_ document: JSONDocument) -> JSONDocument {
+        let names = ["writeKey", "write_key"]
+        guard names.contains(where: { document.root[$0] != nil }) else { return document }
+        let bytes = JSONWriter.make { writer in
+            writer.beginObject()
+            for member in document.root.members where !names.contains(member.key.string ?? "") {
+                writer.key(quoted: member.key.raw)
+                writer.value(member.value)
             }
+            writer.endObject()
         }
-        return envelope
+        return (try? JSONReader.read(bytes)) ?? .emptyObject
+    }
+
+    private func take(
+        _ draft: EventDraft, into envelope: inout Envelope, from source: EventSource,
+        at now: Timestamp
+    ) {
+        do {
+            let event = try draft.event(from: source, at: now, limits: limits)
+            envelope.events.append((draft.index, event))
+        } catch {
+            envelope.rejections.append(
+                Rejection(
+                    index: draft.index, messageID: draft.messageID, problem: error,
+                    body: draft.document.bytes))
+        }
+    }
+
+    private func problem(of error: JSONError) -> Problem {
+        Problem(
+            code: error.code.rawValue, message: "\(error.message) (byte \(error.offset))",
+            hint: hint(for: error.code))
     }
 
     private func notAnObject(_ what: String) -> Problem {
@@ -168,202 +184,5 @@ package struct EventSource: Sendable {
     package init(name: String, trusted: Bool) {
         self.name = name
         self.trusted = trusted
-    }
-}
-
-/// What a batch says once for all its events.
-private struct SharedFields {
-    let context: JSONValue?
-    let integrations: JSONValue?
-    let sentAt: JSONValue?
-
-    init(_ root: JSONValue) {
-        func object(_ key: JSONKey) -> JSONValue? {
-            guard let value = root[key], value.kind == .object, !value.isEmpty else { return nil }
-            return value
-        }
-        context = object("context")
-        integrations = object("integrations")
-        sentAt = root["sentAt"] ?? root["sent_at"]
-    }
-
-    /// The event as a document of its own: its bytes, with the batch's fields where it lacks them.
-    func merged(into item: JSONValue) -> JSONDocument {
-        var bytes = Array(item.raw)
-        if context != nil || integrations != nil {
-            bytes = JSONWriter.make { writer in
-                writer.beginObject()
-                for member in item.members where !isMerged(member.key.string) {
-                    writer.key(quoted: member.key.raw)
-                    writer.value(member.value)
-                }
-                merge("context", context, item["context"], into: &writer)
-                merge("integrations", integrations, item["integrations"], into: &writer)
-                writer.endObject()
-            }
-        }
-        // A slice of a checked text, or written from such slices: it can be read again.
-        return (try? JSONReader.read(bytes)) ?? .emptyObject
-    }
-
-    private func isMerged(_ key: String?) -> Bool {
-        key == "context" && context != nil || key == "integrations" && integrations != nil
-    }
-
-    private func merge(
-        _ name: String, _ shared: JSONValue?, _ own: JSONValue?, into writer: inout JSONWriter
-    ) {
-        guard let shared else { return }
-        writer.key(name)
-        if let own, own.kind != .object, !own.isNull {
-            writer.value(own)
-            return
-        }
-        writer.beginObject()
-        for member in shared.members where own?[member.key.string ?? ""] == nil {
-            writer.key(quoted: member.key.raw)
-            writer.value(member.value)
-        }
-        for member in own?.members ?? [] {
-            writer.key(quoted: member.key.raw)
-            writer.value(member.value)
-        }
-        writer.endObject()
-    }
-}
-
-/// An object on its way to becoming an event.
-private struct EventDraft {
-    let document: JSONDocument
-    let index: Int
-    let sentAt: JSONValue?
-    let repairs: Set<JSONRepair>
-    let type: EventType?
-
-    private var root: JSONValue { document.root }
-
-    /// A field in either spelling; null is the same as absent.
-    private func field(_ camel: JSONKey, _ snake: JSONKey) -> JSONValue? {
-        let value = root[camel] ?? root[snake]
-        return value?.isNull == true ? nil : value
-    }
-
-    var messageID: String? { field("messageId", "message_id")?.identifier }
-
-    func event(
-        from source: EventSource, at now: Timestamp, limits: AcceptLimits
-    ) throws(Problem) -> Event {
-        guard document.bytes.count <= limits.eventBytes else {
-            throw Problem(
-                code: "event_too_large",
-                message:
-                    "The event has \(document.bytes.count) bytes; \(limits.eventBytes) are allowed.",
-                hint: "Leave large values out of the event.")
-        }
-        let type = try eventType()
-        var event = Event(
-            source: source.name, trusted: source.trusted, type: type, timestamp: now,
-            receivedAt: now, document: document)
-        try readIdentifiers(into: &event, limits)
-        event.name = try name(for: type)
-        try requireIdentity(of: event)
-        readTimes(into: &event, now)
-        event.marks += repairs.map { Event.Mark($0) }.sorted { $0.rawValue < $1.rawValue }
-        if document.bytes.count > limits.eventBytesWarned { event.marks.append(.large) }
-        return event
-    }
-
-    private func eventType() throws(Problem) -> EventType {
-        if let type { return type }
-        guard let text = root["type"]?.string else {
-            throw Problem(
-                code: "no_type", message: "The event has no \"type\".",
-                hint: "Give one of track, page, screen, identify, group, alias.")
-        }
-        guard let type = EventType(rawValue: text) else {
-            throw Problem(
-                code: "unknown_type", message: "The type \"\(text.prefix(64))\" is not known.",
-                hint: "Give one of track, page, screen, identify, group, alias.")
-        }
-        return type
-    }
-
-    private func readIdentifiers(
-        into event: inout Event, _ limits: AcceptLimits
-    ) throws(Problem) {
-        event.messageID =
-            try identifier("messageId", "message_id", limits.messageIDLength) ?? ""
-        event.userID = try identifier("userId", "user_id", limits.identifierLength)
-        event.anonymousID = try identifier("anonymousId", "anonymous_id", limits.identifierLength)
-        event.previousID = try identifier("previousId", "previous_id", limits.identifierLength)
-        event.groupID = try identifier("groupId", "group_id", limits.identifierLength)
-    }
-
-    private func identifier(
-        _ camel: JSONKey, _ snake: JSONKey, _ length: Int
-    ) throws(Problem) -> String? {
-        guard let value = field(camel, snake) else { return nil }
-        if value.string?.isEmpty == true { return nil }
-        guard let text = value.identifier else {
-            throw Problem(
-                code: "id_not_string", message: "\"\(camel.text)\" is not a string.",
-                hint: "Send ids as strings.")
-        }
-        guard text.count < length, !text.unicodeScalars.contains("\0") else {
-            throw Problem(
-                code: "id_too_long",
-                message:
-                    "\"\(camel.text)\" must be shorter than \(length) characters, without NUL.",
-                hint: "Send a shorter id.")
-        }
-        return text
-    }
-
-    private func name(for type: EventType) throws(Problem) -> String? {
-        switch type {
-        case .track:
-            guard let value = field("event", "event") else {
-                throw Problem(
-                    code: "event_not_defined", message: "The track event has no name.",
-                    hint: "Give the event's name under \"event\".")
-            }
-            guard let name = value.string, !name.isEmpty else {
-                throw Problem(
-                    code: "event_not_string", message: "\"event\" is not a text with characters.",
-                    hint: "Give the event's name under \"event\", as a string.")
-            }
-            return name
-        case .page, .screen: return root["name"]?.string
-        default: return nil
-        }
-    }
-
-    private func requireIdentity(of event: Event) throws(Problem) {
-        for (key, problem) in [("properties", "properties"), ("traits", "traits")] {
-            guard let value = root[key], !value.isNull, value.kind != .object else { continue }
-            throw Problem(
-                code: "\(problem)_not_object", message: "\"\(key)\" is not an object.",
-                hint: "Send \"\(key)\" as { … }.")
-        }
-        let email = event.trait("email")?.string ?? ""
-        guard event.userID == nil, event.anonymousID == nil, email.isEmpty else { return }
-        throw Problem(
-            code: "no_user_anon_id",
-            message: "The event has neither a user id, nor an anonymous id, nor an email.",
-            hint: "Send \"userId\", \"anonymousId\" or traits.email with it.")
-    }
-
-    /// `timestamp = receivedAt − (sentAt − originalTimestamp)`, as Segment corrects clocks.
-    private func readTimes(into event: inout Event, _ now: Timestamp) {
-        let sent = field("sentAt", "sent_at") ?? sentAt
-        event.sentAt = sent?.string.flatMap { Timestamp(iso8601: $0) }
-        let given =
-            field("originalTimestamp", "original_timestamp") ?? field("timestamp", "timestamp")
-        guard let given else { return }
-        guard let original = given.string.flatMap({ Timestamp(iso8601: $0) }) else {
-            event.marks.append(.unreadableTimestamp)
-            return
-        }
-        event.timestamp = event.sentAt.map { now + (original - $0) } ?? original
     }
 }

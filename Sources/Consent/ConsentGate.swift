@@ -109,14 +109,16 @@ package struct ConsentGate: Sendable {
     private func exclusion(in event: Event) -> String? {
         guard let integrations = event.document.root["integrations"] else { return nil }
         var all: Bool?
+        var isNamed = false
         for member in integrations.members {
             guard let key = member.key.string?.lowercased() else { continue }
-            if names.contains(key) {
-                return member.value.bool == false ? "integrations.\(key) is false" : nil
-            }
             if key == "all" { all = member.value.bool }
+            guard names.contains(key) else { continue }
+            if member.value.bool == false { return "integrations.\(key) is false" }
+            // Options for a destination name it as well as true does.
+            if member.value.bool == true || member.value.kind == .object { isNamed = true }
         }
-        return all == false ? "integrations.All is false" : nil
+        return all == false && !isNamed ? "integrations.All is false" : nil
     }
 }
 
@@ -130,7 +132,8 @@ extension ConsentReader {
     ) throws {
         let answers = event.recordsConsent ? own.filter { event.trusted || !$0.granted } : []
         let lifts =
-            event.trusted && (lifts || event.recordsConsent && answers.contains(where: \.granted))
+            event.trusted
+            && (lifts || event.isConsentEvent && answers.contains(where: \.granted))
         guard lifts || !answers.isEmpty else { return }
         for key in identity.keys {
             let before = try store.standing(key) ?? Standing()

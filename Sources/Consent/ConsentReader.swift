@@ -4,8 +4,19 @@ package import Events
 package struct ConsentReader: Sendable {
     /// The site's codes, such as `C0004`, and the canonical categories they mean.
     package let codes: [String: String]
+    /// Categories that are read; any other says nothing to anybody here.
+    private let known: Set<String>
 
-    package init(codes: [String: String]) { self.codes = codes }
+    /// The categories every pipeline knows (DESIGN §2).
+    package static let canonical: Set<String> = [
+        "essential", "functional", "analytics", "marketing", "personalization",
+    ]
+
+    /// - Parameter required: the site's own categories that some destination asks for.
+    package init(codes: [String: String], required: Set<String> = []) {
+        self.codes = codes
+        known = Self.canonical.union(codes.values).union(required)
+    }
 
     /// Every answer in the event, with the event's own time, but never one in the future: that
     /// could not be withdrawn.
@@ -13,9 +24,11 @@ package struct ConsentReader: Sendable {
         guard let context = event.document.root["context"] else { return [] }
         var found: [ConsentAnswer] = []
         func take(_ code: String, _ granted: Bool, _ path: String) {
+            let category = codes[code] ?? code
+            guard known.contains(category) else { return }
             found.append(
                 ConsentAnswer(
-                    category: codes[code] ?? code, granted: granted,
+                    category: category, granted: granted,
                     at: min(event.timestamp, event.receivedAt),
                     origin: path))
         }
@@ -58,7 +71,11 @@ extension Event {
     ///
     /// The names are those of Segment and of Datafly's consent events.
     package var recordsConsent: Bool {
-        if type == .identify { return true }
+        type == .identify || isConsentEvent
+    }
+
+    /// Whether the event says nothing but that consent has changed.
+    var isConsentEvent: Bool {
         guard type == .track, let name else { return false }
         return [
             "consentupdated", "consentpreferenceupdated", "segmentconsentpreferenceupdated",

@@ -103,6 +103,8 @@ package struct DeliveryDetail: Sendable {
 /// Which deliveries a question is about; nil leaves a condition out.
 package struct DeliveryFilter: Sendable {
     package var state: DeliveryState?
+    /// Only what waits at a held destination.
+    package var isHeld = false
     package var reason: Reason?
     package var destination: String?
     package var eventName: String?
@@ -114,6 +116,8 @@ package struct DeliveryFilter: Sendable {
     /// Only deliveries of events after this one; for following.
     package var after: EventID?
     package var limit: Int
+    /// The newest come first otherwise.
+    package var oldestFirst = false
 
     package init(since: Timestamp, limit: Int) {
         self.since = since
@@ -175,7 +179,7 @@ package protocol DeliveryLog: Sendable {
     func events(of key: IdentityKey, limit: Int) throws -> [EventID]
     func deliveries(of event: EventID) throws -> [DeliveryRow]
     func detail(_ id: DeliveryID) throws -> DeliveryDetail?
-    /// Newest first.
+    /// At most as many as the filter's limit, in its order.
     func deliveries(_ filter: DeliveryFilter) throws -> [DeliveryRow]
     /// Newest first.
     func rejected(limit: Int) throws -> [RejectedRow]

@@ -11,7 +11,7 @@ package enum Identifier {
         let anonymousKey = event.anonymousID.map { IdentityKey(.anonymous, $0) }
         let known = try userKey.flatMap { try store.identity($0) }
         let linked = try known?.email == nil ? anonymousKey.flatMap { try store.identity($0) } : nil
-        let stored = known?.email ?? linkedEmail(linked, userID: event.userID)
+        let stored = try known?.email ?? linkedEmail(linked, userID: event.userID, in: store)
 
         let own = ownEmail(of: event, stored: stored)
         var identity = Identity(
@@ -29,10 +29,14 @@ package enum Identifier {
     }
 
     /// An anonymous id that belongs to another user says nothing about this one.
-    private static func linkedEmail(_ linked: IdentityRecord?, userID: String?) -> String? {
+    private static func linkedEmail(
+        _ linked: IdentityRecord?, userID: String?, in store: some IdentityStore
+    ) throws -> String? {
         guard let linked else { return nil }
-        if let userID, let other = linked.userID, other != userID { return nil }
-        return linked.email
+        guard let owner = linked.userID else { return linked.email }
+        if let userID, owner != userID { return nil }
+        // What the user is known by now, not what it was when the two were linked.
+        return try store.identity(IdentityKey(.user, owner))?.email ?? linked.email
     }
 
     private static func ownEmail(

@@ -63,22 +63,21 @@ package struct IngestRoutes: Sendable {
             guard let source = known ?? keyed(request, read?.document) else {
                 return failure(.unauthorized, Self.unknownKey)
             }
-            let (document, repairs) = try read ?? acceptor.read(body)
+            let text = try read ?? acceptor.read(body)
             let isBatch =
                 switch shape {
                 case .single: false
                 case .batch: true
-                case .either: document.root["batch"] != nil
+                case .either: text.document.root["batch"] != nil
                 }
             if isBatch {
-                let envelope = try acceptor.batch(
-                    document, repairs, from: source.eventSource, at: now)
+                let envelope = try acceptor.batch(text, from: source.eventSource, at: now)
                 return try await store(batch: envelope, from: source)
             }
             var type: EventType?
             if case .single(let routed) = shape { type = routed }
             let envelope = try acceptor.single(
-                document, repairs, type: type, from: source.eventSource, at: now)
+                text, type: type, from: source.eventSource, at: now)
             return try await store(single: envelope, from: source)
         } catch let problem as Problem {
             return failure(status(of: problem), problem)

@@ -138,13 +138,12 @@ extension Blueprint.Preset {
     ///
     /// Track and screen events go by their name, all others by their type.
     package func plan(for event: Event) -> Blueprint.EventPlan? {
-        if let found = events[event.type.rawValue], event.type != .track { return found }
         if event.type == .track || event.type == .screen, let name = event.name {
-            if let found = events[name] { return found }
+            // The keys that stand for types are no names: a track called "page" is no page.
+            if EventType(rawValue: name) == nil, let found = events[name] { return found }
             if let found = aliases[folded(name)].flatMap({ events[$0] }) { return found }
         }
-        if event.type == .track, let found = events["track"] { return found }
-        return otherEvents
+        return events[event.type.rawValue] ?? otherEvents
     }
 }
 

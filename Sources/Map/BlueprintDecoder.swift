@@ -179,7 +179,8 @@ private struct PresetDecoder {
         var aliases: [String: String] = [:]
         for (event, value) in value["events"]?.members("\"events\"") ?? [] {
             events[event] = plan(event, value, known: Self.eventKeys)
-            for name in [event] + (value["aliases"]?.strings("\"aliases\"") ?? []) {
+            let own = EventType(rawValue: event) == nil ? [event] : []
+            for name in own + (value["aliases"]?.strings("\"aliases\"") ?? []) {
                 if let other = aliases[folded(name)], other != event {
                     (value["aliases"] ?? value).report(
                         "\"\(name)\" stands for \"\(other)\" already.",

@@ -72,10 +72,11 @@ extension ValueRule {
             throw MappingFault(reason: .mapping, detail: "\(target): \(error.message).")
         }
         found = mapped(found)
-        if let maximumLength, let text = found.text, text.count > maximumLength {
+        let length = found.text?.unicodeScalars.count ?? 0
+        if let maximumLength, length > maximumLength {
             throw MappingFault(
                 reason: .overLimit,
-                detail: "\(target) has \(text.count) characters; \(maximumLength) are allowed.")
+                detail: "\(target) has \(length) characters; \(maximumLength) are allowed.")
         }
         return found
     }

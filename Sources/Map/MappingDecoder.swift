@@ -21,8 +21,9 @@ struct MappingDecoder {
     }
 
     private func isTarget(_ text: String) -> Bool {
-        text.split(separator: ".", omittingEmptySubsequences: false)
-            .allSatisfy { !$0.isEmpty && $0 != "[]" }
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.allSatisfy { !$0.isEmpty && $0 != "[]" }
+            && parts.count { $0.hasSuffix("[]") } <= 1
     }
 
     private func check(_ rule: ValueRule, _ target: String, at value: ConfigurationValue) {
@@ -31,6 +32,7 @@ struct MappingDecoder {
                 "\"\(target)\" changes an email, and this destination needs it as it is.",
                 fix: "Remove \"transform\".")
         }
+        if needsRawEmail { refuseUncheckedEmail(rule, at: value) }
         let goesThroughArray = rule.paths.contains { $0.elementKeys != nil }
         if goesThroughArray, !target.contains("[]") {
             value.report(
@@ -42,6 +44,20 @@ struct MappingDecoder {
                 "The transform \"date\" needs a \"format\".",
                 fix: "Add \"format\": \"yyyy-MM-dd'T'HH:mm:ssZ\".")
         }
+    }
+
+    /// Only `identity.email` has been checked for hashes, validity and trust.
+    private func refuseUncheckedEmail(_ rule: ValueRule, at value: ConfigurationValue) {
+        for path in rule.paths where path.text.hasSuffix("traits.email") {
+            value.report("\"\(path.text)\" has not been checked.", fix: "Use \"identity.email\".")
+        }
+        guard case .object(let path, let include, let exclude) = rule.origin,
+            path.text.hasSuffix("traits"), include?.contains("email") ?? true,
+            !exclude.contains("email")
+        else { return }
+        value.report(
+            "The copy of \"\(path.text)\" takes an email along that has not been checked.",
+            fix: "Add \"exclude\": [\"email\"], and map \"identity.email\".")
     }
 
     private func rule(_ value: ConfigurationValue) -> ValueRule? {

@@ -41,8 +41,10 @@ package enum BlueprintTestRun {
     }
 
     private static func event(_ value: JSONValue) throws(Problem) -> Event {
-        let envelope = try Acceptor().single(
-            Array(value.raw), type: nil, from: EventSource(name: "test", trusted: true),
+        let acceptor = Acceptor()
+        let envelope = try acceptor.single(
+            try acceptor.read(Array(value.raw)), type: nil,
+            from: EventSource(name: "test", trusted: true),
             at: Timestamp(milliseconds: 1_767_225_600_000))
         if let rejection = envelope.rejections.first { throw rejection.problem }
         var event = envelope.events[0].event

@@ -12,7 +12,8 @@ package struct Pipeline: Sendable {
 
     package init(destinations: [Destination], consentCodes: [String: String] = [:]) {
         self.destinations = destinations
-        consent = ConsentReader(codes: consentCodes)
+        let required = destinations.flatMap { $0.gate.rule?.require ?? [] }
+        consent = ConsentReader(codes: consentCodes, required: Set(required))
     }
 
     package subscript(name: String) -> Destination? { destinations.first { $0.name == name } }

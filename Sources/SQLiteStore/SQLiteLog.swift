@@ -58,6 +58,9 @@ package final class SQLiteLog: DeliveryLog {
         var conditions = ["d.event >= ?1"]
         if filter.after != nil { conditions.append("d.event > ?2") }
         if filter.state != nil { conditions.append("d.state = ?3") }
+        if filter.isHeld {
+            conditions.append("held_since IS NOT NULL AND d.state IN ('queued', 'retrying')")
+        }
         if filter.reason != nil { conditions.append("d.reason = ?4") }
         if filter.destination != nil { conditions.append("destinations.name = ?5") }
         if filter.eventName != nil { conditions.append("\(Self.label) = ?6") }
@@ -71,7 +74,7 @@ package final class SQLiteLog: DeliveryLog {
         if filter.status != nil { conditions.append("d.status BETWEEN ?9 AND ?10") }
         let sql =
             Self.rows + " WHERE " + conditions.joined(separator: " AND ")
-            + " ORDER BY d.event DESC, d.destination LIMIT ?11"
+            + " ORDER BY d.event \(filter.oldestFirst ? "ASC" : "DESC"), d.destination LIMIT ?11"
         return try connection.withLock { connection in
             let select = try connection.prepare(sql)
             select.bind(1, EventID(first: filter.since).number).bind(2, filter.after?.number)

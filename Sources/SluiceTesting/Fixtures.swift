@@ -60,8 +60,10 @@ package enum Fixtures {
         _ text: String, source: String = "backend", trusted: Bool = true,
         at now: Timestamp = ManualClock().now
     ) throws -> Event {
-        let envelope = try Acceptor().single(
-            Array(text.utf8), type: nil, from: EventSource(name: source, trusted: trusted), at: now)
+        let acceptor = Acceptor()
+        let envelope = try acceptor.single(
+            try acceptor.read(Array(text.utf8)), type: nil,
+            from: EventSource(name: source, trusted: trusted), at: now)
         if let rejection = envelope.rejections.first { throw rejection.problem }
         return envelope.events[0].event
     }

@@ -8,10 +8,12 @@ struct Sluice: AsyncParsableCommand {
         abstract: "Receives your events once and forwards them, mapped and with consent.",
         discussion: """
             First steps:
-              sluice demo                        see the whole way on this machine, with a stand-in for Vero
-              sluice serve --mock-vero           run the server without an account
+              sluice demo                      the whole way on this machine, with a stand-in for Vero
+              export SLUICE_WRITE_KEY=try-me   the key events are sent with
+              sluice serve --mock-vero --config pipeline.example.json
               sluice send Fixtures/events/product-viewed.json
-              sluice why user-or-event-or-email  what happened, in words
+              sluice why USER-OR-EVENT-OR-EMAIL
+              sluice --generate-completion-script bash
 
             Exit codes: 0 done, 1 failed (or found something wrong), 2 wrong use of the command.
             """,

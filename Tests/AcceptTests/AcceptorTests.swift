@@ -7,11 +7,14 @@ private let backend = EventSource(name: "backend", trusted: true)
 private let now = ManualClock().now
 
 private func single(_ text: String) throws -> Envelope {
-    try Acceptor().single(Array(text.utf8), type: nil, from: backend, at: now)
+    let acceptor = Acceptor()
+    return try acceptor.single(
+        try acceptor.read(Array(text.utf8)), type: nil, from: backend, at: now)
 }
 
 private func batch(_ text: String) throws -> Envelope {
-    try Acceptor().batch(Array(text.utf8), from: backend, at: now)
+    let acceptor = Acceptor()
+    return try acceptor.batch(try acceptor.read(Array(text.utf8)), from: backend, at: now)
 }
 
 @Suite struct `A single event` {

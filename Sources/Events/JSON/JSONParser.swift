@@ -1,6 +1,5 @@
 struct JSONPatch {
     let range: Range<Int>
-    let replacement: [UInt8]
     let repair: JSONRepair
 }
 
@@ -12,6 +11,7 @@ struct JSONParser {
     let repairing: Bool
     var nodes: [JSONNode] = []
     var patches: [JSONPatch] = []
+    var duplicates: [JSONError] = []
     var at = 0
 
     init(bytes: [UInt8], repairing: Bool) {
@@ -42,7 +42,21 @@ struct JSONParser {
         }
     }
 
+    private mutating func patch(_ range: Range<Int>, _ repair: JSONRepair) throws(JSONError) {
+        guard patches.count < JSONReader.maximumRepairs else {
+            throw JSONError(
+                code: .size, offset: range.lowerBound,
+                message: "The text needs more than \(JSONReader.maximumRepairs) repairs.")
+        }
+        patches.append(JSONPatch(range: range, repair: repair))
+    }
+
     private mutating func value(depth: Int) throws(JSONError) {
+        guard nodes.count < JSONReader.maximumNodes else {
+            throw JSONError(
+                code: .size, offset: at,
+                message: "The text has more than \(JSONReader.maximumNodes) values.")
+        }
         guard at < bytes.count else { throw syntax("The text ends where a value is expected") }
         switch bytes[at] {
         case 0x7B: try object(depth: depth)
@@ -83,7 +97,7 @@ struct JSONParser {
             skipSpace()
             guard try continues(until: 0x7D) else { break }
         }
-        try refuseDuplicates(keys)
+        noteDuplicates(keys)
         close(mine)
     }
 
@@ -192,9 +206,7 @@ struct JSONParser {
             }
         }
         guard repairing else { throw syntax("Half of a surrogate pair stands alone") }
-        patches.append(
-            JSONPatch(
-                range: at..<at + 6, replacement: Array("\\ufffd".utf8), repair: .loneSurrogate))
+        try patch(at..<at + 6, .loneSurrogate)
         at += 6
     }
 
@@ -272,9 +284,7 @@ struct JSONParser {
     private mutating func nonFinite(_ text: StaticString) throws(JSONError) {
         let start = at
         try match(text)
-        patches.append(
-            JSONPatch(
-                range: start..<at, replacement: Array("null".utf8), repair: .nonFiniteNumber))
+        try patch(start..<at, .nonFiniteNumber)
         append(.null, from: start)
     }
 
@@ -294,30 +304,32 @@ struct JSONParser {
                 next: UInt32(nodes.count + 1)))
     }
 
-    /// Few keys are compared pair by pair; many go through a set of their hashes first.
-    private func refuseDuplicates(_ keys: [Int]) throws(JSONError) {
+    /// Few keys are compared pair by pair; many go through a set, whose hashing is seeded, so that
+    /// nobody can choose keys that collide.
+    private mutating func noteDuplicates(_ keys: [Int]) {
         guard keys.count > 1, patches.isEmpty else { return }
-        if keys.count > 24 {
-            guard Set(keys.map { nodes[$0].next }).count < keys.count else { return }
-            let grouped = Dictionary(grouping: keys) { nodes[$0].next }
-            for group in grouped.values where group.count > 1 { try comparePairs(group) }
-        } else {
-            try comparePairs(keys)
+        if keys.count <= 24 {
+            comparePairs(keys)
+            return
+        }
+        var seen: Set<[UInt8]> = []
+        for key in keys where !seen.insert(keyText(key)).inserted { noteDuplicate(key) }
+    }
+
+    private mutating func comparePairs(_ keys: [Int]) {
+        for later in 1..<keys.count {
+            for earlier in 0..<later where nodes[keys[later]].next == nodes[keys[earlier]].next {
+                if keyText(keys[later]) == keyText(keys[earlier]) { noteDuplicate(keys[later]) }
+            }
         }
     }
 
-    private func comparePairs(_ keys: [Int]) throws(JSONError) {
-        for later in 1..<keys.count {
-            for earlier in 0..<later where nodes[keys[later]].next == nodes[keys[earlier]].next {
-                let text = keyText(keys[later])
-                if text == keyText(keys[earlier]) {
-                    throw JSONError(
-                        code: .duplicateKey, offset: Int(nodes[keys[later]].start) - 1,
-                        message:
-                            "The key \"\(String(decoding: text, as: UTF8.self))\" stands twice.")
-                }
-            }
-        }
+    private mutating func noteDuplicate(_ key: Int) {
+        let text = String(decoding: keyText(key).prefix(64), as: UTF8.self)
+        duplicates.append(
+            JSONError(
+                code: .duplicateKey, offset: Int(nodes[key].start) - 1,
+                message: "The key \"\(text)\" stands twice."))
     }
 
     private func keyText(_ index: Int) -> [UInt8] {

@@ -36,9 +36,16 @@ package enum JSONReader {
     /// Offsets are 32 bits wide.
     package static let maximumBytes = 1 << 30
 
+    /// Values, keys and brackets of one text; more would cost more memory than a body is worth.
+    package static let maximumNodes = 1_000_000
+    /// Repairs of one text; one that needs more is refused.
+    package static let maximumRepairs = 10_000
+
     /// Reads `bytes`, refusing everything that is not strict JSON.
     package static func read(_ bytes: [UInt8]) throws(JSONError) -> JSONDocument {
-        try parse(bytes, repairing: false).document
+        let parser = try parse(bytes, repairing: false)
+        if let duplicate = parser.duplicates.first { throw duplicate }
+        return JSONDocument(bytes: bytes, nodes: parser.nodes)
     }
 
     /// Reads `text`, refusing everything that is not strict JSON.
@@ -48,34 +55,59 @@ package enum JSONReader {
 
     /// Reads `bytes`; the two faults that real SDKs produce are repaired and named.
     ///
-    /// The document's bytes are then the repaired ones, so that all that follows is strict.
-    package static func readRepairing(
-        _ bytes: [UInt8]
-    ) throws(JSONError) -> (document: JSONDocument, repairs: [RepairedPlace]) {
-        let (document, patches) = try parse(bytes, repairing: true)
-        guard !patches.isEmpty else { return (document, []) }
+    /// The document's bytes are then the repaired ones, so that all that follows is strict. Keys
+    /// that stand twice are left for the caller to judge: they may be one event's fault alone.
+    package static func readRepairing(_ bytes: [UInt8]) throws(JSONError) -> RepairedText {
+        let parser = try parse(bytes, repairing: true)
+        guard !parser.patches.isEmpty else {
+            return RepairedText(
+                document: JSONDocument(bytes: bytes, nodes: parser.nodes), repairs: [],
+                duplicates: parser.duplicates)
+        }
         var repaired: [UInt8] = []
         repaired.reserveCapacity(bytes.count)
         var places: [RepairedPlace] = []
         var from = 0
-        for patch in patches {
+        for patch in parser.patches {
             repaired.append(contentsOf: bytes[from..<patch.range.lowerBound])
             places.append(RepairedPlace(offset: repaired.count, repair: patch.repair))
-            repaired.append(contentsOf: patch.replacement)
+            repaired.append(contentsOf: patch.repair.replacement.utf8)
             from = patch.range.upperBound
         }
         repaired.append(contentsOf: bytes[from...])
-        return (try read(repaired), places)
+        let again = try parse(repaired, repairing: false)
+        return RepairedText(
+            document: JSONDocument(bytes: repaired, nodes: again.nodes), repairs: places,
+            duplicates: again.duplicates)
     }
 
     private static func parse(
         _ bytes: [UInt8], repairing: Bool
-    ) throws(JSONError) -> (document: JSONDocument, patches: [JSONPatch]) {
+    ) throws(JSONError) -> JSONParser {
         guard bytes.count <= maximumBytes else {
             throw JSONError(code: .size, offset: 0, message: "The text is larger than 1 GiB.")
         }
         var parser = JSONParser(bytes: bytes, repairing: repairing)
         try parser.run()
-        return (JSONDocument(bytes: bytes, nodes: parser.nodes), parser.patches)
+        return parser
+    }
+}
+
+/// What a repairing reader found.
+package struct RepairedText: Sendable {
+    package let document: JSONDocument
+    /// In the order of the text.
+    package let repairs: [RepairedPlace]
+    /// Keys that stand twice in their object.
+    package let duplicates: [JSONError]
+}
+
+extension JSONRepair {
+    /// What is put in the place of the fault.
+    var replacement: String {
+        switch self {
+        case .nonFiniteNumber: "null"
+        case .loneSurrogate: "\\ufffd"
+        }
     }
 }

@@ -8,9 +8,8 @@ struct DeliveriesCommand: AsyncParsableCommand {
         abstract: "List deliveries, newest first.",
         discussion: "Each line is one event at one destination. Look closer with: sluice why ID")
 
-    @Option(
-        help: "Only this state: \(DeliveryState.allCases.map(\.rawValue).joined(separator: ", ")).")
-    var state: DeliveryState?
+    @Option(help: "Only this state: \(StateChoice.words.joined(separator: ", ")).")
+    var state: StateChoice?
 
     @Option(help: "Only this reason, such as consent or anonymous.")
     var reason: Reason?
@@ -39,36 +38,40 @@ struct DeliveriesCommand: AsyncParsableCommand {
     @OptionGroup var options: StoreOptions
     @OptionGroup var output: OutputOptions
 
-    func validate() throws {
-        guard (1...10_000).contains(limit) else {
-            throw ValidationError("--limit must be between 1 and 10000.")
-        }
-    }
+    func validate() throws { try checkLimit(limit) }
 
     func run() async throws {
         let log = try options.log()
         var filter = DeliveryFilter(
             since: WorldClock.system.now() + -since.milliseconds, limit: limit)
-        filter.state = state
+        filter.state = state?.state
+        filter.isHeld = state?.isHeld ?? false
         filter.reason = reason
         filter.destination = destination
         filter.eventName = event
         filter.user = user
         filter.status = status?.range
         var rows = try log.deliveries(filter)
-        show(rows, header: true)
-        guard follow else { return }
+        show(rows)
+        guard follow else {
+            if rows.count == limit {
+                Terminal.standard.writeError("These are the newest \(limit); --limit shows more.")
+            }
+            return
+        }
         filter.limit = 1_000
+        filter.oldestFirst = true
+        filter.after = rows.first?.id.event
         while true {
             // Following is looking again; the log has no other way to tell a reader.
             try await Task.sleep(for: .milliseconds(500))
-            filter.after = rows.first?.id.event ?? filter.after
             rows = try log.deliveries(filter)
-            if !rows.isEmpty { show(rows.reversed(), header: false) }
+            filter.after = rows.last?.id.event ?? filter.after
+            if !rows.isEmpty { show(rows, header: false) }
         }
     }
 
-    private func show(_ rows: [DeliveryRow], header: Bool) {
+    private func show(_ rows: [DeliveryRow], header: Bool = true) {
         let terminal = Terminal.standard
         if output.json {
             for row in rows { terminal.write(json: JSONWriter.make { row.write(to: &$0) }) }
@@ -86,14 +89,12 @@ struct DeliveriesCommand: AsyncParsableCommand {
                 "\(row.attempt)", printable(row.detail ?? ""),
             ]
         }
-        terminal.table(
-            header
-                ? [
-                    "RECEIVED", "DELIVERY", "EVENT", "USER", "STATE", "REASON", "STATUS", "TRIES",
-                    "DETAIL",
-                ]
-                : Array(repeating: "", count: 9), cells)
+        terminal.table(header ? Self.columns : nil, cells)
     }
+
+    private static let columns = [
+        "RECEIVED", "DELIVERY", "EVENT", "USER", "STATE", "REASON", "STATUS", "TRIES", "DETAIL",
+    ]
 }
 
 /// One HTTP status, or a class of them.
@@ -113,7 +114,18 @@ struct StatusRange: ExpressibleByArgument {
     }
 }
 
-extension DeliveryState: ExpressibleByArgument {}
+/// A state as people see it: `held` too.
+struct StateChoice: ExpressibleByArgument {
+    static let words = DeliveryState.allCases.map(\.rawValue) + ["held"]
+    let state: DeliveryState?
+    var isHeld: Bool { state == nil }
+
+    init?(argument: String) {
+        state = DeliveryState(rawValue: argument)
+        guard Self.words.contains(argument) else { return nil }
+    }
+}
+
 extension Reason: ExpressibleByArgument {}
 
 struct DeliveryCommand: ParsableCommand {
@@ -151,7 +163,7 @@ struct DeliveryCommand: ParsableCommand {
         for request in detail.requests {
             terminal.write("\n\(request.method) \(request.url.text)")
             let body = try? JSONReader.read(request.body.bytes).root.pretty()
-            terminal.write(printable(body ?? request.body.text))
+            terminal.write(printable(body ?? request.body.text, lines: true))
         }
         for attempt in detail.attempts {
             terminal.write("\n\(printable(attempt.sentence))")
@@ -174,6 +186,8 @@ struct RejectedCommand: ParsableCommand {
 
     @OptionGroup var options: StoreOptions
     @OptionGroup var output: OutputOptions
+
+    func validate() throws { try checkLimit(limit) }
 
     func run() throws {
         let rows = try options.log().rejected(limit: limit)

@@ -29,7 +29,7 @@ struct DemoCommand: AsyncParsableCommand {
     func run() async throws {
         let files = try eventFiles()
         let folder =
-            FileManager.default.temporaryDirectory.path + "sluice-demo-\(UUID().uuidString)"
+            FileManager.default.temporaryDirectory.path + "/sluice-demo-\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let vero = try MockVero(rules: [Self.refused].compactMap { FaultRule($0) })
         let logger = makeLogger()

@@ -40,7 +40,7 @@ struct DestinationReleaseCommand: AsyncParsableCommand {
                 message: "There is no destination \"\(printable(name))\".",
                 hint: suggestion(for: name, among: known))
         }
-        let released = try await Control(directory: options.directory).release(name)
+        let released = try await Control(directory: try options.directory()).release(name)
         Terminal.standard.write(
             released
                 ? "Released \(name). Watch it with: sluice status" : "\(name) was not held.")
@@ -116,10 +116,16 @@ struct CheckCommand: ParsableCommand {
     @Argument(help: "The pipeline file.")
     var config = "pipeline.json"
 
+    @OptionGroup var output: OutputOptions
+
     func run() throws {
         let file = try PipelineFile.read(
             config, .init(environment: StoreOptions.environment))
         let terminal = Terminal.standard
+        if output.json {
+            terminal.write(json: JSONWriter.make { file.write(to: &$0) })
+            return
+        }
         terminal.write("\(config) is good.")
         for source in file.sources {
             let keys =
@@ -134,6 +140,37 @@ struct CheckCommand: ParsableCommand {
                     + "\(destination.preset.events.count) events\(destination.isEnabled ? "" : ", disabled")"
             )
         }
+    }
+}
+
+extension PipelineFile {
+    fileprivate func write(to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.member("listen", "\(listen)")
+        writer.member("data", data)
+        writer.key("sources")
+        writer.beginArray()
+        for source in sources {
+            writer.beginObject()
+            writer.member("name", source.name)
+            writer.member("kind", source.kind.rawValue)
+            writer.member("keys", source.keys.count)
+            writer.endObject()
+        }
+        writer.endArray()
+        writer.key("destinations")
+        writer.beginArray()
+        for destination in pipeline.destinations {
+            writer.beginObject()
+            writer.member("name", destination.name)
+            writer.member("blueprint", destination.blueprint.name)
+            writer.member("revision", destination.blueprint.revision)
+            writer.member("preset", destination.preset.name)
+            writer.member("enabled", destination.isEnabled)
+            writer.endObject()
+        }
+        writer.endArray()
+        writer.endObject()
     }
 }
 

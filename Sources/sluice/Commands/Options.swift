@@ -6,30 +6,37 @@ import SQLiteStore
 
 /// Which pipeline and which data; the same for every command.
 struct StoreOptions: ParsableArguments {
-    @Option(help: "The pipeline file.")
-    var config = "pipeline.json"
+    @Option(help: "The pipeline file (default: pipeline.json).")
+    var config: String?
+
+    var configPath: String { config ?? "pipeline.json" }
 
     @Option(help: "The data directory (default: the pipeline file's \"data\", else ./sluice-data).")
     var data: String?
 
     static var environment: [String: String] { ProcessInfo.processInfo.environment }
 
-    /// The data directory; read leniently, because reading the log needs no credentials.
-    var directory: String {
+    /// The data directory; of the pipeline file only this is read, because reading the log needs no
+    /// credentials. A file that was named has to be there.
+    func directory() throws -> String {
         if let data { return data }
-        if let bytes = try? readFile(config),
-            let file = try? ConfigurationFile(name: config, bytes: bytes),
-            let value = file.root["data"],
-            let text = Variables(environment: Self.environment).expand(value, "\"data\"")
-        {
-            return resolve(text, in: folder(of: config))
+        do {
+            let file = try ConfigurationFile(name: configPath, bytes: try readFile(configPath))
+            if let value = file.root["data"],
+                let text = Variables(environment: Self.environment).expand(value, "\"data\"")
+            {
+                return resolve(text, in: folder(of: configPath))
+            }
+            try file.throwFaults()
+        } catch {
+            if config != nil { throw error }
         }
         return Self.environment["SLUICE_DATA"] ?? "./sluice-data"
     }
 
     /// The log of that directory, for reading.
     func log() throws -> any DeliveryLog {
-        let directory = directory
+        let directory = try directory()
         guard DataDirectory.hasStore(directory) else {
             throw Problem(
                 code: "no_store", message: "There is no store in \(directory).",
@@ -43,6 +50,13 @@ struct StoreOptions: ParsableArguments {
 struct OutputOptions: ParsableArguments {
     @Flag(help: "Print JSON, for programs.")
     var json = false
+}
+
+/// Keeps the number of lines within what a person reads and a file answers at once.
+func checkLimit(_ limit: Int) throws {
+    guard (1...10_000).contains(limit) else {
+        throw ValidationError("--limit must be between 1 and 10000.")
+    }
 }
 
 /// A span of time such as `90s`, `10m`, `24h`, `7d`.

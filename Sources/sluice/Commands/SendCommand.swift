@@ -123,7 +123,6 @@ struct Sender {
     private func path(of bytes: [UInt8]) -> String {
         let root = try? JSONReader.readRepairing(bytes).document.root
         if root?["batch"] != nil { return "/v1/batch" }
-        let type = root?["type"]?.string.flatMap { EventType(rawValue: $0) }
-        return "/v1/\((type ?? .track).rawValue)"
+        return root?["type"] == nil ? "/v1/track" : "/v1/events"
     }
 }

@@ -31,7 +31,7 @@ struct ServeCommand: AsyncParsableCommand {
             environment: StoreOptions.environment, listen: listen, data: options.data)
         let logger = makeLogger()
         guard mockVero else {
-            try await serve(try PipelineFile.read(options.config, overrides), logger)
+            try await serve(try read(overrides), logger)
             return
         }
         if overrides.environment["VERO_AUTH_TOKEN", default: ""].isEmpty {
@@ -42,7 +42,24 @@ struct ServeCommand: AsyncParsableCommand {
             overrides.standIn = "http://\(address)/api/v2"
             Terminal.standard.writeError(
                 "Vero's place is taken by a stand-in at \(address): nothing goes to Vero.")
-            try await serve(try PipelineFile.read(options.config, overrides), logger)
+            try await serve(try PipelineFile.read(options.configPath, overrides), logger)
+        }
+    }
+
+    func validate() throws {
+        if let listen, ListenAddress(listen) == nil {
+            throw ValidationError("\"\(listen)\" is no address; write host:port.")
+        }
+    }
+
+    private func read(_ overrides: PipelineFile.Overrides) throws -> PipelineFile {
+        do {
+            return try PipelineFile.read(options.configPath, overrides)
+        } catch {
+            Terminal.standard.writeError(
+                "To try it without an account: sluice serve --mock-vero --config \(options.configPath)"
+            )
+            throw error
         }
     }
 

@@ -19,6 +19,8 @@ struct WhyCommand: ParsableCommand {
     @OptionGroup var options: StoreOptions
     @OptionGroup var output: OutputOptions
 
+    func validate() throws { try checkLimit(limit) }
+
     func run() throws {
         let log = try options.log()
         let events = try Explanation.events(for: id, in: log, limit: limit)
@@ -101,13 +103,13 @@ struct Explanation {
 
     private func lines(_ detail: DeliveryDetail, _ terminal: Terminal) -> [String] {
         let row = detail.row
-        var lines = ["→ \(row.id.destination): \(terminal.state(row.shownState)). \(row.sentence)"]
-        if let consent = row.consentSentence { lines.append("  \(consent)") }
+        var lines = ["→ \(row.id.destination): \(terminal.state(row.shownState)). \(printable(row.sentence))"]
+        if let consent = row.consentSentence { lines.append("  \(printable(consent))") }
         for request in detail.requests {
-            lines.append("  Request \(request.name): \(request.method) \(request.url.text)")
+            lines.append("  Request \(request.name): \(request.method) \(printable(request.url.text))")
         }
         for attempt in detail.attempts {
-            lines.append("  \(attempt.sentence)")
+            lines.append("  \(printable(attempt.sentence))")
             guard attempt.attempt.answerClass != .delivered else { continue }
             if let hint = attempt.hint { lines.append("    \(hint)") }
             if let fix = attempt.fix { lines.append("    What to do: \(fix)") }
@@ -119,7 +121,7 @@ struct Explanation {
         if let advice = row.advice, row.reason != .refused {
             lines.append("  What to do: \(advice)")
         }
-        return lines.map(printable)
+        return lines
     }
 
     func write(to writer: inout JSONWriter) {

@@ -8,7 +8,9 @@ func readFile(_ path: String) throws -> [UInt8] {
     } catch {
         throw Problem(
             code: "no_such_file", message: "The file \(path) cannot be read.",
-            hint: "Check the path and its permissions.")
+            hint: path == "pipeline.json"
+                ? "Copy pipeline.example.json to it, or name another one with --config."
+                : "Check the path and its permissions.")
     }
 }
 

@@ -49,7 +49,7 @@ private struct PipelineDecoder {
         let codes = consentCodes()
         let networks = allowedNetworks()
         let destinations = (root["destinations"]?.members("\"destinations\"") ?? []).compactMap {
-            destination($0.key, $0.value, networks)
+            destination($0.key, $0.value, networks, codes)
         }
         return PipelineFile(
             listen: listen(), data: data(), sources: sources(),
@@ -141,7 +141,8 @@ private struct PipelineDecoder {
     ]
 
     private func destination(
-        _ name: String, _ value: ConfigurationValue, _ networks: [String]
+        _ name: String, _ value: ConfigurationValue, _ networks: [String],
+        _ codes: [String: String]
     ) -> Destination? {
         value.refuseUnknownKeys(Self.destinationKeys, in: "A destination")
         checkName(name, at: value)
@@ -160,7 +161,7 @@ private struct PipelineDecoder {
         return Destination(
             name: name, isEnabled: value["enabled"]?.bool("\"enabled\"") ?? true,
             blueprint: blueprint, preset: preset, parameters: parameters,
-            consent: consent(value["consent"]), limits: limits(value["limits"], allowed),
+            consent: consent(value["consent"], codes), limits: limits(value["limits"], allowed),
             remark: standIn == nil ? nil : "to the built-in stand-in, not to Vero")
     }
 
@@ -214,7 +215,9 @@ private struct PipelineDecoder {
         return result
     }
 
-    private func consent(_ value: ConfigurationValue?) -> ConsentRule? {
+    private func consent(
+        _ value: ConfigurationValue?, _ codes: [String: String]
+    ) -> ConsentRule? {
         guard let value else { return nil }
         value.refuseUnknownKeys(["require", "missing"], in: "\"consent\"")
         let require = value["require"]?.strings("\"require\"") ?? []
@@ -224,7 +227,8 @@ private struct PipelineDecoder {
                 fix: "Name categories in \"require\", or leave it out.")
         }
         let missing = value["missing"]?.word("\"missing\"", as: ConsentRule.Missing.self)
-        return ConsentRule(require: require, missing: missing ?? .deny)
+        return ConsentRule(
+            require: require.map { codes[$0] ?? $0 }, missing: missing ?? .deny)
     }
 
     private func limits(_ value: ConfigurationValue?, _ networks: [String]) -> DeliveryLimits {

@@ -30,13 +30,10 @@ struct Variables {
             (String(text[..<range.lowerBound]), String(text[range.upperBound...]))
         }
         let name = parts?.0 ?? text
-        if let found = environment[name], !found.isEmpty || parts == nil { return found }
+        if let found = environment[name], !found.isEmpty { return found }
         if let fallback = parts?.1 { return fallback }
-        var fix = "Set it: export \(name)=…"
-        if name == "VERO_AUTH_TOKEN" {
-            fix += " (Vero: Settings → Project), or try with: sluice serve --mock-vero"
-        }
-        value.report("The environment variable \(name) is not set.", fix: fix)
+        value.report(
+            "The environment variable \(name) is not set.", fix: "Set it: export \(name)=…")
         return nil
     }
 }

@@ -24,11 +24,12 @@ struct FaultRule: Sendable, Equatable {
         text = halves.count == 2 ? halves[1] : nil
         let parts = first.split(separator: ":", maxSplits: 1).map(String.init)
         let argument = parts.count == 2 ? parts[1] : nil
+        if let argument, parts[0] != "slow", Int(argument) == nil { return nil }
         switch parts.first {
         case "slow":
-            guard let seconds = argument.flatMap({ Double($0.filter { $0 != "s" }) }) else {
-                return nil
-            }
+            guard let seconds = argument.flatMap({ Double($0.filter { $0 != "s" }) }),
+                (0...3_600).contains(seconds)
+            else { return nil }
             (fault, times) = (.slow(milliseconds: Int64(seconds * 1000)), nil)
         case "reset": (fault, times) = (.reset, argument.flatMap { Int($0) })
         case "no-reply": (fault, times) = (.noReply, argument.flatMap { Int($0) })
@@ -38,7 +39,6 @@ struct FaultRule: Sendable, Equatable {
         default:
             guard let status = parts.first.flatMap({ Int($0) }), (300...599).contains(status)
             else { return nil }
-            if argument != nil, argument.flatMap({ Int($0) }) == nil { return nil }
             (fault, times) = (.status(status, retryAfter: nil), argument.flatMap { Int($0) })
         }
     }

@@ -46,11 +46,12 @@ struct Terminal: Sendable {
     }
 
     /// Columns as wide as their widest cell; colours do not count.
-    func table(_ header: [String], _ rows: [[String]]) {
-        let widths = header.indices.map { column in
-            ([header] + rows).map { visible($0[column]).count }.max() ?? 0
+    func table(_ header: [String]?, _ rows: [[String]]) {
+        let all = [header].compactMap { $0 } + rows
+        let widths = (all.first ?? []).indices.map { column in
+            all.map { visible($0[column]).count }.max() ?? 0
         }
-        write(line(header.map { colour($0, .bold) }, widths))
+        if let header { write(line(header.map { colour($0, .bold) }, widths)) }
         for row in rows { write(line(row, widths)) }
     }
 
@@ -69,11 +70,15 @@ struct Terminal: Sendable {
     }
 }
 
-/// Text that came from outside, safe to print: control characters are shown, not obeyed.
-func printable(_ text: String) -> String {
+/// Text that came from outside, safe to print: what would move the cursor, begin a line or turn the
+/// direction of writing is shown, not obeyed.
+func printable(_ text: String, lines: Bool = false) -> String {
     var result = ""
     for scalar in text.unicodeScalars {
-        if scalar.value < 0x20 && scalar != "\n" || (0x7F...0x9F).contains(scalar.value) {
+        let isControl = scalar.value < 0x20 && !(lines && scalar == "\n")
+        let turns = [0x202A...0x202E, 0x2066...0x2069, 0x2028...0x2029, 0x7F...0x9F]
+            .contains { $0.contains(Int(scalar.value)) }
+        if isControl || turns {
             result += "\\u{\(String(scalar.value, radix: 16))}"
         } else {
             result.unicodeScalars.append(scalar)
