@@ -28,6 +28,24 @@ private func batch(_ text: String) throws -> Envelope {
         }
     }
 
+    @Test func `is read from its other spelling when one is null`() throws {
+        let text = "{\"type\":\"track\",\"event\":\"E\",\"userId\":null,\"user_id\":\"u\"}"
+        #expect(try single(text).events[0].event.userID == "u")
+    }
+
+    @Test func `is stored without the key it came with`() throws {
+        for text in [
+            "{\"writeKey\":\"s3cret\",\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\"}",
+            "{\"type\":\"track\",\"userId\":\"u\",\"write_key\":\"s3cret\"}",
+        ] {
+            let envelope = try single(text)
+            let kept =
+                envelope.events.map(\.event.document.bytes) + envelope.rejections.map(\.body)
+            #expect(kept.count == 1)
+            #expect(!String(decoding: kept[0], as: UTF8.self).contains("s3cret"))
+        }
+    }
+
     @Test func `takes the text of a number as an id`() throws {
         let event = try single("{\"type\":\"track\",\"event\":\"E\",\"userId\":1235666234572456}")
         #expect(event.events[0].event.userID == "1235666234572456")
@@ -130,6 +148,30 @@ private func batch(_ text: String) throws -> Envelope {
             """)
         let marks = envelope.events.map(\.event.marks)
         #expect(marks == [[], [.nonFiniteNumber], [.loneSurrogate]])
+    }
+
+    @Test func `rejects one event for a key that stands twice, and keeps the others`() throws {
+        let envelope = try batch(
+            """
+            {"batch":[{"type":"track","event":"A","userId":"u","a":1,"a":2},
+             {"type":"track","event":"B","userId":"u"}]}
+            """)
+        #expect(envelope.events.map(\.index) == [1])
+        #expect(envelope.rejections.map(\.problem.code) == ["duplicate_key"])
+        let problem = #expect(throws: Problem.self) {
+            try batch("{\"a\":1,\"a\":2,\"batch\":[]}")
+        }
+        #expect(problem?.code == "duplicate_key")
+    }
+
+    @Test func `refuses a context that would make every event too large, before copying it`() throws
+    {
+        let context = (0..<30_000).map { "\"key\($0)\":\"value\"" }.joined(separator: ",")
+        let events = Array(repeating: "{}", count: 2_000).joined(separator: ",")
+        let envelope = try batch("{\"context\":{\(context)},\"batch\":[\(events)]}")
+        #expect(envelope.rejections.count == 2_000)
+        #expect(envelope.rejections[0].problem.code == "event_too_large")
+        #expect(envelope.rejections.allSatisfy { $0.body.count < 10 })
     }
 
     @Test func `is refused whole when it is none`() {

@@ -127,6 +127,23 @@ private func standing(_ answers: ConsentAnswer...) -> Standing {
         #expect(decide(try event("{}"), stored: [suppressed], reduces: true).reason == nil)
     }
 
+    @Test func `is not lifted by an identify, but by an event that says consent was given`() throws
+    {
+        for (type, lifted) in [
+            ("\"identify\"", false), ("\"track\",\"event\":\"Consent Updated\"", true),
+        ] {
+            var people = MemoryPeople()
+            people.save(suppressed, for: IdentityKey(.user, "1"))
+            let text = """
+                {"type":\(type),"userId":"1","context":{"consent":{"marketing":true}}}
+                """
+            let event = try Fixtures.accepted(text, at: ManualClock().now + 1_000)
+            _ = try Pipeline(destinations: []).decide(event, in: &people)
+            let standing = people.standing(IdentityKey(.user, "1"))
+            #expect((standing?.suppression == nil) == lifted)
+        }
+    }
+
     @Test func `is lifted by a resubscribe from a server, not from a browser`() throws {
         for (trusted, lifted) in [(true, true), (false, false)] {
             var people = MemoryPeople()
@@ -149,11 +166,21 @@ extension Event {
     fileprivate var isTestResubscribe: Bool { name == "Resubscribed" }
 }
 
+@Suite struct `Categories` {
+    @Test func `that nobody asks for are not read`() throws {
+        let many = (0..<1_000).map { "\"invented\($0)\":false" }.joined(separator: ",")
+        let text = "{\"consent\":{\(many),\"marketing\":true,\"own\":true}}"
+        let own = ConsentReader(codes: [:], required: ["own"])
+        #expect(Set(own.answers(in: try event(text)).map(\.category)) == ["marketing", "own"])
+    }
+}
+
 @Suite struct `The integrations object` {
     private let granting = "{\"consent\":{\"marketing\":true}}"
 
     @Test(arguments: [
         "{\"Vero\":false}", "{\"vero\":false}", "{\"All\":false}", "{\"VERO\":false,\"All\":true}",
+        "{\"All\":false,\"Vero\":null}", "{\"vero\":true,\"Vero\":false}",
     ])
     func `can exclude a destination`(integrations: String) throws {
         #expect(decide(try event(granting, integrations: integrations)).reason == .integrations)
@@ -161,7 +188,7 @@ extension Event {
 
     @Test(arguments: [
         "{\"Vero\":true,\"All\":false}", "{\"Other\":false}",
-        "{\"Vero\":{\"tags\":{}},\"All\":false}",
+        "{\"Vero\":{\"tags\":{}},\"All\":false}", "{\"Vero\":null}",
     ])
     func `lets it pass otherwise`(integrations: String) throws {
         #expect(decide(try event(granting, integrations: integrations)).reason == nil)

@@ -45,6 +45,22 @@ import Testing
         }
     }
 
+    @Test func `refuses more repairs and more values than a body is worth`() {
+        let repairs = "[" + Array(repeating: "NaN", count: 10_001).joined(separator: ",") + "]"
+        let values = "[" + Array(repeating: "0", count: 1_000_001).joined(separator: ",") + "]"
+        for text in [repairs, values] {
+            let error = #expect(throws: JSONError.self) {
+                try JSONReader.readRepairing(Array(text.utf8))
+            }
+            #expect(error?.code == .size)
+        }
+    }
+
+    @Test func `reads an object of many keys`() throws {
+        let keys = (0..<50_000).map { "\"\($0)\":0" }.joined(separator: ",")
+        #expect(throws: Never.self) { try JSONReader.read(text: "{\(keys)}") }
+    }
+
     @Test func `reads 64 levels and refuses 65, and 100,000, at once`() {
         let deep = { String(repeating: "[", count: $0) + String(repeating: "]", count: $0) }
         #expect(throws: Never.self) { try JSONReader.read(text: deep(64)) }

@@ -64,6 +64,23 @@ import Testing
         #expect(identity.email == "jane@example.com" && identity.userID == nil)
     }
 
+    @Test func `knows the linked user's email of now, not of then`() throws {
+        var people = MemoryPeople()
+        let now = "{\"type\":\"identify\",\"userId\":\"1\",\"traits\":{\"email\":\"new@x.co\"}}"
+        let track = "{\"type\":\"track\",\"event\":\"E\",\"anonymousId\":\"a\"}"
+        #expect(try resolve([identify, now, track], into: &people).identity.email == "new@x.co")
+    }
+
+    @Test func `goes on in an anonymous person's lane after an alias`() throws {
+        var people = MemoryPeople()
+        let before = "{\"type\":\"track\",\"event\":\"E\",\"anonymousId\":\"x\"}"
+        let alias =
+            "{\"type\":\"alias\",\"userId\":\"2\",\"previousId\":\"x\",\"anonymousId\":\"x\"}"
+        let after = "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"2\"}"
+        let lane = try resolve([before], into: &people).identity.lane
+        #expect(try resolve([alias, after], into: &people).identity.lane == lane)
+    }
+
     @Test func `does not lend an anonymous id's email to another user`() throws {
         var people = MemoryPeople()
         let track = "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"2\",\"anonymousId\":\"a\"}"

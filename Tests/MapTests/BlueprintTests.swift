@@ -136,6 +136,12 @@ private func body(_ mappings: String) throws -> String { try map(mappings).body.
         #expect(preset.plan(for: try Fixtures.track(name, user: "1"))?.name == "E")
     }
 
+    @Test(arguments: ["page", "Identify", "alias"])
+    func `are not found by the name of a type`(name: String) throws {
+        let preset = try #require(try Fixtures.vero().presets["default"])
+        #expect(preset.plan(for: try Fixtures.track(name, user: "1")) == nil)
+    }
+
     @Test func `that are not listed are dropped, or passed when the preset says so`() throws {
         #expect(
             try #require(try blueprint("{}").presets["default"]).plan(
@@ -193,6 +199,14 @@ private func body(_ mappings: String) throws -> String { try map(mappings).body.
         let said = "\(fault?.message ?? "") \(fault?.fix ?? "")"
         #expect(said.contains(message))
         #expect(fault?.file == "test.json" && fault?.line == 5)
+    }
+
+    @Test(arguments: ["\"traits.email\"", "[\"context.traits.email\"]", "{\"object\":\"traits\"}"])
+    func `is refused when an email would pass it unchecked`(rule: String) {
+        let faults = #expect(throws: Diagnostics.self) {
+            try blueprint("{\"e\":\(rule)}", extra: "\"email\":\"raw\",")
+        }
+        #expect(faults?.all.first?.message.contains("not been checked") == true)
     }
 
     @Test(arguments: ["identity.email", "traits.email", "properties.email"])

@@ -118,6 +118,8 @@ private let environment = ["SLUICE_WRITE_KEY": "k", "VERO_AUTH_TOKEN": "t"]
     @Test(arguments: [
         ["nonsense"], ["deliveries", "--state", "lost"], ["deliveries", "--limit", "0"], ["why"],
         ["delivery", "evt_1"], ["mock", "vero", "--fail", "often"],
+        ["mock", "vero", "--fail", "slow:inf"],
+        ["serve", "--listen", "8080"], ["why", "x", "--limit=-1"],
         ["deliveries", "--since", "soon"],
     ])
     func `exits 2 when it is used wrongly, and says how it is used`(arguments: [String])
@@ -125,6 +127,23 @@ private let environment = ["SLUICE_WRITE_KEY": "k", "VERO_AUTH_TOKEN": "t"]
     {
         let result = try await Program.run(arguments)
         #expect(result.code == 2 && result.output.isEmpty && !result.errors.isEmpty)
+    }
+
+    @Test func `refuses a pipeline file that was named and is not there`() async throws {
+        let result = try await Program.run(["status", "--config", "/tmp/no-such-file.json"])
+        #expect(result.code == 1 && result.errors.contains("cannot be read"))
+    }
+
+    @Test func `shows no line that an event made up`() async throws {
+        try await Running.with { running in
+            let event = "{\"event\":\"x\\n2026 fake \\u001b[31m\",\"userId\":\"u\"}"
+            let id = try #require(try await running.post("/v1/track", event)["id"]?.string)
+            for command in [["deliveries"], ["why", id]] {
+                let output = try await Program.run(command + ["--data", running.data]).output
+                #expect(output.contains("x\\u{a}2026 fake \\u{1b}[31m"))
+                #expect(!output.contains("\n2026 fake") && !output.contains("\u{1B}"))
+            }
+        }
     }
 
     @Test func `says that there is no store yet`() async throws {
@@ -170,7 +189,7 @@ private let environment = ["SLUICE_WRITE_KEY": "k", "VERO_AUTH_TOKEN": "t"]
             for command in [
                 ["why", good.text], ["deliveries"], ["delivery", "dlv_\(good.code)_vero"],
                 ["rejected"],
-                ["status"], ["destination", "list"],
+                ["status"], ["destination", "list"], ["deliveries", "--state", "held"],
             ] {
                 let result = try await Program.run(command + ["--json"] + data)
                 #expect(result.code == 0)
