@@ -46,7 +46,9 @@ package struct Acceptor: Sendable {
         }
     }
 
-    /// A body that is one event. `type` is the route's; nil when the event names its own.
+    /// A body that is one event.
+    ///
+    /// `type` is the route's; nil when the event names its own.
     package func single(
         _ text: RepairedText, type: EventType?, from source: EventSource, at now: Timestamp
     ) throws(BodyProblem) -> Envelope {

@@ -16,8 +16,10 @@ struct StoreOptions: ParsableArguments {
 
     static var environment: [String: String] { ProcessInfo.processInfo.environment }
 
-    /// The data directory; of the pipeline file only this is read, because reading the log needs no
-    /// credentials. A file that was named has to be there.
+    /// The data directory; of the pipeline file only this is read, because reading the log
+    /// needs no credentials.
+    ///
+    /// A file that was named has to be there.
     func directory() throws -> String {
         if let data { return data }
         do {

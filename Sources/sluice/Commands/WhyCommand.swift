@@ -103,10 +103,12 @@ struct Explanation {
 
     private func lines(_ detail: DeliveryDetail, _ terminal: Terminal) -> [String] {
         let row = detail.row
-        var lines = ["→ \(row.id.destination): \(terminal.state(row.shownState)). \(printable(row.sentence))"]
+        let state = terminal.state(row.shownState)
+        var lines = ["→ \(row.id.destination): \(state). \(printable(row.sentence))"]
         if let consent = row.consentSentence { lines.append("  \(printable(consent))") }
         for request in detail.requests {
-            lines.append("  Request \(request.name): \(request.method) \(printable(request.url.text))")
+            let url = printable(request.url.text)
+            lines.append("  Request \(request.name): \(request.method) \(url)")
         }
         for attempt in detail.attempts {
             lines.append("  \(printable(attempt.sentence))")
