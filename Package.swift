@@ -96,7 +96,7 @@ let package = Package(
             [
                 "sluice", "Accept", "Consent", "CurlTransport", "Deliver", "Events", "Ingest",
                 "Map",
-                "Pipeline", "SQLiteStore", "SluiceTesting", logging, lifecycle,
+                "Pipeline", "SQLiteStore", "SluiceTesting", crypto, logging, lifecycle,
             ]),
         tests("TidyTests", ["SluiceTesting"]),
         .systemLibrary(

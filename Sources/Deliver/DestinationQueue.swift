@@ -124,35 +124,3 @@ struct Fifo<Element> {
         return rest
     }
 }
-
-/// Lets so many through a second, after a burst of a tenth of that.
-struct TokenBucket {
-    let perSecond: Double
-    private let burst: Double
-    private var tokens: Double
-    private var filledAt: Timestamp
-
-    init(perSecond: Double, now: Timestamp) {
-        self.perSecond = perSecond
-        burst = max(1, perSecond / 10)
-        tokens = burst
-        filledAt = now
-    }
-
-    mutating func take(now: Timestamp) -> Bool {
-        tokens = available(now)
-        filledAt = now
-        guard tokens >= 1 else { return false }
-        tokens -= 1
-        return true
-    }
-
-    func nextToken(now: Timestamp) -> Timestamp {
-        let missing = max(0, 1 - available(now))
-        return now + Int64((missing / perSecond * 1000).rounded(.up))
-    }
-
-    private func available(_ now: Timestamp) -> Double {
-        min(burst, tokens + Double(max(0, now - filledAt)) / 1000 * perSecond)
-    }
-}

@@ -18,6 +18,7 @@ package struct IngestRoutes: Sendable {
     private let log: any DeliveryLog
     private let clock: WorldClock
     private let isReady: @Sendable () -> Problem?
+    private let rates = RateLimits()
 
     /// - Parameter isReady: why events cannot be taken now; nil when they can.
     package init(
@@ -35,17 +36,29 @@ package struct IngestRoutes: Sendable {
     private enum Shape: Sendable { case single(EventType?), batch, either }
 
     package func add(to router: Router<some RequestContext>) {
+        router.middlewares.add(CrossOriginMiddleware(origins: keys.origins))
         router.middlewares.add(ProblemMiddleware())
         for type in EventType.allCases {
-            router.post("/v1/\(type.rawValue)") { request, _ in
-                await receive(request, as: .single(type))
+            for name in [type.rawValue, String(type.rawValue.prefix(1))] {
+                router.post("/v1/\(name)") { request, _ in
+                    await receive(request, as: .single(type))
+                }
             }
         }
-        router.post("/v1/batch") { request, _ in await receive(request, as: .batch) }
+        // The spellings of every server SDK that was measured.
+        for path in ["/v1/batch", "/v1/b", "/v1/import", "/sdk/batch", "/beacon/v1/batch"]
+            as [RouterPath]
+        {
+            router.post(path) { request, _ in await receive(request, as: .batch) }
+        }
         router.post("/v1/events") { request, _ in await receive(request, as: .either) }
+        for type in [EventType.track, .page, .identify, .group] {
+            router.get("/v1/pixel/\(type.rawValue)") { request, _ in await pixel(request, type) }
+        }
         router.get("/v1/events/:id") { request, context in
             try verdicts(request, id: context.parameters.require("id"))
         }
+        SideRoutes(keys: keys).add(to: router)
         router.get("/healthz") { _, _ in json(.ok) { $0.member("status", "ok") } }
         router.get("/readyz") { _, _ in
             if let problem = isReady() { return failure(.serviceUnavailable, problem) }
@@ -53,32 +66,20 @@ package struct IngestRoutes: Sendable {
         }
     }
 
+    /// Who sent a request, and what its body says.
+    private struct Call {
+        var source: Source
+        var text: RepairedText
+        /// For events of a signed request that have no message id of their own.
+        var messageID: String?
+    }
+
     private func receive(_ request: Request, as shape: Shape) async -> Response {
-        let now = clock.now()
         do {
-            let body = try await body(of: request)
-            let header = request.headers[.authorization].flatMap { KeyRing.key(inHeader: $0) }
-            let known = header.flatMap { keys.source(of: $0) }
-            let read = known == nil ? try? acceptor.read(body) : nil
-            guard let source = known ?? keyed(request, read?.document) else {
-                return failure(.unauthorized, Self.unknownKey)
-            }
-            let text = try read ?? acceptor.read(body)
-            let isBatch =
-                switch shape {
-                case .single: false
-                case .batch: true
-                case .either: text.document.root["batch"] != nil
-                }
-            if isBatch {
-                let envelope = try acceptor.batch(text, from: source.eventSource, at: now)
-                return try await store(batch: envelope, from: source)
-            }
-            var type: EventType?
-            if case .single(let routed) = shape { type = routed }
-            let envelope = try acceptor.single(
-                text, type: type, from: source.eventSource, at: now)
-            return try await store(single: envelope, from: source)
+            let now = clock.now()
+            let call = try await call(request, at: now)
+            if let pause = try admit(call.source, request, at: now) { return pause }
+            return try await accept(call, as: shape, at: now)
         } catch let problem as Problem {
             return failure(status(of: problem), problem)
         } catch {
@@ -86,8 +87,90 @@ package struct IngestRoutes: Sendable {
         }
     }
 
-    /// The body, inflated when it says so; refused by its length before it is read.
-    private func body(of request: Request) async throws -> [UInt8] {
+    private func call(_ request: Request, at now: Timestamp) async throws -> Call {
+        let wire = try await wire(request)
+        if let (source, messageID) = try keys.signatures.signer(
+            of: request.headers, body: wire, at: now)
+        {
+            let text = try acceptor.read(try inflated(wire, request))
+            return Call(source: source, text: text, messageID: messageID)
+        }
+        let body = try inflated(wire, request)
+        let header = request.headers[.authorization].flatMap { KeyRing.key(inHeader: $0) }
+        if let source = header.flatMap({ keys.source(of: $0) }) {
+            return Call(source: source, text: try acceptor.read(body))
+        }
+        let text = try? acceptor.read(body)
+        guard let source = keyed(request, text?.document) else { throw Self.unknownKey }
+        return Call(source: source, text: try text ?? acceptor.read(body))
+    }
+
+    /// What keeps a source from sending now: a page of another origin, or its rate.
+    private func admit(
+        _ source: Source, _ request: Request, at now: Timestamp
+    ) throws -> Response? {
+        if source.kind == .browser, let origin = request.headers[.origin],
+            !source.origins.contains(origin)
+        {
+            return failure(.forbidden, CrossOriginMiddleware<BasicRequestContext>.refusal(origin))
+        }
+        guard let pause = rates.pause(for: source, at: now) else { return nil }
+        var response = failure(
+            .tooManyRequests,
+            Problem(
+                code: "too_fast", message: "The source \"\(source.name)\" sends too fast.",
+                hint: "Wait as long as Retry-After says, then send it again."))
+        response.headers[.retryAfter] = String(pause)
+        return response
+    }
+
+    private func accept(_ call: Call, as shape: Shape, at now: Timestamp) async throws -> Response {
+        let source = call.source
+        let isBatch =
+            switch shape {
+            case .single: false
+            case .batch: true
+            case .either: call.text.document.root["batch"] != nil
+            }
+        var type: EventType?
+        if case .single(let routed) = shape { type = routed }
+        var envelope =
+            isBatch
+            ? try acceptor.batch(call.text, from: source.eventSource, at: now)
+            : try acceptor.single(call.text, type: type, from: source.eventSource, at: now)
+        if let id = call.messageID {
+            for index in envelope.events.indices
+            where envelope.events[index].event.messageID.isEmpty {
+                envelope.events[index].event.messageID = "\(id)_\(envelope.events[index].index)"
+            }
+        }
+        return isBatch
+            ? try await store(batch: envelope, from: source)
+            : try await store(single: envelope, from: source)
+    }
+
+    /// A picture whose address is an event.
+    private func pixel(_ request: Request, _ type: EventType) async -> Response {
+        do {
+            let now = clock.now()
+            let query = request.uri.queryParameters.map { (String($0.key), String($0.value)) }
+            let key = query.first { $0.0 == "wk" || $0.0 == "writeKey" }?.1
+            guard let source = key.flatMap({ keys.source(of: $0) }) else { throw Self.unknownKey }
+            if let pause = try admit(source, request, at: now) { return pause }
+            let text = try acceptor.read(pixelEvent(type, query))
+            let envelope = try acceptor.single(
+                text, type: type, from: source.eventSource, at: now)
+            let answer = try await store(single: envelope, from: source)
+            return answer.status == .ok ? pixelAnswer() : answer
+        } catch let problem as Problem {
+            return failure(status(of: problem), problem)
+        } catch {
+            return failure(.badRequest, Self.unreadable)
+        }
+    }
+
+    /// The body as it came; refused by its length before it is read.
+    private func wire(_ request: Request) async throws -> [UInt8] {
         let limit = acceptor.limits.bodyBytes
         let length = request.headers[.contentLength].flatMap { Int($0) } ?? 0
         guard length <= limit else { throw tooLarge(limit) }
@@ -97,6 +180,10 @@ package struct IngestRoutes: Sendable {
             guard bytes.count + chunk.readableBytes <= limit else { throw tooLarge(limit) }
             bytes.append(contentsOf: chunk.readableBytesView)
         }
+        return bytes
+    }
+
+    private func inflated(_ bytes: [UInt8], _ request: Request) throws -> [UInt8] {
         guard request.headers[.contentEncoding]?.lowercased() == "gzip" else { return bytes }
         return try gunzip(bytes, limit: Self.inflatedBytes)
     }
@@ -186,6 +273,7 @@ package struct IngestRoutes: Sendable {
         switch problem.code {
         case "body_too_large": .contentTooLarge
         case "store_unavailable": .serviceUnavailable
+        case "unknown_key", "bad_signature": .unauthorized
         default: .badRequest
         }
     }
@@ -198,54 +286,4 @@ package struct IngestRoutes: Sendable {
     private static let unreadable = Problem(
         code: "unreadable_body", message: "The body could not be read to its end.",
         hint: "Send it again.")
-}
-
-/// A JSON answer.
-package func json(
-    _ status: HTTPResponse.Status, _ write: (inout JSONWriter) -> Void
-) -> Response {
-    var writer = JSONWriter(capacity: 256)
-    writer.beginObject()
-    write(&writer)
-    writer.endObject()
-    return Response(
-        status: status, headers: [.contentType: "application/json"],
-        body: ResponseBody(byteBuffer: ByteBuffer(bytes: writer.bytes)))
-}
-
-/// An error as every client can read it; pauses are named where trying again helps.
-package func failure(_ status: HTTPResponse.Status, _ problem: Problem) -> Response {
-    var response = json(status) { writer in
-        writer.member("success", false)
-        writer.member("code", problem.code)
-        writer.member("message", problem.message)
-        writer.member("hint", problem.hint)
-        writer.member("error", problem.message)
-    }
-    if status == .serviceUnavailable || status == .tooManyRequests {
-        response.headers[.retryAfter] = String(IngestRoutes.retryAfter)
-    }
-    if status == .contentTooLarge { response.headers[.connection] = "close" }
-    return response
-}
-
-/// Gives the server's own errors, such as unknown paths, the same form.
-package struct ProblemMiddleware<Context: RequestContext>: RouterMiddleware {
-    package init() {}
-
-    package func handle(
-        _ request: Request, context: Context,
-        next: (Request, Context) async throws -> Response
-    ) async throws -> Response {
-        do {
-            return try await next(request, context)
-        } catch let error as any HTTPResponseError {
-            return failure(
-                error.status,
-                Problem(
-                    code: error.status == .notFound ? "no_such_path" : "request_refused",
-                    message: "\(request.method.rawValue) \(request.uri.path) is not known.",
-                    hint: "The paths are listed in the README."))
-        }
-    }
 }

@@ -10,12 +10,24 @@ package struct Source: Sendable {
     /// Whether what it says about people is believed; a browser key is public.
     package let trusted: Bool
     package let keys: [String]
+    /// Secrets of signed requests; two during a rotation.
+    package let hmacSecrets: [String]
+    /// Origins of pages that may send, exactly as browsers name them.
+    package let origins: [String]
+    /// Requests a second; nil for no limit.
+    package let perSecond: Double?
 
-    package init(name: String, kind: Kind, trusted: Bool, keys: [String]) {
+    package init(
+        name: String, kind: Kind, trusted: Bool, keys: [String], hmacSecrets: [String] = [],
+        origins: [String] = [], perSecond: Double? = nil
+    ) {
         self.name = name
         self.kind = kind
         self.trusted = trusted
         self.keys = keys
+        self.hmacSecrets = hmacSecrets
+        self.origins = origins
+        self.perSecond = perSecond
     }
 
     var eventSource: EventSource { EventSource(name: name, trusted: trusted) }
@@ -27,8 +39,13 @@ package struct Source: Sendable {
 /// much of a key was right.
 package struct KeyRing: Sendable {
     private let sources: [SHA256.Digest: Source]
+    let signatures: SignatureCheck
+    /// Every origin some source lists.
+    let origins: Set<String>
 
     package init(_ sources: [Source]) {
+        signatures = SignatureCheck(sources)
+        origins = Set(sources.filter { $0.kind == .browser }.flatMap(\.origins))
         var digests: [SHA256.Digest: Source] = [:]
         for source in sources {
             for key in source.keys where !key.isEmpty {

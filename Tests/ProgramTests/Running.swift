@@ -35,21 +35,30 @@ final class Running: Sendable {
 
     /// Runs the program while `body` uses it.
     static func with(
-        rules: [String] = [], schedule: Schedule = quick, consent: String = "missing",
-        folder: TemporaryFolder? = nil, _ body: @escaping @Sendable (Running) async throws -> Void
+        rules: [String] = [], schedule: Schedule = quick, sourceRate: String = "null",
+        _ body: @escaping @Sendable (Running) async throws -> Void
     ) async throws {
-        let folder = try folder ?? TemporaryFolder()
+        let folder = try TemporaryFolder()
+        // The example, with what the environment cannot say.
+        let example = try Fixtures.text("pipeline.example.json")
+            .replacing("Blueprints/vero.json", with: Fixtures.root + "/Blueprints/vero.json")
+            .replacing("\"origins\": []", with: "\"origins\": [\"https://shop.example\"]")
+            .replacing(
+                "\"kind\": \"server\",",
+                with: "\"kind\": \"server\", \"per_second\": \(sourceRate),")
+        let path = try folder.write(example, to: "pipeline.json")
         let vero = try MockVero(rules: rules.compactMap { FaultRule($0) })
         var logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         logger.logLevel = .critical
         let quiet = logger
         try await withMockVero(vero, quiet) { address in
             let file = try PipelineFile.read(
-                Fixtures.root + "/pipeline.example.json",
+                path,
                 .init(
                     environment: [
                         "SLUICE_WRITE_KEY": "write-key", "SLUICE_BROWSER_KEY": "browser-key",
                         "VERO_AUTH_TOKEN": "your_vero_auth_token",
+                        "SLUICE_HMAC_SECRET": "signing-secret",
                     ], listen: "127.0.0.1:0", data: folder.path + "/data",
                     standIn: "http://\(address)/api/v2"))
             let server = try Server(file, schedule: schedule, logger: quiet)
@@ -73,6 +82,7 @@ final class Running: Sendable {
     struct Answer: Sendable {
         let status: Int
         let body: [UInt8]
+        let retryAfter: Int?
         var json: JSONValue { (try? JSONReader.read(body).root) ?? JSONDocument.emptyObject.root }
         subscript(key: String) -> JSONValue? { json[key] }
     }
@@ -90,7 +100,8 @@ final class Running: Sendable {
             OutgoingRequest(
                 method: method, url: url + path, headers: headers, body: body, options: options))
         guard case .answer(let answer) = result else { throw TestFailure("no answer: \(result)") }
-        return Answer(status: answer.status, body: answer.body)
+        return Answer(
+            status: answer.status, body: answer.body, retryAfter: answer.retryAfter)
     }
 
     func post(_ path: String, _ text: String) async throws -> Answer {

@@ -105,7 +105,8 @@ private struct PipelineDecoder {
         var owners: [String: String] = [:]
         return (root["sources"]?.members("\"sources\"") ?? []).compactMap { name, value in
             value.refuseUnknownKeys(
-                ["kind", "keys", "hmac_secrets", "origins", "trusted"], in: "A source")
+                ["kind", "keys", "hmac_secrets", "origins", "trusted", "per_second"], in: "A source"
+            )
             guard let kindValue = value["kind"] else {
                 value.report(
                     "The source \"\(name)\" has no \"kind\".",
@@ -124,14 +125,24 @@ private struct PipelineDecoder {
                 }
                 owners[key] = name
             }
-            // Read for their variables; signed requests are checked by a later part.
-            _ = (value["hmac_secrets"]?.elements("\"hmac_secrets\"") ?? []).compactMap {
+            let secrets = (value["hmac_secrets"]?.elements("\"hmac_secrets\"") ?? []).compactMap {
                 variables.expand($0, "A secret")
             }
             return Source(
                 name: name, kind: kind,
-                trusted: value["trusted"]?.bool("\"trusted\"") ?? (kind == .server), keys: keys)
+                trusted: value["trusted"]?.bool("\"trusted\"") ?? (kind == .server), keys: keys,
+                hmacSecrets: secrets.filter { !$0.isEmpty },
+                origins: value["origins"]?.strings("\"origins\"") ?? [],
+                perSecond: perSecond(value["per_second"]) ?? (kind == .browser ? 1_000 : nil))
         }
+    }
+
+    private func perSecond(_ value: ConfigurationValue?) -> Double? {
+        guard let value, !value.json.isNull else { return nil }
+        if let number = value.json.double, number > 0 { return number }
+        value.report(
+            "\"per_second\" must be a number above 0, or null.", fix: "Write such a number.")
+        return nil
     }
 
     // MARK: Destinations
@@ -241,15 +252,7 @@ private struct PipelineDecoder {
         if let given = value["in_flight"] {
             limits.inFlight = given.integer("\"in_flight\"", in: 1...1_024) ?? limits.inFlight
         }
-        if let given = value["per_second"], !given.json.isNull {
-            if let number = given.json.double, number > 0 {
-                limits.perSecond = number
-            } else {
-                given.report(
-                    "\"per_second\" must be a number above 0, or null.", fix: "Write such a number."
-                )
-            }
-        }
+        limits.perSecond = perSecond(value["per_second"])
         if let given = value["http_version"] {
             limits.options.httpVersion =
                 given.word("\"http_version\"", as: TransportOptions.HTTPVersion.self) ?? .http1

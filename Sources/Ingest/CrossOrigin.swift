@@ -1,0 +1,65 @@
+import Events
+import HTTPTypes
+import Hummingbird
+
+/// Lets pages of the sources' exact origins talk to the API, as the Fetch standard asks (CORS).
+///
+/// `*` would not cover Authorization, and no origin is reflected that is not listed.
+struct CrossOriginMiddleware<Context: RequestContext>: RouterMiddleware {
+    /// Seconds a browser may remember the answer to a preflight.
+    private static var maxAge: String { "600" }
+
+    let origins: Set<String>
+
+    func handle(
+        _ request: Request, context: Context,
+        next: (Request, Context) async throws -> Response
+    ) async throws -> Response {
+        guard let origin = request.headers[.origin] else { return try await next(request, context) }
+        let isAllowed = origins.contains(origin)
+        var response: Response
+        if request.method == .options {
+            response = isAllowed ? preflight(request) : failure(.forbidden, Self.refusal(origin))
+        } else {
+            response = try await next(request, context)
+        }
+        response.headers[.vary] = "Origin"
+        if isAllowed {
+            response.headers[.accessControlAllowOrigin] = origin
+            response.headers[.accessControlExposeHeaders] = "Retry-After"
+        }
+        return response
+    }
+
+    private func preflight(_ request: Request) -> Response {
+        var response = Response(status: .ok)
+        response.headers[.accessControlAllowMethods] = "GET, POST, OPTIONS"
+        response.headers[.accessControlAllowHeaders] =
+            request.headers[.accessControlRequestHeaders]
+        response.headers[.accessControlMaxAge] = Self.maxAge
+        return response
+    }
+
+    static func refusal(_ origin: String) -> Problem {
+        Problem(
+            code: "origin_not_allowed", message: "Pages of this origin may not send events here.",
+            hint: "Add it to the source's \"origins\", exactly as the browser sends it.")
+    }
+}
+
+/// How fast each source may send; the state of its token buckets.
+final class RateLimits: Sendable {
+    private let buckets = Locked<[String: TokenBucket]>([:])
+
+    /// Seconds to wait when the source is too fast; nil when it may send now.
+    func pause(for source: Source, at now: Timestamp) -> Int? {
+        guard let perSecond = source.perSecond else { return nil }
+        return buckets.withLock { buckets in
+            var bucket =
+                buckets[source.name] ?? TokenBucket(perSecond: perSecond, now: now)
+            defer { buckets[source.name] = bucket }
+            if bucket.take(now: now) { return nil }
+            return max(1, Int((bucket.nextToken(now: now) - now + 999) / 1000))
+        }
+    }
+}
