@@ -159,10 +159,21 @@ private struct BlueprintDecoder {
     }
 
     private func presets(_ requests: [String: Blueprint.Request]) -> [String: Blueprint.Preset] {
+        let decoder = PresetDecoder(requests: requests, mappings: mappings)
+        let given = root["presets"]?.members("\"presets\"") ?? []
         var result: [String: Blueprint.Preset] = [:]
-        for (name, value) in root["presets"]?.members("\"presets\"") ?? [] {
-            result[name] = PresetDecoder(requests: requests, mappings: mappings)
-                .preset(name, value)
+        for (name, value) in given {
+            // A preset can build on those that stand before it.
+            var base: Blueprint.Preset?
+            if let other = value["extends"], let text = other.string("\"extends\"") {
+                base = result[text]
+                if base == nil {
+                    other.report(
+                        "No preset \"\(text)\" stands before this one.",
+                        fix: suggestion(for: text, among: Array(result.keys)))
+                }
+            }
+            result[name] = decoder.preset(name, value, on: base)
         }
         return result
     }
@@ -173,10 +184,12 @@ private struct PresetDecoder {
     let requests: [String: Blueprint.Request]
     let mappings: MappingDecoder
 
-    func preset(_ name: String, _ value: ConfigurationValue) -> Blueprint.Preset {
-        value.refuseUnknownKeys(["description", "defaults", "events"], in: "A preset")
-        var events: [String: Blueprint.EventPlan] = [:]
-        var aliases: [String: String] = [:]
+    func preset(
+        _ name: String, _ value: ConfigurationValue, on base: Blueprint.Preset?
+    ) -> Blueprint.Preset {
+        value.refuseUnknownKeys(["description", "extends", "defaults", "events"], in: "A preset")
+        var events = base?.events ?? [:]
+        var aliases = base?.aliases ?? [:]
         for (event, value) in value["events"]?.members("\"events\"") ?? [] {
             events[event] = plan(event, value, known: Self.eventKeys)
             let own = EventType(rawValue: event) == nil ? [event] : []
@@ -190,7 +203,8 @@ private struct PresetDecoder {
             }
         }
         return Blueprint.Preset(
-            name: name, otherEvents: otherEvents(value["defaults"]), events: events,
+            name: name, otherEvents: otherEvents(value["defaults"]) ?? base?.otherEvents,
+            events: events,
             aliases: aliases)
     }
 

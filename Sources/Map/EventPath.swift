@@ -135,6 +135,14 @@ enum Found: Sendable {
         }
     }
 
+    /// Null, the empty text, and lists and objects without anything in them.
+    var isEmpty: Bool {
+        if case .json(let value) = self, value.kind == .array || value.kind == .object {
+            return value.isEmpty
+        }
+        return isNull || text == ""
+    }
+
     /// The value as a transform reads it; nil for objects, arrays and null.
     var text: String? {
         switch self {

@@ -19,6 +19,8 @@ package struct ValueRule: Sendable {
         case paths([EventPath])
         case literal([UInt8])
         case parameter(String)
+        /// The first of these rules that gives something.
+        case alternatives([ValueRule])
         /// The members of an object, all of them or some.
         case object(EventPath, include: [String]?, exclude: [String])
     }
@@ -30,17 +32,56 @@ package struct ValueRule: Sendable {
     /// The value when nothing is present.
     package var fallback: [UInt8]?
     package var omitNull = false
+    /// The value is only looked for when this holds; nil for always.
+    package var condition: Condition?
     /// Characters allowed in the resulting text; from the blueprint's `limits`.
     package var maximumLength: Int?
 
     package init(origin: Origin) { self.origin = origin }
 
+    /// The transforms of this rule and of those inside it.
+    var allTransforms: [Transform] {
+        guard case .alternatives(let rules) = origin else { return transforms }
+        return rules.flatMap(\.allTransforms)
+    }
+
     var paths: [EventPath] {
         switch origin {
         case .paths(let paths): paths
         case .object(let path, _, _): [path]
+        case .alternatives(let rules): rules.flatMap(\.paths)
         default: []
         }
+    }
+}
+
+/// What has to hold for a mapping: something is there, or is one certain text.
+package struct Condition: Sendable {
+    package enum Subject: Sendable {
+        /// The first of these that is present.
+        case paths([EventPath])
+        case parameter(String)
+    }
+    package let subject: Subject
+    /// Nil: anything but null will do.
+    package let text: String?
+
+    package init(subject: Subject, text: String?) {
+        self.subject = subject
+        self.text = text
+    }
+
+    func holds(_ input: MapInput, vendorName: String, element: JSONValue?) -> Bool {
+        let found: Found? =
+            switch subject {
+            case .paths(let paths):
+                paths.lazy.compactMap {
+                    $0.find(in: input, vendorName: vendorName, element: element)
+                }.first { !$0.isNull }
+            case .parameter(let name): input.parameters.plain[name].map(Found.text)
+            }
+        guard let found, !found.isNull else { return false }
+        return text == nil || found.text == text
     }
 }
 
@@ -61,6 +102,17 @@ extension ValueRule {
     func value(
         in input: MapInput, vendorName: String, element: JSONValue?, target: String
     ) throws(MappingFault) -> Found? {
+        if let condition, !condition.holds(input, vendorName: vendorName, element: element) {
+            return nil
+        }
+        if case .alternatives(let rules) = origin {
+            for rule in rules {
+                let found = try rule.value(
+                    in: input, vendorName: vendorName, element: element, target: target)
+                if let found { return found }
+            }
+            return nil
+        }
         guard var found = find(in: input, vendorName, element) else {
             return fallback.map { .raw($0) }
         }
@@ -87,6 +139,7 @@ extension ValueRule {
         switch origin {
         case .literal(let bytes): return .raw(bytes)
         case .parameter(let name): return input.parameters.plain[name].map(Found.text)
+        case .alternatives: return nil
         case .object(let path, _, _):
             return path.find(in: input, vendorName: vendorName, element: element)
         case .paths(let paths):

@@ -27,7 +27,7 @@ struct MappingDecoder {
     }
 
     private func check(_ rule: ValueRule, _ target: String, at value: ConfigurationValue) {
-        if needsRawEmail, !rule.transforms.isEmpty, rule.paths.contains(where: \.isEmail) {
+        if needsRawEmail, !rule.allTransforms.isEmpty, rule.paths.contains(where: \.isEmail) {
             value.report(
                 "\"\(target)\" changes an email, and this destination needs it as it is.",
                 fix: "Remove \"transform\".")
@@ -62,6 +62,9 @@ struct MappingDecoder {
 
     private func rule(_ value: ConfigurationValue) -> ValueRule? {
         switch value.json.kind {
+        case .array where value.json.elements.contains { $0.kind == .object }:
+            return ValueRule(
+                origin: .alternatives(value.elements("A mapping").compactMap { rule($0) }))
         case .string, .array:
             return ValueRule(origin: .paths(paths(value)))
         case .object: return objectRule(value)
@@ -77,7 +80,7 @@ struct MappingDecoder {
         value.refuseUnknownKeys(
             [
                 "source", "value", "parameter", "object", "include", "exclude", "transform",
-                "format", "value_map", "default", "omit_null",
+                "format", "value_map", "default", "omit_null", "when",
             ], in: "A mapping")
         guard let origin = origin(value) else { return nil }
         var rule = ValueRule(origin: origin)
@@ -92,7 +95,34 @@ struct MappingDecoder {
         }
         rule.fallback = value["default"].map { Array($0.json.raw) }
         rule.omitNull = value["omit_null"]?.bool("\"omit_null\"") ?? false
+        rule.condition = value["when"].flatMap(condition)
         return rule
+    }
+
+    private func condition(_ value: ConfigurationValue) -> Condition? {
+        value.refuseUnknownKeys(["source", "parameter", "is"], in: "\"when\"")
+        let text = value["is"]?.string("\"is\"")
+        if let source = value["source"], value["parameter"] == nil {
+            return Condition(subject: .paths(paths(source)), text: text)
+        }
+        if let parameter = value["parameter"], value["source"] == nil,
+            let name = parameterName(parameter)
+        {
+            return Condition(subject: .parameter(name), text: text)
+        }
+        value.report(
+            "\"when\" must look at one of \"source\" and \"parameter\".",
+            fix: "Write {\"source\": \"properties.x\", \"is\": \"y\"}; without \"is\", anything will do.")
+        return nil
+    }
+
+    private func parameterName(_ parameter: ConfigurationValue) -> String? {
+        guard let name = parameter.string("\"parameter\"") else { return nil }
+        if !parameters.contains(name) {
+            parameter.report(
+                "There is no parameter \"\(name)\".", fix: suggestion(for: name, among: parameters))
+        }
+        return name
     }
 
     private func origin(_ value: ConfigurationValue) -> ValueRule.Origin? {
@@ -113,13 +143,7 @@ struct MappingDecoder {
                 path, include: value["include"]?.strings("\"include\""),
                 exclude: value["exclude"]?.strings("\"exclude\"") ?? [])
         }
-        guard let parameter = value["parameter"], let name = parameter.string("\"parameter\"")
-        else { return nil }
-        if !parameters.contains(name) {
-            parameter.report(
-                "There is no parameter \"\(name)\".", fix: suggestion(for: name, among: parameters))
-        }
-        return .parameter(name)
+        return value["parameter"].flatMap(parameterName).map { .parameter($0) }
     }
 
     private func paths(_ value: ConfigurationValue) -> [EventPath] {

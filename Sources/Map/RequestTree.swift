@@ -7,8 +7,8 @@ struct RequestTree: Sendable {
         case value(target: String, ValueRule)
         /// Members in order; `spread` is an object whose members come along.
         case object(spread: (target: String, rule: ValueRule)?, [Member])
-        /// One element for each of the source array's.
-        case array(EventPath, Node)
+        /// One element for each of the source array's; without one, a single element.
+        case array(EventPath?, Node)
     }
     struct Member: Sendable {
         let name: String
@@ -74,13 +74,16 @@ struct RequestTree: Sendable {
         let paths = mapping.rule.paths.filter { $0.elementKeys != nil }
         if case .array(let path, let element) = node {
             // One target array is made from one source array.
-            guard paths.allSatisfy(path.goesThrough) else { throw Conflict(target: mapping.target) }
-            return .array(path, try insert(mapping, rest, into: element))
+            let first = path ?? paths.first
+            guard paths.allSatisfy({ first?.goesThrough($0) ?? true }) else {
+                throw Conflict(target: mapping.target)
+            }
+            return .array(first, try insert(mapping, rest, into: element))
         }
-        guard node == nil, let path = paths.first, paths.allSatisfy(path.goesThrough) else {
+        guard node == nil, paths.allSatisfy({ paths[0].goesThrough($0) }) else {
             throw Conflict(target: mapping.target)
         }
-        return .array(path, try insert(mapping, rest, into: nil))
+        return .array(paths.first, try insert(mapping, rest, into: nil))
     }
 }
 
@@ -110,7 +113,7 @@ extension RequestTree {
         do {
             let found = try rule.value(
                 in: input, vendorName: vendorName, element: nil, target: target)
-            return found.map { !$0.isNull && $0.text != "" } ?? false
+            return found.map { !$0.isEmpty } ?? false
         } catch {
             // The value is there; what is wrong with it is said when the request is built.
             return true
@@ -190,8 +193,14 @@ private struct Body {
     }
 
     private mutating func writeArray(
-        _ path: EventPath, _ inner: RequestTree.Node
+        _ path: EventPath?, _ inner: RequestTree.Node
     ) throws(MappingFault) -> Bool {
+        guard let path else {
+            writer.beginArray()
+            guard try write(inner, element: nil) else { return false }
+            writer.endArray()
+            return true
+        }
         guard let list = path.array(in: input) else { return false }
         writer.beginArray()
         for element in list.kind == .array ? list.elements : [list] {

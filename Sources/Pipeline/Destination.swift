@@ -93,7 +93,11 @@ extension Destination {
         let input = MapInput(event: event, identity: identity, parameters: parameters)
         let name = plan.vendorName(of: event)
         var requests: [MappedRequest] = []
-        for step in plan.steps { requests.append(try step.build(input, vendorName: name)) }
+        for (index, step) in plan.steps.enumerated() {
+            // The first decided whether the event is sent; a later one goes along when it can.
+            guard index == 0 || step.isSatisfied(by: input, vendorName: name) else { continue }
+            requests.append(try step.build(input, vendorName: name))
+        }
         return requests
     }
 

@@ -98,8 +98,9 @@ package struct Pipeline: Sendable {
         }
         let input = MapInput(event: event, identity: identity, parameters: destination.parameters)
         let name = plan.vendorName(of: event)
-        guard let step = plan.steps.first(where: { !$0.isSatisfied(by: input, vendorName: name) })
-        else { return nil }
+        guard let step = plan.steps.first, !step.isSatisfied(by: input, vendorName: name) else {
+            return nil
+        }
         let detail = "the request \"\(step.request.name)\" needs \(step.request.require.text)"
         switch identity.emailState {
         case .invalid: return (.invalidEmail, detail)
