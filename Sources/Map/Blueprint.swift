@@ -60,6 +60,8 @@ package struct Blueprint: Sendable {
     /// One of the requests an event becomes, with the event's mappings over the request's.
     package struct Step: Sendable {
         package let request: Request
+        /// The request's mappings with the event's over them.
+        package let mappings: [Mapping]
         let tree: RequestTree
     }
 }

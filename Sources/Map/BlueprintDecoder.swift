@@ -276,6 +276,18 @@ private struct PresetDecoder {
         }
     }
 
+    /// An anonymous id names a browser, not a person: it is never sent as an id.
+    private func refuseAnonymousIDs(
+        _ mappings: [Mapping], _ identifiers: [String], at value: ConfigurationValue
+    ) {
+        for mapping in mappings where identifiers.contains(mapping.target) {
+            guard mapping.rule.paths.contains(where: { $0.root == .anonymousID }) else { continue }
+            (value[mapping.target] ?? value).report(
+                "\"\(mapping.target)\" would send an anonymous id as an id.",
+                fix: "Use identity.user_id or identity.email.")
+        }
+    }
+
     private func step(
         _ request: Blueprint.Request, _ own: [Mapping], of event: ConfigurationValue,
         at value: ConfigurationValue
@@ -283,6 +295,7 @@ private struct PresetDecoder {
         let kept = request.mappings.filter { theirs in
             !own.contains { $0.target == theirs.target }
         }
+        refuseAnonymousIDs(kept + own, request.require.targets, at: event["mappings"] ?? value)
         let targets = Set((kept + own).map(\.target))
         for target in request.require.targets where !targets.contains(target) {
             value.report(
@@ -290,7 +303,8 @@ private struct PresetDecoder {
                 fix: suggestion(for: target, among: Array(targets)))
         }
         do {
-            return Blueprint.Step(request: request, tree: try RequestTree(kept + own))
+            return Blueprint.Step(
+                request: request, mappings: kept + own, tree: try RequestTree(kept + own))
         } catch {
             (event["mappings"]?[error.target] ?? value).report(
                 "\"\(error.target)\" does not fit the mappings beside it.",

@@ -112,7 +112,9 @@ struct MappingDecoder {
         }
         value.report(
             "\"when\" must look at one of \"source\" and \"parameter\".",
-            fix: "Write {\"source\": \"properties.x\", \"is\": \"y\"}; without \"is\", anything will do.")
+            fix:
+                "Write {\"source\": \"properties.x\", \"is\": \"y\"}; without \"is\", anything will do."
+        )
         return nil
     }
 

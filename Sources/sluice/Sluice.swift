@@ -25,7 +25,7 @@ struct Sluice: AsyncParsableCommand {
                 name: "Send and read",
                 subcommands: [
                     SendCommand.self, WhyCommand.self, DeliveriesCommand.self,
-                    DeliveryCommand.self, RejectedCommand.self,
+                    DeliveryCommand.self, RejectedCommand.self, ExplainCommand.self,
                 ]),
             CommandGroup(
                 name: "Configure and operate",

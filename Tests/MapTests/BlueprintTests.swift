@@ -191,7 +191,7 @@ private func body(_ mappings: String) throws -> String { try map(mappings).body.
         ),
         ("{\"a\":\"properties.list[]name\"}", "has no dot after []"),
         ("{\"a..b\":\"event\"}", "\"a..b\" is no target path."),
-        ("{\"a\":{\"value\":1,\"when\":\"x\"}}", "A mapping has no key \"when\"."),
+        ("{\"a\":{\"value\":1,\"template\":\"x\"}}", "A mapping has no key \"template\"."),
     ])
     func `is refused with the place and what to do`(mappings: String, message: String) {
         let faults = #expect(throws: Diagnostics.self) { try blueprint(mappings) }

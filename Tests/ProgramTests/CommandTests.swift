@@ -84,7 +84,7 @@ private let environment = ["SLUICE_WRITE_KEY": "k", "VERO_AUTH_TOKEN": "t"]
         let result = try await Program.run(["check", path], environment: environment)
         #expect(result.code == 1)
         #expect(
-            result.errors.contains("vero.json:20:27: \"identity.email\" changes an email"),
+            result.errors.contains("vero.json:24:27: \"identity.email\" changes an email"),
             "\(result.errors)")
     }
 

@@ -177,7 +177,64 @@ extension PipelineFile {
 struct BlueprintCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "blueprint", abstract: "Work on blueprints.",
-        subcommands: [BlueprintTestCommand.self])
+        subcommands: [
+            BlueprintTestCommand.self, BlueprintLintCommand.self, BlueprintShowCommand.self,
+        ])
+}
+
+struct BlueprintLintCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "lint",
+        abstract: "Say what is wrong in blueprints, or likely not meant, with line and column.")
+
+    @Argument(help: "Blueprint files.")
+    var files: [String]
+
+    func run() throws {
+        let terminal = Terminal.standard
+        var found = 0
+        for file in files {
+            for fault in Blueprint.lint(file: file, bytes: try readFile(file)) {
+                found += 1
+                terminal.write("\(fault)")
+            }
+        }
+        terminal.write(found == 0 ? "Nothing to complain about." : "\(found) to look at.")
+        if found > 0 { throw ExitCode.failure }
+    }
+}
+
+struct BlueprintShowCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "Show what a preset makes of each event.")
+
+    @Argument(help: "A blueprint file.")
+    var file: String
+
+    @Option(help: "The preset.")
+    var preset = "default"
+
+    func run() throws {
+        let blueprint = try Blueprint.read(file: file, bytes: try readFile(file))
+        guard let found = blueprint.presets[preset] else {
+            throw Problem(
+                code: "no_such_preset", message: "There is no preset \"\(preset)\".",
+                hint: suggestion(for: preset, among: Array(blueprint.presets.keys)))
+        }
+        Terminal.standard.table(
+            ["EVENT", "BECOMES", "REQUESTS", "MAPPED"],
+            found.events.values.sorted { $0.name < $1.name }.map { plan in
+                [
+                    plan.name, plan.vendorName ?? "–",
+                    plan.steps.map(\.request.name).joined(separator: ", "),
+                    "\(plan.steps.first?.mappings.count ?? 0)",
+                ]
+            })
+        let others = found.otherEvents.map {
+            "pass as \($0.steps.map(\.request.name).joined(separator: ", "))"
+        }
+        Terminal.standard.write("Other events \(others ?? "are not sent").")
+    }
 }
 
 struct BlueprintTestCommand: ParsableCommand {

@@ -143,6 +143,16 @@ extension DeliveryDetail {
         writer.beginObject()
         row.writeMembers(to: &writer)
         writer.key("requests")
+        Self.write(requests, to: &writer)
+        writer.key("attemptList")
+        writer.beginArray()
+        for attempt in attempts { attempt.write(to: &writer) }
+        writer.endArray()
+        writer.endObject()
+    }
+
+    /// Requests as they are shown: secrets masked.
+    static func write(_ requests: [MappedRequest], to writer: inout JSONWriter) {
         writer.beginArray()
         for request in requests {
             writer.beginObject()
@@ -154,10 +164,5 @@ extension DeliveryDetail {
             writer.endObject()
         }
         writer.endArray()
-        writer.key("attemptList")
-        writer.beginArray()
-        for attempt in attempts { attempt.write(to: &writer) }
-        writer.endArray()
-        writer.endObject()
     }
 }

@@ -18,6 +18,8 @@ struct PipelineFile {
         var environment: [String: String]
         var listen: String?
         var data: String?
+        /// Whether variables and parameters must have values; explaining an event needs none.
+        var needsSecrets = true
         /// The built-in stand-in's address; destinations with Vero's blueprint then go there.
         var standIn: String?
     }
@@ -25,7 +27,9 @@ struct PipelineFile {
     static func read(_ path: String, _ overrides: Overrides) throws -> PipelineFile {
         let source = try ConfigurationFile(name: path, bytes: try readFile(path))
         let decoder = PipelineDecoder(
-            root: source.root, variables: Variables(environment: overrides.environment),
+            root: source.root,
+            variables: Variables(
+                environment: overrides.environment, isLenient: !overrides.needsSecrets),
             folder: folder(of: path), overrides: overrides)
         let file = decoder.pipelineFile()
         try source.throwFaults()
@@ -216,7 +220,7 @@ private struct PipelineDecoder {
         for (name, value) in given?.members("\"parameters\"") ?? [] {
             result[name] = variables.expand(value, "\"\(name)\"")
         }
-        for parameter in blueprint.parameters where parameter.isRequired {
+        for parameter in blueprint.parameters where parameter.isRequired && overrides.needsSecrets {
             guard (result[parameter.name] ?? parameter.value ?? "").isEmpty else { continue }
             // A variable that is missing was reported where it stands.
             if given?[parameter.name] != nil, result[parameter.name] == nil { continue }

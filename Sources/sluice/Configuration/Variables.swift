@@ -3,6 +3,8 @@ import Events
 /// Replaces `${NAME}` and `${NAME:-default}` inside the strings of a configuration file.
 struct Variables {
     let environment: [String: String]
+    /// A missing variable is empty instead of an error.
+    var isLenient = false
 
     /// The text with its variables replaced; a missing one without default is reported.
     func expand(_ value: ConfigurationValue, _ what: String) -> String? {
@@ -32,6 +34,7 @@ struct Variables {
         let name = parts?.0 ?? text
         if let found = environment[name], !found.isEmpty { return found }
         if let fallback = parts?.1 { return fallback }
+        if isLenient { return "" }
         value.report(
             "The environment variable \(name) is not set.", fix: "Set it: export \(name)=…")
         return nil
