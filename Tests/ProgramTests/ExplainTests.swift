@@ -32,7 +32,9 @@ private let event = """
         return try #require(try Fixtures.json(result.output)["destinations"]?.elements.first)
     }
 
-    @Test func `shows the way of each property, and the line that would map each other`() async throws {
+    @Test func `shows the way of each property, and the line that would map each other`()
+        async throws
+    {
         let outcome = try await explain(event)
         let mapped = (outcome["mapped"]?.elements ?? []).filter {
             $0["source"]?.string?.hasPrefix("properties.") == true
@@ -95,14 +97,38 @@ private let event = """
     }
 
     @Test(arguments: [
-        ("\"identity.email\": \"identity.email\"", "\"identity.email\": {\"source\": \"identity.email\", \"transform\": \"sha256\"}", "changes an email"),
-        ("\"identity.id\": \"identity.user_id\"", "\"identity.id\": [\"identity.user_id\", \"anonymous_id\"]", "would send an anonymous id as an id"),
-        ("\"require\": {\"any\": [\"identity.id\", \"identity.email\"]},", "", "maps an identity and does not require it"),
-        ("\"vendor_event_name\": \"Viewed product\"", "\"vendor_evnt_name\": \"Viewed product\"", "Did you mean \"vendor_event_name\"?"),
+        (
+            "\"identity.email\": \"identity.email\"",
+            "\"identity.email\": {\"source\": \"identity.email\", \"transform\": \"sha256\"}",
+            "changes an email"
+        ),
+        (
+            "\"identity.id\": \"identity.user_id\"",
+            "\"identity.id\": [\"identity.user_id\", \"anonymous_id\"]",
+            "would send an anonymous id as an id"
+        ),
+        (
+            "\"require\": {\"any\": [\"identity.id\", \"identity.email\"]},", "",
+            "maps an identity and does not require it"
+        ),
+        (
+            "\"vendor_event_name\": \"Viewed product\"", "\"vendor_evnt_name\": \"Viewed product\"",
+            "Did you mean \"vendor_event_name\"?"
+        ),
         ("\"transform\": \"date\"", "\"transform\": \"dat\"", "Did you mean \"date\"?"),
-        ("\"event_name\": \"vendor_event_name\"", "\"event_name\": \"vendor_event_name\", \"event_name\": \"event\"", "\"event_name\" stands twice"),
-        ("{\"data.name\": \"name\", \"data.category\": \"properties.category\"}", "{}", "are empty"),
-        ("{\"data.name\": \"name\", \"data.category\": \"properties.category\"}", "{\"data.name\": {\"value\": {}}}", "always an empty object"),
+        (
+            "\"event_name\": \"vendor_event_name\"",
+            "\"event_name\": \"vendor_event_name\", \"event_name\": \"event\"",
+            "\"event_name\" stands twice"
+        ),
+        (
+            "{\"data.name\": \"name\", \"data.category\": \"properties.category\"}", "{}",
+            "are empty"
+        ),
+        (
+            "{\"data.name\": \"name\", \"data.category\": \"properties.category\"}",
+            "{\"data.name\": {\"value\": {}}}", "always an empty object"
+        ),
     ])
     func `finds`(old: String, new: String, message: String) throws {
         let said = try lint(old, new)
@@ -147,17 +173,21 @@ private let event = """
             let id = try await running.send("unmapped")
             _ = try await running.delivery(of: id)
             let why = try await Program.run(["why", id.text, "--data", running.data]).output
-            #expect(why.contains("maps no event of this name") && why.contains("Add the event under"))
+            #expect(
+                why.contains("maps no event of this name") && why.contains("Add the event under"))
         }
     }
 
-    @Test func `properties missing: they are not mapped, and the line to add is shown`() async throws {
+    @Test func `properties missing: they are not mapped, and the line to add is shown`()
+        async throws
+    {
         let folder = try TemporaryFolder()
         let file = try folder.write(event, to: "event.json")
         let output = try await Program.run(
             ["explain", file, "--config", "pipeline.example.json"], environment: environment
         ).output
-        #expect(output.contains("Went nowhere") && output.contains("\"data.p2\": \"properties.p2\""))
+        #expect(
+            output.contains("Went nowhere") && output.contains("\"data.p2\": \"properties.p2\""))
     }
 
     @Test func `workflow not triggering: the name Vero gets is shown`() async throws {

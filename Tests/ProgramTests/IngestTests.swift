@@ -189,6 +189,9 @@ private let event = "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"mess
             #expect(
                 try await running.request("POST", "/v1/track", good, headers: headers).status == 200
             )
+            let chunked = try await running.request(
+                "POST", "/v1/track", good, headers: headers + ["Transfer-Encoding: chunked"])
+            #expect(chunked["duplicate"]?.bool == true, "the same event, in chunks")
             let bomb = try Fixtures.bytes("Tests/ProgramTests/Files/bomb.gz")
             #expect(
                 try await running.request("POST", "/v1/track", bomb, headers: headers).status == 413

@@ -19,7 +19,7 @@ import Testing
         #expect(setup.count == 2)
         #expect(setup[0].hasSuffix("swift run sluice demo\n") && setup[1] == "swift test\n")
         let ci = try Fixtures.text(".ci/run")
-        for package in ["libcurl4-openssl-dev", "libsqlite3-dev", "zlib1g-dev", "curl"] {
+        for package in ["libcurl4-openssl-dev", "libsqlite3-dev", "zlib1g-dev", "curl", "openssl"] {
             #expect(setup[0].contains(package) && ci.contains(package))
         }
         #expect(ci.contains("\nswift test\n"))
@@ -46,7 +46,9 @@ import Testing
         for sentence in [
             "{\"status\":\"ready\"}", "\"messageId\":\"seed-product-viewed\",\"duplicate\":false",
             "Fixtures/events/anonymous.json: accepted as evt_", "\"event_name\":\"Viewed product\"",
-            "passed, 0 failed", "Delivered to vero", "What to do: Send a user id", "stopped with 0",
+            "passed, 0 failed", "\"messageId\":\"sig_", "properties.url → data.product_url",
+            "Nothing to complain about.", "Viewed product list", "Delivered to vero",
+            "What to do: Send a user id", "stopped with 0",
         ] {
             #expect(result.output.contains(sentence), "\(sentence) in \(result.output)")
         }
