@@ -145,7 +145,9 @@ extension Blueprint.Preset {
             if EventType(rawValue: name) == nil, let found = events[name] { return found }
             if let found = aliases[folded(name)].flatMap({ events[$0] }) { return found }
         }
-        return events[event.type.rawValue] ?? otherEvents
+        if let found = events[event.type.rawValue] { return found }
+        // What is said about a person is no event, and does not pass for one.
+        return [.track, .page, .screen].contains(event.type) ? otherEvents : nil
     }
 }
 

@@ -2,6 +2,7 @@ import Deliver
 import Events
 import Foundation
 import Map
+import Pipeline
 import SluiceTesting
 import Testing
 
@@ -57,6 +58,9 @@ private let event = """
         #expect(data?.members.count == 12)
         #expect(data?["p7"]?.numberText == "7.70" && data?["p4"]?.isNull == true)
         #expect(Blueprint.lint(file: "vero.json", bytes: Array(pasted.utf8)).isEmpty)
+        let changed = try Blueprint.read(file: "vero.json", bytes: Array(pasted.utf8))
+        let failures = changed.tests.compactMap { BlueprintTestRun.failure(of: $0, in: changed) }
+        #expect(failures.isEmpty)
     }
 
     @Test func `shows the verdict and what to do when it would not be sent`() async throws {
