@@ -84,6 +84,12 @@ package struct Acceptor: Sendable {
                 hint: "Send smaller batches.")
         }
         let shared = SharedFields(root)
+        guard shared.size * items.count <= limits.mergedBytes else {
+            throw Problem(
+                code: "body_too_large",
+                message: "The context of the batch is too large to be copied into every event.",
+                hint: "Send smaller batches, or a smaller context.")
+        }
         let common = text.repairs.filter { !batch.range.contains($0.offset) }
         var repairs = text.repairs.filter { batch.range.contains($0.offset) }[...]
         var duplicates = text.duplicates[...]
@@ -99,7 +105,9 @@ package struct Acceptor: Sendable {
                 take(draft, into: &envelope, from: source, at: now)
             } catch {
                 envelope.rejections.append(
-                    Rejection(index: index, messageID: nil, problem: error, body: Array(item.raw)))
+                    Rejection(
+                        index: index, messageID: nil, problem: error,
+                        body: Array(item.raw.prefix(limits.rejectedBytes))))
             }
         }
         return envelope
@@ -150,7 +158,7 @@ package struct Acceptor: Sendable {
             envelope.rejections.append(
                 Rejection(
                     index: draft.index, messageID: draft.messageID, problem: error,
-                    body: draft.document.bytes))
+                    body: Array(draft.document.bytes.prefix(limits.rejectedBytes))))
         }
     }
 

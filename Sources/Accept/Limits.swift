@@ -10,6 +10,10 @@ package struct AcceptLimits: Sendable {
     package var eventBytesWarned = 32 << 10
     /// Bytes of one event above which it is rejected.
     package var eventBytes = 512 << 10
+    /// Bytes that a batch's context and integrations may come to when each event has its copy.
+    package var mergedBytes = 32 << 20
+    /// Bytes of a rejected event that are kept.
+    package var rejectedBytes = 32 << 10
     /// Characters of a message id, one more than allowed; Segment: "less than 100 characters".
     package var messageIDLength = 100
     /// Characters of any other id, one more than allowed; Vero: "less than 255 characters".

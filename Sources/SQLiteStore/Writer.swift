@@ -187,14 +187,11 @@ final class Writer {
         )
     }
 
-    /// Bytes of a rejected event that are kept.
-    private static let rejectedBytes = 32 << 10
-
     private func reject(_ rejection: Rejection, _ source: String) throws {
         insertRejection.reset().bind(1, source).bind(2, clock.now().milliseconds)
             .bind(3, rejection.messageID).bind(4, rejection.problem.code)
             .bind(5, rejection.problem.message).bind(6, rejection.problem.hint)
-            .bind(7, Array(rejection.body.prefix(Self.rejectedBytes)))
+            .bind(7, rejection.body)
         try insertRejection.run()
     }
 
