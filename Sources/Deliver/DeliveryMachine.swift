@@ -129,7 +129,7 @@ package struct DeliveryMachine {
     /// Starts what may start and asks the store for more.
     private mutating func advance(_ name: String, _ now: Timestamp, _ actions: inout [Action]) {
         if draining || queues[name]?.mode.isHeld == true { giveBackReady(name, &actions) }
-        guard !draining, var queue = queues[name] else { return }
+        guard !draining, let queue = queues[name] else { return }
         while let job = queue.nextToStart(now: now) {
             if job.identity.keys.contains(where: { changed[$0] ?? .min > job.decidedAt }) {
                 queue.active[job.id] = nil
@@ -149,7 +149,6 @@ package struct DeliveryMachine {
                 .store(.claim(destination: name, limit: places, oldest: oldest)))
         }
         room.setOpen(name, queue.mode == .open && !queue.backlog)
-        queues[name] = queue
         if !changed.isEmpty, queues.values.allSatisfy({ $0.ready.isEmpty && $0.active.isEmpty }) {
             changed = [:]
         }

@@ -2,8 +2,9 @@ import Events
 
 /// What is under way for one destination, and what may begin next.
 ///
+/// A class, so that its list of deliveries is changed in place and never copied.
 /// Decides; does nothing itself.
-struct DestinationQueue {
+final class DestinationQueue {
     enum Mode: Equatable {
         case open
         /// One delivery at a time, until one shows that the set-up is right again.
@@ -46,7 +47,7 @@ struct DestinationQueue {
     }
 
     /// The next delivery to try, when one may be.
-    mutating func nextToStart(now: Timestamp) -> Job? {
+    func nextToStart(now: Timestamp) -> Job? {
         guard active.count < concurrency, !ready.isEmpty else { return nil }
         if bucket?.take(now: now) == false { return nil }
         guard let job = ready.popFirst() else { return nil }
@@ -55,7 +56,7 @@ struct DestinationQueue {
     }
 
     /// How many deliveries to claim now; 0 for none.
-    mutating func claimSize(now: Timestamp) -> Int {
+    func claimSize(now: Timestamp) -> Int {
         if let due = nextDue, due <= now {
             nextDue = nil
             waiting = true

@@ -26,7 +26,8 @@ private struct BlueprintDecoder {
         parameters = Self.parameters(root["parameters"])
         mappings = MappingDecoder(
             needsRawEmail: root["email"]?.json.string == "raw",
-            parameters: parameters.map(\.name), limits: Self.limits(root["limits"]))
+            parameters: parameters.map(\.name),
+            secrets: parameters.filter(\.isSecret).map(\.name), limits: Self.limits(root["limits"]))
     }
 
     func blueprint(_ bytes: [UInt8]) -> Blueprint? {
@@ -203,7 +204,9 @@ private struct PresetDecoder {
             }
         }
         return Blueprint.Preset(
-            name: name, otherEvents: otherEvents(value["defaults"]) ?? base?.otherEvents,
+            name: name,
+            otherEvents: value["defaults"] == nil
+                ? base?.otherEvents : otherEvents(value["defaults"]),
             events: events,
             aliases: aliases)
     }
@@ -297,6 +300,15 @@ private struct PresetDecoder {
         }
         refuseAnonymousIDs(kept + own, request.require.targets, at: event["mappings"] ?? value)
         let targets = Set((kept + own).map(\.target))
+        for mapping in kept + own where request.require.targets.contains(mapping.target) {
+            if case .object = mapping.rule.origin {
+            } else if !mapping.target.contains("[]") {
+                continue
+            }
+            value.report(
+                "\"require\" cannot name \"\(mapping.target)\": it is a list or a copy.",
+                fix: "Name a target with one value.")
+        }
         for target in request.require.targets where !targets.contains(target) {
             value.report(
                 "The request \"\(request.name)\" requires \"\(target)\", which nothing maps.",

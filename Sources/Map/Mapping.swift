@@ -39,6 +39,16 @@ package struct ValueRule: Sendable {
 
     package init(origin: Origin) { self.origin = origin }
 
+    /// The rule, and those inside it, with the blueprint's limit for their target.
+    func limited(to length: Int?) -> ValueRule {
+        var rule = self
+        rule.maximumLength = length
+        if case .alternatives(let rules) = origin {
+            rule.origin = .alternatives(rules.map { $0.limited(to: length) })
+        }
+        return rule
+    }
+
     /// The transforms of this rule and of those inside it.
     var allTransforms: [Transform] {
         guard case .alternatives(let rules) = origin else { return transforms }
@@ -106,12 +116,15 @@ extension ValueRule {
             return nil
         }
         if case .alternatives(let rules) = origin {
+            var null: Found?
             for rule in rules {
                 let found = try rule.value(
                     in: input, vendorName: vendorName, element: element, target: target)
-                if let found { return found }
+                guard let found else { continue }
+                if !found.isNull { return found }
+                null = null ?? found
             }
-            return nil
+            return null
         }
         guard var found = find(in: input, vendorName, element) else {
             return fallback.map { .raw($0) }

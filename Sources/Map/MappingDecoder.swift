@@ -4,6 +4,7 @@ import Events
 struct MappingDecoder {
     let needsRawEmail: Bool
     let parameters: [String]
+    let secrets: [String]
     let limits: [String: Int]
 
     func mappings(_ value: ConfigurationValue) -> [Mapping] {
@@ -13,10 +14,9 @@ struct MappingDecoder {
                     "\"\(target)\" is no target path.", fix: "Write names with dots between them.")
                 return nil
             }
-            guard var rule = rule(value) else { return nil }
-            rule.maximumLength = limits[target]
+            guard let rule = rule(value) else { return nil }
             check(rule, target, at: value)
-            return Mapping(target: target, rule: rule)
+            return Mapping(target: target, rule: rule.limited(to: limits[target]))
         }
     }
 
@@ -27,7 +27,21 @@ struct MappingDecoder {
     }
 
     private func check(_ rule: ValueRule, _ target: String, at value: ConfigurationValue) {
-        if needsRawEmail, !rule.allTransforms.isEmpty, rule.paths.contains(where: \.isEmail) {
+        if case .alternatives(let rules) = rule.origin {
+            for inner in rules {
+                if case .paths = inner.origin {
+                    check(inner, target, at: value)
+                } else if case .literal = inner.origin {
+                    continue
+                } else {
+                    value.report(
+                        "A list of alternatives may hold paths, \"source\" and \"value\" only.",
+                        fix: "Map \"object\" and \"parameter\" alone.")
+                }
+            }
+            return
+        }
+        if needsRawEmail, !rule.transforms.isEmpty, rule.paths.contains(where: \.isEmail) {
             value.report(
                 "\"\(target)\" changes an email, and this destination needs it as it is.",
                 fix: "Remove \"transform\".")
@@ -51,10 +65,18 @@ struct MappingDecoder {
         for path in rule.paths where path.text.hasSuffix("traits.email") {
             value.report("\"\(path.text)\" has not been checked.", fix: "Use \"identity.email\".")
         }
-        guard case .object(let path, let include, let exclude) = rule.origin,
-            path.text.hasSuffix("traits"), include?.contains("email") ?? true,
-            !exclude.contains("email")
-        else { return }
+        let whole = ["traits", "context", "context.traits"]
+        for path in rule.paths where whole.contains(path.text) {
+            if case .object(_, let include, let exclude) = rule.origin, path.text != "context",
+                !(include?.contains("email") ?? true) || exclude.contains("email")
+            {
+                continue
+            }
+            refuseCopy(path, at: value)
+        }
+    }
+
+    private func refuseCopy(_ path: EventPath, at value: ConfigurationValue) {
         value.report(
             "The copy of \"\(path.text)\" takes an email along that has not been checked.",
             fix: "Add \"exclude\": [\"email\"], and map \"identity.email\".")
@@ -108,6 +130,10 @@ struct MappingDecoder {
         if let parameter = value["parameter"], value["source"] == nil,
             let name = parameterName(parameter)
         {
+            if secrets.contains(name) {
+                parameter.report(
+                    "\"when\" cannot look at a secret.", fix: "Look at another parameter.")
+            }
             return Condition(subject: .parameter(name), text: text)
         }
         value.report(

@@ -109,7 +109,14 @@ extension RequestTree {
             node = member.node
         }
         guard case .value(_, let rule) = node else { return false }
-        if case .parameter = rule.origin { return true }
+        if let condition = rule.condition,
+            !condition.holds(input, vendorName: vendorName, element: nil)
+        {
+            return false
+        }
+        if case .parameter(let name) = rule.origin, input.parameters.secret.contains(name) {
+            return true
+        }
         do {
             let found = try rule.value(
                 in: input, vendorName: vendorName, element: nil, target: target)
@@ -160,6 +167,9 @@ private struct Body {
         case .array(let path, let inner): return try writeArray(path, inner)
         case .value(let target, let rule):
             if case .parameter(let name) = rule.origin, input.parameters.secret.contains(name) {
+                let condition = rule.condition
+                guard condition?.holds(input, vendorName: vendorName, element: element) ?? true
+                else { return false }
                 writer.string("***")
                 let mask = MaskedText.mask.count
                 secrets.append(.init(offset: writer.bytes.count - 1 - mask, parameter: name))
@@ -211,6 +221,16 @@ private struct Body {
         return true
     }
 
+    /// Whether a member that is mapped by name will be written; a value that cannot be built will
+    /// be reported when it is.
+    private func yields(_ node: RequestTree.Node, _ element: JSONValue?) -> Bool {
+        guard case .value(let target, let rule) = node else { return true }
+        do {
+            return try rule.value(
+                in: input, vendorName: vendorName, element: element, target: target) != nil
+        } catch { return true }
+    }
+
     /// Copies an object's members but those that are mapped by name beside it.
     private mutating func copyMembers(
         _ rule: ValueRule, _ target: String, _ mapped: [RequestTree.Member], _ element: JSONValue?
@@ -223,7 +243,8 @@ private struct Body {
         var wrote = false
         for member in object.members {
             guard let name = member.key.string, !exclude.contains(name),
-                include?.contains(name) ?? true, !mapped.contains(where: { $0.name == name }),
+                include?.contains(name) ?? true,
+                !mapped.contains(where: { $0.name == name && yields($0.node, element) }),
                 !(rule.omitNull && member.value.isNull)
             else { continue }
             writer.key(quoted: member.key.raw)

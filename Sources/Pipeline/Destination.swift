@@ -95,8 +95,13 @@ extension Destination {
         var requests: [MappedRequest] = []
         for (index, step) in plan.steps.enumerated() {
             // The first decided whether the event is sent; a later one goes along when it can.
-            guard index == 0 || step.isSatisfied(by: input, vendorName: name) else { continue }
-            requests.append(try step.build(input, vendorName: name))
+            if index == 0 {
+                requests.append(try step.build(input, vendorName: name))
+            } else if step.isSatisfied(by: input, vendorName: name),
+                let request = try? step.build(input, vendorName: name)
+            {
+                requests.append(request)
+            }
         }
         return requests
     }

@@ -71,7 +71,7 @@ enum DeliverySQL {
         """
 
     static let finalize = """
-        UPDATE deliveries SET state = 'filtered', reason = ?, detail = ?, consent = ?,
+        UPDATE deliveries SET state = ?, reason = ?, detail = ?, consent = ?,
             due_at = NULL, opened_at = NULL, ended_at = ?
         WHERE event = ? AND destination = ?
         """

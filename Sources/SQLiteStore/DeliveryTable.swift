@@ -194,13 +194,14 @@ final class DeliveryTable {
             revision: selectDelivery.text(4) ?? "", decidedAt: decidedAt)
     }
 
-    /// Ends a delivery without an attempt: consent was withdrawn while it waited.
-    func filter(
+    /// Ends a delivery without an attempt, such as when consent was withdrawn while it waited.
+    func end(
         _ id: DeliveryID, destination: Int64, _ reason: Reason, detail: String?,
         _ consent: ConsentRecord?, at now: Timestamp
     ) throws {
-        finalize.reset().bind(1, reason.rawValue).bind(2, detail).bind(3, consent?.text)
-            .bind(4, now.milliseconds).bind(5, id.event.number).bind(6, destination)
+        finalize.reset().bind(1, reason.state.rawValue).bind(2, reason.rawValue).bind(3, detail)
+            .bind(4, consent?.text).bind(5, now.milliseconds).bind(6, id.event.number)
+            .bind(7, destination)
         try finalize.run()
     }
 

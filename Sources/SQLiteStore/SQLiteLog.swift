@@ -1,5 +1,7 @@
+package import Consent
 package import Deliver
 package import Events
+package import Identify
 
 /// Reads the store's file without changing it; works beside a running server and without one.
 package final class SQLiteLog: DeliveryLog {
@@ -22,6 +24,16 @@ package final class SQLiteLog: DeliveryLog {
             try EventTable(connection, people: nil).load(id).map {
                 EventRow(event: $0.event, identity: $0.identity)
             }
+        }
+    }
+
+    /// What is stored about one identifier: for explaining, beside the log itself.
+    package func known(
+        _ key: IdentityKey
+    ) throws -> (identity: IdentityRecord?, standing: Standing?) {
+        try connection.withLock { connection in
+            let people = try People(connection, hasher: hasher)
+            return (try people.identity(key), try people.standing(key))
         }
     }
 

@@ -18,6 +18,8 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         package var waitingRequests = 20_000
         /// Milliseconds before a transaction that failed is tried again.
         package var pause: Int64 = 100
+        /// Milliseconds before a claim that could not be done is asked for again.
+        package var claimPause: Int64 = 5_000
         /// Tries, once the store is being closed, before what cannot be written is given up.
         package var triesWhenClosing = 50
 
@@ -199,6 +201,11 @@ package final class SQLiteStore: EventStore, DeliveryStore {
 
     /// One transaction for all of them; answers go out after the commit.
     private func commit(_ items: [Item], _ writer: Writer) {
+        if let error = attempt(items, writer) { recover(items, error, writer) }
+    }
+
+    /// Tries it; gives the error of a transaction of which nothing remains.
+    private func attempt(_ items: [Item], _ writer: Writer) -> (any Error)? {
         var answers: [() -> Void] = []
         do {
             try writer.transaction {
@@ -210,8 +217,9 @@ package final class SQLiteStore: EventStore, DeliveryStore {
             postponed.withLock { $0 = 0 }
             if !writer.effects.news.isEmpty { news(writer.effects.news) }
             for answer in answers { answer() }
+            return nil
         } catch {
-            recover(items, error, writer)
+            return error
         }
     }
 
@@ -243,15 +251,42 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         case .fatal:
             faults(fault)
             postpone(items, fault)
-        case .single:
-            // One of them is at fault: the others must not pay for it.
-            let parts = items.flatMap(Self.parts)
-            if parts.count > 1 {
-                for part in parts { commit([part], writer) }
-            } else {
-                faults(fault)
-                for item in parts { Self.refuse(item) }
+        case .single: isolate(items.flatMap(Self.parts), fault, writer)
+        }
+    }
+
+    /// One of them is at fault, and the others must not pay for it: each is tried alone, in order,
+    /// until something stops all of them.
+    private func isolate(_ parts: [Item], _ fault: StoreFault, _ writer: Writer) {
+        for (index, part) in parts.enumerated() {
+            let error = parts.count == 1 ? nil : attempt([part], writer)
+            let own = error.map { StoreFault($0) } ?? (parts.count == 1 ? fault : nil)
+            switch own {
+            case nil: continue
+            case .single:
+                faults(own ?? fault)
+                Self.refuse(part)
+                giveUp(part, writer)
+            case .passing, .fatal:
+                failure.withLock { $0 = own?.text }
+                if case .fatal = own { faults(own ?? fault) }
+                postpone(Array(parts[index...]), own ?? fault)
+                return
             }
+        }
+    }
+
+    /// The deliverer must not wait for ever for what cannot be done.
+    private func giveUp(_ part: Item, _ writer: Writer) {
+        guard case .work(let work) = part, let item = work.first else { return }
+        switch item {
+        case .claim(let destination, let limit, _):
+            let later = writer.now + options.claimPause
+            news([.claimed(destination: destination, jobs: [], limit: limit, nextDue: later)])
+        case .record(let outcome):
+            // Without its record the delivery is tried again; better twice than never.
+            _ = attempt([.work([.giveBack([outcome.job])])], writer)
+        case .giveBack, .hold, .release: break
         }
     }
 

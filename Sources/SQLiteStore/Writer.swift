@@ -243,7 +243,16 @@ final class Writer {
 
     /// Looks at consent once more, then opens the attempt or ends the delivery.
     private func claim(_ id: DeliveryID, _ destination: Int64, _ now: Timestamp) throws -> Job? {
-        guard let target = pipeline[id.destination], let row = try events.load(id.event) else {
+        guard let target = pipeline[id.destination] else { return nil }
+        let row: (event: Event, identity: Identity)
+        do {
+            guard let found = try events.load(id.event) else { return nil }
+            row = found
+        } catch let error as JSONError {
+            // One event that cannot be read must not keep the others from being claimed.
+            try deliveries.end(
+                id, destination: destination, .mapping,
+                detail: "the stored event cannot be read: \(error.message)", nil, at: now)
             return nil
         }
         let verdict = try pipeline.recheck(
@@ -252,13 +261,16 @@ final class Writer {
             return try deliveries.open(
                 id, destination: destination, row.event, row.identity, at: now, decidedAt: change)
         }
-        try deliveries.filter(
+        try deliveries.end(
             id, destination: destination, reason, detail: verdict.detail, verdict.record, at: now)
         if try deliveries.promoteNext(row.identity.lane, destination, at: now) {
             effects.waiting.insert(id.destination)
         }
         return nil
     }
+
+    /// The time as the writer sees it.
+    var now: Timestamp { clock.now() }
 
     // MARK: Destinations
 

@@ -45,6 +45,23 @@ private func body(_ mappings: String) throws -> String { try map(mappings).body.
         ("{\"a\":[\"properties.missing\",\"properties.id\"]}", "{\"a\":\"SKU\"}"),
         ("{\"a\":[\"properties.none\",\"properties.id\"]}", "{\"a\":\"SKU\"}"),
         ("{\"a\":\"properties.none\"}", "{\"a\":null}"),
+        ("{\"a\":[{\"source\":\"properties.none\"},{\"value\":7}]}", "{\"a\":7}"),
+        (
+            "{\"a\":[{\"source\":\"properties.id\",\"when\":{\"source\":\"properties.missing\"}},{\"source\":\"properties.price\",\"when\":{\"source\":\"properties.id\",\"is\":\"SKU\"}}]}",
+            "{\"a\":1.10}"
+        ),
+        (
+            "{\"d\":{\"object\":\"properties\",\"include\":[\"id\"]},\"d.id\":{\"source\":\"properties.missing\"}}",
+            "{\"d\":{\"id\":\"SKU\"}}"
+        ),
+        (
+            "{\"c[].t\":{\"value\":\"p\",\"when\":{\"source\":\"properties.id\"}},\"c[].a\":\"properties.id\"}",
+            "{\"c\":[{\"t\":\"p\",\"a\":\"SKU\"}]}"
+        ),
+        (
+            "{\"c[].t\":{\"value\":\"p\",\"when\":{\"source\":\"properties.missing\"}},\"x\":\"properties.id\"}",
+            "{\"x\":\"SKU\"}"
+        ),
         ("{\"a\":{\"source\":\"properties.none\",\"omit_null\":true}}", "{}"),
         ("{\"a.b.c\":\"properties.missing\"}", "{}"),
         ("{\"a\":{\"value\":{\"x\":[1.0]}}}", "{\"a\":{\"x\":[1.0]}}"),
@@ -113,6 +130,15 @@ private func body(_ mappings: String) throws -> String { try map(mappings).body.
         #expect(fault?.reason == .overLimit)
     }
 
+    @Test func `keeps its limit inside a list of alternatives`() {
+        let fault = #expect(throws: MappingFault.self) {
+            try map(
+                "{\"id\":[{\"source\":\"properties.id\"},{\"value\":1}]}",
+                extra: "\"limits\":{\"id\":{\"max_length\":2}},")
+        }
+        #expect(fault?.reason == .overLimit)
+    }
+
     @Test func `puts secrets in only when the request is sent`() throws {
         let request = try map(
             "{\"t\":{\"parameter\":\"token\"},\"n\":{\"parameter\":\"name\"},\"x\":\"properties.id\"}"
@@ -152,6 +178,13 @@ private func body(_ mappings: String) throws -> String { try map(mappings).body.
             """
         let preset = try Blueprint.read(file: "t", bytes: Array(passing.utf8)).presets["default"]
         #expect(preset?.plan(for: try Fixtures.track("X", user: "1"))?.name == "defaults")
+        let strict = passing.replacing(
+            "\"events\":{}}}",
+            with:
+                "\"events\":{}},\"strict\":{\"extends\":\"default\",\"defaults\":{\"action\":\"drop\"},\"events\":{}}}"
+        )
+        let closed = try Blueprint.read(file: "t", bytes: Array(strict.utf8)).presets["strict"]
+        #expect(closed?.plan(for: try Fixtures.track("X", user: "1")) == nil)
     }
 }
 
@@ -190,6 +223,8 @@ private func body(_ mappings: String) throws -> String { try map(mappings).body.
             "\"i[].b\" does not fit the mappings beside it."
         ),
         ("{\"a\":\"properties.list[]name\"}", "has no dot after []"),
+        ("{\"a\":[{\"object\":\"properties\"},\"event\"]}", "may hold paths"),
+        ("{\"a\":{\"value\":1,\"when\":{\"parameter\":\"token\"}}}", "cannot look at a secret"),
         ("{\"a..b\":\"event\"}", "\"a..b\" is no target path."),
         ("{\"a\":{\"value\":1,\"template\":\"x\"}}", "A mapping has no key \"template\"."),
     ])
@@ -201,7 +236,10 @@ private func body(_ mappings: String) throws -> String { try map(mappings).body.
         #expect(fault?.file == "test.json" && fault?.line == 5)
     }
 
-    @Test(arguments: ["\"traits.email\"", "[\"context.traits.email\"]", "{\"object\":\"traits\"}"])
+    @Test(arguments: [
+        "\"traits.email\"", "[\"context.traits.email\"]", "{\"object\":\"traits\"}", "\"traits\"",
+        "{\"object\":\"context\"}",
+    ])
     func `is refused when an email would pass it unchecked`(rule: String) {
         let faults = #expect(throws: Diagnostics.self) {
             try blueprint("{\"e\":\(rule)}", extra: "\"email\":\"raw\",")

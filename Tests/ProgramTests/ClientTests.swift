@@ -97,6 +97,8 @@ private let event =
                 (body, headers(body, off: 360)), (body, headers(body, off: -360)),
                 (body, Array(headers(body).dropFirst())),
                 (body, ["X-Timestamp: 1", "X-Signature: sha256=zz"]),
+                (body, ["X-Timestamp: \(Int64.min)", "X-Signature: x"]),
+                (body, ["X-Timestamp: \(Int64.max)", "X-Signature: x"]),
             ] {
                 let answer = try await running.request(
                     "POST", "/v1/events", Array(text.utf8), headers: headers)

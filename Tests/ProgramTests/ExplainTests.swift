@@ -79,6 +79,24 @@ private let event = """
         #expect(!result.output.contains("s3cret"))
     }
 
+    @Test func `knows what is stored about the person by now`() async throws {
+        try await Running.with { running in
+            let id = try await running.send("product-viewed")
+            _ = try await running.delivery(of: id)
+            let denial = """
+                {"userId":"1000","context":{"consent":{"marketing":false}}}
+                """
+            _ = try await running.post("/v1/identify", denial)
+            let result = try await Program.run(
+                [
+                    "explain", id.text, "--config", "pipeline.example.json", "--data", running.data,
+                    "--json",
+                ], environment: environment)
+            let outcome = try Fixtures.json(result.output)["destinations"]?.elements.first
+            #expect(outcome?["reason"]?.string == "consent")
+        }
+    }
+
     @Test func `takes a stored event by its id`() async throws {
         try await Running.with { running in
             let id = try await running.send("product-viewed")

@@ -78,6 +78,22 @@ import Testing
         }
     }
 
+    @Test func `to tags that cannot be built does not keep the event's own call back`() async throws
+    {
+        try await Running.with { running in
+            let id = String(repeating: "7", count: 300)
+            let answer = try await running.post(
+                "/v1/track",
+                """
+                {"event":"Signed Up","userId":"1","context":{"consent":{"marketing":true}},
+                 "integrations":{"Vero":{"tags":{"id":"\(id)","add":["a"]}}}}
+                """)
+            let event = try #require(answer["id"]?.string.flatMap { EventID($0) })
+            let detail = try await running.delivery(of: event)
+            #expect(detail.row.state == .delivered && detail.requests.map(\.name) == ["track"])
+        }
+    }
+
     @Test func `that takes something away goes without consent`() async throws {
         try await Running.with { running in
             let answer = try await running.post(

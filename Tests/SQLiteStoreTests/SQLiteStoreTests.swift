@@ -92,6 +92,31 @@ import Testing
         store.close()
     }
 
+    @Test func `lets one piece of work that cannot be done harm nothing else`() async throws {
+        let folder = try TemporaryFolder()
+        let store = try open(folder, ManualClock())
+        let events = try (0..<3).map { try Fixtures.track(user: "\($0)", message: "m\($0)") }
+        let envelope = Envelope(events: events.enumerated().map { ($0.offset, $0.element) })
+        let receipts = try await store.events.accept(envelope, from: "backend")
+        store.flush()
+        // The stored body of the third is spoilt behind the store's back.
+        var other: OpaquePointer?
+        sqlite3_open(folder.path + "/sluice.db", &other)
+        let spoil = "UPDATE events SET body = CAST('{' AS BLOB) WHERE id = \(receipts[2].id.number)"
+        #expect(sqlite3_exec(other, spoil, nil, nil, nil) == SQLITE_OK)
+        sqlite3_close(other)
+        let fourth = Envelope(events: [(0, try Fixtures.track(user: "9"))])
+        _ = try await store.events.accept(fourth, from: "backend")
+        store.deliveries.submit([.claim(destination: "vero", limit: 9, oldest: false)])
+        store.flush()
+        let claimed = store.news().compactMap { news -> [Job]? in
+            if case .claimed(_, let jobs, _, _) = news { jobs } else { nil }
+        }
+        #expect(claimed.map(\.count) == [1], "the sound one is claimed")
+        let row = try store.log.deliveries(of: receipts[2].id).first
+        #expect(row?.state == .failed && row?.reason == .mapping)
+    }
+
     @Test func `keeps no secret in the file`() async throws {
         let folder = try TemporaryFolder()
         let store = try open(folder, ManualClock())

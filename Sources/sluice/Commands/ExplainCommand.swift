@@ -5,6 +5,7 @@ import Events
 import Identify
 import Map
 import Pipeline
+import SQLiteStore
 
 struct ExplainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -46,17 +47,13 @@ struct ExplainCommand: ParsableCommand {
 
     /// The event, and what is known about its person.
     private func read() throws -> (Event, MemoryPeople) {
-        var people = MemoryPeople()
         if let id = EventID(event) {
             guard let row = try options.log().event(id) else {
                 throw Problem(
                     code: "not_found", message: "There is no event \(event).",
                     hint: "List events with: sluice deliveries")
             }
-            if let user = row.event.userID, let email = row.identity.email {
-                people.save(IdentityRecord(email: email), for: IdentityKey(.user, user))
-            }
-            return (row.event, people)
+            return (row.event, try known(row.event, email: row.identity.email))
         }
         let acceptor = Acceptor()
         let text = try acceptor.read(try readFile(event))
@@ -70,7 +67,31 @@ struct ExplainCommand: ParsableCommand {
         }
         read.id = EventID(first: read.receivedAt)
         if read.messageID.isEmpty { read.messageID = read.id.text }
-        return (read, people)
+        return (read, try known(read, email: read.trait("email")?.string))
+    }
+
+    /// What the store knows about the event's person by now; nothing where there is no store.
+    private func known(_ event: Event, email: String?) throws -> MemoryPeople {
+        var people = MemoryPeople()
+        guard DataDirectory.hasStore(try options.directory()) else { return people }
+        let store = try options.store()
+        var keys = [
+            event.userID.map { IdentityKey(.user, $0) },
+            event.previousID.map { IdentityKey(.user, $0) },
+            event.anonymousID.map { IdentityKey(.anonymous, $0) },
+            email.map { IdentityKey(.email, $0) },
+        ].compactMap { $0 }
+        var seen: Set<IdentityKey> = []
+        while let key = keys.popLast() {
+            guard seen.insert(key).inserted else { continue }
+            let (identity, standing) = try store.known(key)
+            if let standing { people.save(standing, for: key) }
+            guard let identity else { continue }
+            people.save(identity, for: key)
+            if let email = identity.email { keys.append(IdentityKey(.email, email)) }
+            if let user = identity.userID { keys.append(IdentityKey(.user, user)) }
+        }
+        return people
     }
 }
 

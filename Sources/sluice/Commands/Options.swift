@@ -37,7 +37,10 @@ struct StoreOptions: ParsableArguments {
     }
 
     /// The log of that directory, for reading.
-    func log() throws -> any DeliveryLog {
+    func log() throws -> any DeliveryLog { try store() }
+
+    /// The same, with what is stored about people.
+    func store() throws -> SQLiteLog {
         let directory = try directory()
         guard DataDirectory.hasStore(directory) else {
             throw Problem(
