@@ -50,6 +50,9 @@ import Testing
             let acknowledged = Locked<Set<String>>([])
             await Self.send(100, to: server.url, acknowledged)
             #expect(acknowledged.withLock { $0.count } == 100)
+            _ = try await eventually("the first to be answered, others in flight") {
+                vero.ledger.isEmpty ? nil : true
+            }
             #expect(try await server.terminate() == 0)
             let log = try SQLiteLog(directory: data)
             let rows = try log.deliveries(
