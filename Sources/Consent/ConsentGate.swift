@@ -5,17 +5,15 @@ package struct ConsentRule: Sendable, Equatable {
     /// What no answer at all means.
     package enum Missing: String, Sendable, CaseIterable { case deny, allow }
     /// Every one of these has to be granted.
-    package var require: [String]
-    package var missing: Missing
+    package let require: [String]
+    package let missing: Missing
+    /// The rule in words, for the log; made once, because every delivery keeps it.
+    package let text: String
 
     package init(require: [String], missing: Missing) {
         self.require = require
         self.missing = missing
-    }
-
-    /// The rule in words, for the log.
-    package var text: String {
-        "needs \(require.joined(separator: " and ")); no answer means \(missing.rawValue)"
+        text = "needs \(require.joined(separator: " and ")); no answer means \(missing.rawValue)"
     }
 }
 

@@ -27,7 +27,6 @@ package struct BuildFault: Error, Sendable {
 package final class Deliverer: Sendable {
     private struct Mailbox {
         var inputs: [DeliveryMachine.Input] = []
-        var woken = false
         var stopping = false
         var active = 0
     }
@@ -60,9 +59,6 @@ package final class Deliverer: Sendable {
 
     /// Takes news from the store; returns at once.
     package func tell(_ news: [StoreNews]) { post([.news(news)]) }
-
-    /// Looks at the clock again; for clocks that are set by hand.
-    package func wake() { mailbox.signal { $0.woken = true } }
 
     /// Begins nothing more and waits for what is in flight; says whether all of it ended.
     package func drain(atMost milliseconds: Int64) -> Bool {
@@ -102,11 +98,9 @@ package final class Deliverer: Sendable {
     private func take(
         _ mailbox: inout Mailbox
     ) -> (inputs: [DeliveryMachine.Input], stopping: Bool)? {
-        guard !mailbox.inputs.isEmpty || mailbox.woken || mailbox.stopping else { return nil }
-        var inputs = mailbox.inputs
-        if inputs.isEmpty, mailbox.woken { inputs = [.tick] }
+        guard !mailbox.inputs.isEmpty || mailbox.stopping else { return nil }
+        let inputs = mailbox.inputs
         mailbox.inputs = []
-        mailbox.woken = false
         // Whoever waits for the end must not take this moment for it.
         mailbox.active += inputs.count
         return (inputs, mailbox.stopping)

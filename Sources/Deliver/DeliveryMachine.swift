@@ -68,7 +68,7 @@ package struct DeliveryMachine {
         self.jitter = jitter
         for (name, limit) in limits {
             let queue = DestinationQueue(
-                name: name, limits: limit, held: held.contains(name), now: now,
+                limits: limit, held: held.contains(name), now: now,
                 probe: schedule.probeInterval)
             room.setOpen(name, queue.mode == .open)
             queues[name] = queue

@@ -13,7 +13,6 @@ final class DestinationQueue {
 
         var isHeld: Bool { if case .held = self { true } else { false } }
     }
-    let name: String
     let limits: DeliveryLimits
     var mode: Mode
     var ready = Fifo<Job>()
@@ -31,8 +30,7 @@ final class DestinationQueue {
     /// Deliveries a claim takes at the most; enough to keep every connection busy meanwhile.
     static let claimBatch = 256
 
-    init(name: String, limits: DeliveryLimits, held: Bool, now: Timestamp, probe: Int64) {
-        self.name = name
+    init(limits: DeliveryLimits, held: Bool, now: Timestamp, probe: Int64) {
         self.limits = limits
         mode = held ? .held(nextProbe: now + probe * 1000) : .open
         bucket = limits.perSecond.map { TokenBucket(perSecond: $0, now: now) }

@@ -75,11 +75,23 @@ package struct IngestRoutes: Sendable {
     }
 
     private func receive(_ request: Request, as shape: Shape) async -> Response {
+        await answer(request) { now in
+            try await call(request, at: now)
+        } with: { call, now in
+            try await accept(call, as: shape, at: now)
+        }
+    }
+
+    /// Finds out who calls, lets them in or not, and gives every fault the form of an answer.
+    private func answer(
+        _ request: Request, _ call: (Timestamp) async throws -> Call,
+        with accept: (Call, Timestamp) async throws -> Response
+    ) async -> Response {
         do {
             let now = clock.now()
-            let call = try await call(request, at: now)
-            if let pause = try admit(call.source, request, at: now) { return pause }
-            return try await accept(call, as: shape, at: now)
+            let call = try await call(now)
+            if let pause = admit(call.source, request, at: now) { return pause }
+            return try await accept(call, now)
         } catch let problem as Problem {
             return failure(status(of: problem), problem)
         } catch {
@@ -108,7 +120,7 @@ package struct IngestRoutes: Sendable {
     /// What keeps a source from sending now: a page of another origin, or its rate.
     private func admit(
         _ source: Source, _ request: Request, at now: Timestamp
-    ) throws -> Response? {
+    ) -> Response? {
         if source.kind == .browser, let origin = request.headers[.origin],
             !source.origins.contains(origin)
         {
@@ -151,21 +163,14 @@ package struct IngestRoutes: Sendable {
 
     /// A picture whose address is an event.
     private func pixel(_ request: Request, _ type: EventType) async -> Response {
-        do {
-            let now = clock.now()
+        await answer(request) { _ in
             let query = request.uri.queryParameters.map { (String($0.key), String($0.value)) }
             let key = query.first { $0.0 == "wk" || $0.0 == "writeKey" }?.1
             guard let source = key.flatMap({ keys.source(of: $0) }) else { throw Self.unknownKey }
-            if let pause = try admit(source, request, at: now) { return pause }
-            let text = try acceptor.read(pixelEvent(type, query))
-            let envelope = try acceptor.single(
-                text, type: type, from: source.eventSource, at: now)
-            let answer = try await store(single: envelope, from: source)
+            return Call(source: source, text: try acceptor.read(pixelEvent(type, query)))
+        } with: { call, now in
+            let answer = try await accept(call, as: .single(type), at: now)
             return answer.status == .ok ? pixelAnswer() : answer
-        } catch let problem as Problem {
-            return failure(status(of: problem), problem)
-        } catch {
-            return failure(.badRequest, Self.unreadable)
         }
     }
 

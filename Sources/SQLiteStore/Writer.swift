@@ -14,6 +14,7 @@ final class Writer {
     private let events: EventTable
     private let deliveries: DeliveryTable
     private let insertMessage, selectMessage, insertRejection, insertAudit: Statement
+    private let saveHold, saveDelivered, saveError: Statement
     private let begin, commit: Statement
     private var sources: NameTable
     private var destinations: NameTable
@@ -60,6 +61,15 @@ final class Writer {
             """)
         insertAudit = try connection.prepare(
             "INSERT INTO audit (at, action, subject, detail) VALUES (?, ?, ?, ?)")
+        saveHold = try connection.prepare(
+            """
+            UPDATE destinations SET held_since = ?, hold_status = ?, hold_hint = ?, hold_fix = ?,
+                hold_delivery = ? WHERE id = ?
+            """)
+        saveDelivered = try connection.prepare(
+            "UPDATE destinations SET last_delivered_at = ? WHERE id = ?")
+        saveError = try connection.prepare(
+            "UPDATE destinations SET last_error = ?, last_error_at = ? WHERE id = ?")
         begin = try connection.prepare("BEGIN IMMEDIATE")
         commit = try connection.prepare("COMMIT")
         sources = try NameTable(connection, "sources")
@@ -289,27 +299,21 @@ final class Writer {
     }
 
     private func save(_ hold: Hold?, of name: String) throws {
-        let update = try connection.prepare(
-            """
-            UPDATE destinations SET held_since = ?, hold_status = ?, hold_hint = ?, hold_fix = ?,
-                hold_delivery = ? WHERE id = ?
-            """)
-        update.bind(1, hold?.since.milliseconds).bind(2, hold?.status).bind(3, hold?.hint)
-            .bind(4, hold?.fix).bind(5, hold?.delivery).bind(6, try destinations.number(name))
-        try update.run()
+        let number = try destinations.number(name)
+        saveHold.reset().bind(1, hold?.since.milliseconds).bind(2, hold?.status)
+            .bind(3, hold?.hint).bind(4, hold?.fix).bind(5, hold?.delivery).bind(6, number)
+        try saveHold.run()
     }
 
     private func saveDestinations() throws {
         for (name, at) in lastDelivered {
-            let update = try connection.prepare(
-                "UPDATE destinations SET last_delivered_at = ? WHERE id = ?")
-            try update.bind(1, at.milliseconds).bind(2, try destinations.number(name)).run()
+            let number = try destinations.number(name)
+            try saveDelivered.reset().bind(1, at.milliseconds).bind(2, number).run()
         }
         for (name, error) in lastError {
-            let update = try connection.prepare(
-                "UPDATE destinations SET last_error = ?, last_error_at = ? WHERE id = ?")
-            try update.bind(1, error.text).bind(2, error.at.milliseconds)
-                .bind(3, try destinations.number(name)).run()
+            let number = try destinations.number(name)
+            saveError.reset().bind(1, error.text).bind(2, error.at.milliseconds).bind(3, number)
+            try saveError.run()
         }
     }
 }

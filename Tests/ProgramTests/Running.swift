@@ -62,18 +62,13 @@ final class Running: Sendable {
                     ], listen: "127.0.0.1:0", data: folder.path + "/data",
                     standIn: "http://\(address)/api/v2"))
             let server = try Server(file, schedule: schedule, logger: quiet)
-            let (addresses, found) = AsyncStream.makeStream(of: ListenAddress.self)
-            let group = ServiceGroup(
-                configuration: .init(
-                    services: Server.together(server.services { found.yield($0) }), logger: quiet))
-            try await whileRunning(group, ending: { found.finish() }) {
-                for await address in addresses {
-                    let running = Running(
-                        url: "http://\(address)", vero: vero, server: server, data: file.data)
-                    defer { running.transport.close() }
-                    try await body(running)
-                    return
-                }
+            try await whileListening(quiet) {
+                Server.together(server.services($0))
+            } body: { address in
+                let running = Running(
+                    url: "http://\(address)", vero: vero, server: server, data: file.data)
+                defer { running.transport.close() }
+                try await body(running)
             }
         }
         withExtendedLifetime(folder) {}

@@ -42,7 +42,9 @@ struct DemoCommand: AsyncParsableCommand {
             overrides.environment["SLUICE_WRITE_KEY"] = "demo-key"
             overrides.environment["VERO_AUTH_TOKEN"] = "demo-token"
             let server = try Server(try PipelineFile.read(config, overrides), logger: logger)
-            try await Self.run(server, logger) { address in
+            try await whileListening(logger) {
+                Server.together(server.services($0))
+            } body: { address in
                 terminal.write(
                     "Sluice listens on \(address); a stand-in takes Vero's place on \(veroAddress).\n"
                 )
@@ -66,21 +68,6 @@ struct DemoCommand: AsyncParsableCommand {
             files.filter { $0 == "identify.json" }, files.filter { $0 != "identify.json" }
         )
         return try (first + rest.sorted()).map { ($0, try readFile("\(events)/\($0)")) }
-    }
-
-    /// Runs the server while `body` runs.
-    private static func run(
-        _ server: Server, _ logger: Logger,
-        _ body: @escaping @Sendable (ListenAddress) async throws -> Void
-    ) async throws {
-        let (addresses, found) = AsyncStream.makeStream(
-            of: ListenAddress.self, bufferingPolicy: .bufferingNewest(1))
-        let group = ServiceGroup(
-            configuration: .init(
-                services: Server.together(server.services { found.yield($0) }), logger: logger))
-        try await whileRunning(group, ending: { found.finish() }) {
-            for await address in addresses { return try await body(address) }
-        }
     }
 
     private static func send(

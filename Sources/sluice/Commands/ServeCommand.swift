@@ -83,30 +83,41 @@ func withMockVero(
     _ vero: MockVero, listen: ListenAddress = .tcp(host: "127.0.0.1", port: 0), _ logger: Logger,
     _ body: @escaping @Sendable (ListenAddress) async throws -> Void
 ) async throws {
-    let (addresses, found) = AsyncStream.makeStream(
-        of: ListenAddress.self, bufferingPolicy: .bufferingNewest(1))
-    let server = makeServer(vero.router(), listen: listen, logger: logger) { found.yield($0) }
-    let group = ServiceGroup(configuration: .init(services: [server], logger: logger))
-    try await whileRunning(group, ending: { found.finish() }) {
-        for await address in addresses { return try await body(address) }
+    try await whileListening(logger) { found in
+        [
+            .init(
+                service: makeServer(
+                    vero.router(), listen: listen, logger: logger, onListening: found))
+        ]
+    } body: { address in
+        try await body(address)
     }
 }
 
-/// Runs `body` beside a service group, which goes down whatever way the work ends.
+/// Runs services while `body` runs, which gets the address one of them really listens on.
 ///
-/// - Parameter ending: called when the group has ended, for whoever still waits for it.
-func whileRunning(
-    _ group: ServiceGroup, ending: @escaping @Sendable () -> Void,
-    _ body: @escaping @Sendable () async throws -> Void
+/// The services go down in order, whatever way the work ends.
+func whileListening(
+    _ logger: Logger,
+    services: (@escaping @Sendable (ListenAddress) async -> Void)
+        -> [ServiceGroupConfiguration.ServiceConfiguration],
+    body: @escaping @Sendable (ListenAddress) async throws -> Void
 ) async throws {
+    let (addresses, found) = AsyncStream.makeStream(
+        of: ListenAddress.self, bufferingPolicy: .bufferingNewest(1))
+    let group = ServiceGroup(
+        configuration: .init(services: services { found.yield($0) }, logger: logger))
     try await withThrowingTaskGroup(of: Void.self) { tasks in
         tasks.addTask {
-            defer { ending() }
+            defer { found.finish() }
             try await group.run()
         }
         tasks.addTask {
             do {
-                try await body()
+                for await address in addresses {
+                    try await body(address)
+                    break
+                }
                 await group.triggerGracefulShutdown()
             } catch {
                 await group.triggerGracefulShutdown()
