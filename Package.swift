@@ -54,6 +54,7 @@ let package = Package(
         stage("Map", ["Events", crypto]),
         stage("Deliver", ["Events"]),
         stage("Pipeline", ["Events", "Accept", "Identify", "Consent", "Map", "Deliver"]),
+        stage("Webhooks", ["Events", "Accept", "Map", crypto]),
         stage(
             "SQLiteStore",
             [
@@ -64,26 +65,30 @@ let package = Package(
         stage(
             "Ingest",
             [
-                "Events", "Accept", "Deliver", "CZlib", crypto, hummingbird, httpTypes, logging,
+                "Events", "Accept", "Deliver", "Map", "Webhooks", "CZlib", crypto, hummingbird,
+                httpTypes, logging,
                 nioCore,
             ]),
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "Events", "Accept", "Identify", "Consent", "Map", "Deliver", "Pipeline", "Ingest",
-                "SQLiteStore", "CurlTransport", arguments, hummingbird, httpTypes, logging,
+                "Events", "Accept", "Identify", "Consent", "Map", "Deliver", "Pipeline", "Webhooks",
+                "Ingest", "SQLiteStore", "CurlTransport", arguments, hummingbird, httpTypes,
+                logging,
                 lifecycle, nioCore, signals,
             ], swiftSettings: strict),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         stage(
             "SluiceTesting",
-            ["Events", "Accept", "Consent", "Map", "Deliver", "Pipeline"]),
+            ["Events", "Accept", "Consent", "Map", "Deliver", "Pipeline", "Webhooks"]),
         tests("EventsTests", ["Events"]),
         tests("AcceptTests", ["Accept", "Events", "SluiceTesting"]),
         tests("IdentifyTests", ["Identify", "Events", "Pipeline", "SluiceTesting"]),
-        tests("ConsentTests", ["Consent", "Events", "Pipeline", "SluiceTesting"]),
-        tests("MapTests", ["Map", "Events", "Pipeline", "SluiceTesting"]),
+        tests(
+            "ConsentTests", ["Consent", "Events", "Identify", "Map", "Pipeline", "SluiceTesting"]),
+        tests("MapTests", ["Map", "Deliver", "Events", "Pipeline", "SluiceTesting"]),
         tests("DeliverTests", ["Deliver", "Events", "SluiceTesting"]),
+        tests("WebhooksTests", ["Webhooks", "Accept", "Map", "Events", "SluiceTesting"]),
         tests(
             "SQLiteStoreTests",
             [
@@ -96,7 +101,7 @@ let package = Package(
             [
                 "sluice", "Accept", "Consent", "CurlTransport", "Deliver", "Events", "Ingest",
                 "Map",
-                "Pipeline", "SQLiteStore", "SluiceTesting", crypto, logging, lifecycle,
+                "Pipeline", "SQLiteStore", "SluiceTesting", "Webhooks", crypto, logging, lifecycle,
             ]),
         tests("TidyTests", ["SluiceTesting"]),
         .systemLibrary(

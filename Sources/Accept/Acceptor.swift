@@ -11,12 +11,17 @@ package struct Rejection: Error, Sendable {
     package let problem: Problem
     /// The event as it came.
     package let body: [UInt8]
+    /// Of a webhook: the headers its blueprint reads, as a JSON object.
+    package let headers: String?
 
-    package init(index: Int, messageID: String?, problem: Problem, body: [UInt8]) {
+    package init(
+        index: Int, messageID: String?, problem: Problem, body: [UInt8], headers: String? = nil
+    ) {
         self.index = index
         self.messageID = messageID
         self.problem = problem
         self.body = body
+        self.headers = headers
     }
 }
 

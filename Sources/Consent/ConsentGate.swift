@@ -52,10 +52,9 @@ package struct ConsentGate: Sendable {
             return Verdict(reason: .integrations, detail: excluded, record: nil)
         }
         if reduces { return Verdict(reason: nil, detail: nil, record: nil) }
-        if let suppression = newestSuppression(stored) {
-            let detail =
-                "\(suppression.cause) in \(suppression.origin) on \(suppression.at.iso8601)"
-            return Verdict(reason: .suppressed, detail: detail, record: nil)
+        let suppressions = stored.flatMap { $0.active(except: event.id) }
+        if let newest = suppressions.max(by: { $0.at < $1.at }) {
+            return Verdict(reason: .suppressed, detail: newest.text, record: nil)
         }
         guard let rule else { return Verdict(reason: nil, detail: nil, record: nil) }
         var record: ConsentRecord?
@@ -99,10 +98,6 @@ package struct ConsentGate: Sendable {
         }
     }
 
-    private func newestSuppression(_ stored: [Standing]) -> Suppression? {
-        stored.compactMap(\.suppression).max { $0.at < $1.at }
-    }
-
     /// `{"Vero": false}` blocks; so does `{"All": false}` unless this destination is true.
     private func exclusion(in event: Event) -> String? {
         guard let integrations = event.document.root["integrations"] else { return nil }
@@ -117,6 +112,14 @@ package struct ConsentGate: Sendable {
             if member.value.bool == true || member.value.kind == .object { isNamed = true }
         }
         return all == false && !isNamed ? "integrations.All is false" : nil
+    }
+}
+
+extension Suppression {
+    /// Such as "unsubscribed in Vero on 2026-06-06T10:15:30.000Z".
+    package var text: String {
+        let source = event.map { ", said event \($0.text)" } ?? ""
+        return "\(cause.replacing("_", with: " ")) in \(origin) on \(at.iso8601)\(source)"
     }
 }
 
@@ -137,9 +140,7 @@ extension ConsentReader {
             let before = try store.standing(key) ?? Standing()
             var standing = before
             for answer in answers { standing.take(answer) }
-            if lifts, let suppression = standing.suppression, suppression.at <= event.timestamp {
-                standing.suppression = nil
-            }
+            if lifts { standing.lift(at: event.timestamp) }
             if standing != before { try store.save(standing, for: key) }
         }
     }

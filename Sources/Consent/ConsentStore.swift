@@ -16,18 +16,27 @@ package struct ConsentAnswer: Sendable, Equatable {
     }
 }
 
-/// This person must not be sent to, whatever an event says.
+/// This person must not be sent to, whatever an event says; kept when it is lifted, so that it can
+/// be seen and an older one cannot come back.
 package struct Suppression: Sendable, Equatable {
     /// Such as `unsubscribed`, `complained`, `hard_bounce`.
     package var cause: String
     package var at: Timestamp
-    /// Who said so, such as a destination's name.
+    /// Who said so, such as `Vero`.
     package var origin: String
+    /// The event that said so; that one may still go out, to tell others.
+    package var event: EventID?
+    package var liftedAt: Timestamp?
 
-    package init(cause: String, at: Timestamp, origin: String) {
+    package init(
+        cause: String, at: Timestamp, origin: String, event: EventID? = nil,
+        liftedAt: Timestamp? = nil
+    ) {
         self.cause = cause
         self.at = at
         self.origin = origin
+        self.event = event
+        self.liftedAt = liftedAt
     }
 }
 
@@ -35,11 +44,12 @@ package struct Suppression: Sendable, Equatable {
 package struct Standing: Sendable, Equatable {
     /// The newest answer for each category; on a tie the denial.
     package private(set) var answers: [ConsentAnswer]
-    package var suppression: Suppression?
+    /// One for each cause, lifted ones too.
+    package private(set) var suppressions: [Suppression]
 
-    package init(answers: [ConsentAnswer] = [], suppression: Suppression? = nil) {
+    package init(answers: [ConsentAnswer] = [], suppressions: [Suppression] = []) {
         self.answers = answers
-        self.suppression = suppression
+        self.suppressions = suppressions
     }
 
     /// Takes an answer in when it is newer than what stands for its category.
@@ -49,6 +59,34 @@ package struct Standing: Sendable, Equatable {
             return
         }
         if answer.outweighs(answers[index]) { answers[index] = answer }
+    }
+
+    /// Takes a suppression in unless a newer one of its cause, or a newer lifting, is known.
+    package mutating func take(_ suppression: Suppression) {
+        guard let index = suppressions.firstIndex(where: { $0.cause == suppression.cause }) else {
+            suppressions.append(suppression)
+            return
+        }
+        let known = suppressions[index]
+        if suppression.at > known.at, suppression.at > known.liftedAt ?? known.at {
+            suppressions[index] = suppression
+        }
+    }
+
+    /// Lifts what was said before `moment`; only these causes when some are given.
+    package mutating func lift(_ causes: [String]? = nil, at moment: Timestamp) {
+        for index in suppressions.indices
+        where suppressions[index].liftedAt == nil && suppressions[index].at <= moment
+            && causes?.contains(suppressions[index].cause) ?? true
+        {
+            suppressions[index].liftedAt = moment
+        }
+    }
+
+    /// What holds now, the newest first; what an event itself said does not keep it back.
+    package func active(except event: EventID? = nil) -> [Suppression] {
+        suppressions.filter { $0.liftedAt == nil && ($0.event == nil || $0.event != event) }
+            .sorted { $0.at > $1.at }
     }
 }
 

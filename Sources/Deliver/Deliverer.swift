@@ -4,8 +4,8 @@ package import Events
 package protocol RequestBuilder: Sendable {
     /// The requests a job becomes, and the blueprint revision they come from.
     func requests(for job: Job) -> Result<(requests: [MappedRequest], revision: String), BuildFault>
-    /// The request as it travels, secrets in place.
-    func outgoing(_ request: MappedRequest, to destination: String) -> OutgoingRequest
+    /// The request as it travels: secrets, headers and signature in place.
+    func outgoing(_ request: MappedRequest, for job: Job, at now: Timestamp) -> OutgoingRequest
     /// The blueprint's rules for reading the answer, the most special first.
     func answerRules(_ request: MappedRequest, of destination: String) -> [AnswerRule]
     /// The text with the destination's secrets masked.
@@ -155,7 +155,7 @@ package final class Deliverer: Sendable {
         }
         let request = requests[job.step]
         let rules = builder.answerRules(request, of: destination)
-        transport.send(builder.outgoing(request, to: destination)) {
+        transport.send(builder.outgoing(request, for: job, at: startedAt)) {
             [self, requests, revision] result in
             var answer: String?
             if case .answer(let body) = result, !body.body.isEmpty {

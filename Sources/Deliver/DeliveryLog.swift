@@ -132,11 +132,13 @@ package struct RejectedRow: Sendable {
     package var receivedAt: Timestamp
     package var messageID: String?
     package var problem: Problem
-    package var body: String
+    package var body: [UInt8]
+    /// Of a webhook: the headers its blueprint reads, as a JSON object.
+    package var headers: String?
 
     package init(
         number: Int64, source: String, receivedAt: Timestamp, messageID: String?,
-        problem: Problem, body: String
+        problem: Problem, body: [UInt8], headers: String?
     ) {
         self.number = number
         self.source = source
@@ -144,12 +146,30 @@ package struct RejectedRow: Sendable {
         self.messageID = messageID
         self.problem = problem
         self.body = body
+        self.headers = headers
+    }
+}
+
+/// How a source stood when the server last started.
+package struct SourceRow: Sendable {
+    package var name: String
+    package var kind: String
+    /// Why nothing is taken from it; nil when it is on.
+    package var offReason: String?
+    package var lastEvent: Timestamp?
+
+    package init(name: String, kind: String, offReason: String?, lastEvent: Timestamp?) {
+        self.name = name
+        self.kind = kind
+        self.offReason = offReason
+        self.lastEvent = lastEvent
     }
 }
 
 /// How a destination stands.
 package struct DestinationRow: Sendable {
     package var name: String
+    package var isEnabled: Bool
     package var hold: Hold?
     package var waiting: Int
     package var oldestWaiting: Timestamp?
@@ -158,10 +178,11 @@ package struct DestinationRow: Sendable {
     package var lastErrorAt: Timestamp?
 
     package init(
-        name: String, hold: Hold?, waiting: Int, oldestWaiting: Timestamp?,
+        name: String, isEnabled: Bool, hold: Hold?, waiting: Int, oldestWaiting: Timestamp?,
         lastDelivered: Timestamp?, lastError: String?, lastErrorAt: Timestamp?
     ) {
         self.name = name
+        self.isEnabled = isEnabled
         self.hold = hold
         self.waiting = waiting
         self.oldestWaiting = oldestWaiting
@@ -183,5 +204,8 @@ package protocol DeliveryLog: Sendable {
     func deliveries(_ filter: DeliveryFilter) throws -> [DeliveryRow]
     /// Newest first.
     func rejected(limit: Int) throws -> [RejectedRow]
+    /// What could not be used of one source, oldest first, after a number; with the whole bodies.
+    func rejected(source: String, after number: Int64, limit: Int) throws -> [RejectedRow]
     func destinations() throws -> [DestinationRow]
+    func sources() throws -> [SourceRow]
 }

@@ -7,6 +7,8 @@ package struct OutgoingRequest: Sendable {
     package var headers: [String]
     package var body: [UInt8]
     package var options: TransportOptions
+    /// The access token that has to be put into the headers first.
+    package var token: TokenNeed?
 
     package init(
         method: String, url: String, headers: [String], body: [UInt8],
@@ -42,6 +44,30 @@ package struct TransportOptions: Sendable, Equatable {
     package enum HTTPVersion: String, Sendable, CaseIterable {
         case http1 = "1.1"
         case http2 = "2"
+    }
+}
+
+/// Which access token a request carries, and how it is got.
+package final class TokenNeed: Sendable {
+    /// Stands in a header where the token belongs.
+    package static let placeholder = "{access_token}"
+    /// Requests with the same key share a token.
+    package let key: String
+    package let request: OutgoingRequest
+    /// Where the answer has the token, and the seconds it is good for.
+    package let tokenKey: String
+    package let expiresKey: String
+    /// Seconds when the answer does not say.
+    package let lifetime: Int
+
+    package init(
+        key: String, request: OutgoingRequest, tokenKey: String, expiresKey: String, lifetime: Int
+    ) {
+        self.key = key
+        self.request = request
+        self.tokenKey = tokenKey
+        self.expiresKey = expiresKey
+        self.lifetime = lifetime
     }
 }
 

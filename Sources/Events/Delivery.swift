@@ -121,6 +121,27 @@ package struct MaskedText: Sendable, Equatable {
         return result
     }
 
+    /// A JSON object's members as form fields.
+    package var form: MaskedText {
+        guard let root = try? JSONReader.read(bytes).root else { return self }
+        var result = MaskedText()
+        for member in root.members {
+            if !result.bytes.isEmpty { result.bytes.append(0x26) }
+            result.bytes += Array(percentEncoded(member.key.string ?? "").utf8)
+            result.bytes.append(0x3D)
+            let value = member.value
+            if let place = secrets.first(where: { value.range.contains($0.offset) }) {
+                result.secrets.append(
+                    Place(offset: result.bytes.count, parameter: place.parameter))
+                result.bytes += Self.mask
+            } else if !value.isNull {
+                let text = value.string ?? String(decoding: value.raw, as: UTF8.self)
+                result.bytes += Array(percentEncoded(text).utf8)
+            }
+        }
+        return result
+    }
+
     /// The places as the store keeps them: `offset:parameter`, separated by spaces.
     package var placesText: String {
         secrets.map { "\($0.offset):\($0.parameter)" }.joined(separator: " ")
@@ -142,13 +163,32 @@ package struct MappedRequest: Sendable, Equatable {
     package var name: String
     package var method: String
     package var url: MaskedText
+    package var encoding: Encoding
     package var body: MaskedText
 
-    package init(name: String, method: String, url: MaskedText, body: MaskedText) {
+    package init(
+        name: String, method: String, url: MaskedText, encoding: Encoding = .json,
+        body: MaskedText
+    ) {
         self.name = name
         self.method = method
         self.url = url
+        self.encoding = encoding
         self.body = body
+    }
+
+    /// How a body is written.
+    package enum Encoding: String, Sendable, CaseIterable {
+        case json
+        /// `application/x-www-form-urlencoded`; lists and objects as JSON text.
+        case form
+
+        package var contentType: String {
+            switch self {
+            case .json: "application/json"
+            case .form: "application/x-www-form-urlencoded"
+            }
+        }
     }
 }
 

@@ -31,6 +31,10 @@ package struct Identity: Sendable, Equatable {
         self.lane = lane
     }
 
+    /// Somebody nothing is known about.
+    package static let nobody = Identity(
+        userID: nil, email: nil, anonymousID: nil, emailState: .fine, lane: LaneKey(number: 0))
+
     /// What there is to say about the event's own email.
     package enum EmailState: String, Sendable, CaseIterable {
         /// It has none, or one that is used as it came.

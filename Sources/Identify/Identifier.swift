@@ -4,8 +4,10 @@ package import Events
 package enum Identifier {
     /// Reads the identity, stores what an identify or alias teaches, and says why the event must
     /// not be believed, when it must not.
+    ///
+    /// - Parameter teaches: the event is no identify but teaches like one.
     package static func resolve(
-        _ event: Event, in store: inout some IdentityStore
+        _ event: Event, teaches: Bool = false, in store: inout some IdentityStore
     ) throws -> (identity: Identity, refusal: Reason?) {
         let userKey = event.userID.map { IdentityKey(.user, $0) }
         let anonymousKey = event.anonymousID.map { IdentityKey(.anonymous, $0) }
@@ -20,7 +22,9 @@ package enum Identifier {
         identity.lane = try lane(of: identity, known, linked, in: &store)
         let refusal = refusal(of: event, own.state)
         if refusal == nil {
-            try learn(from: event, identity, known, linked, in: &store)
+            if teaches || event.type == .identify {
+                try learn(from: event, identity, known, linked, in: &store)
+            }
             if event.type == .alias, let taken = try learnAlias(event, known, in: &store) {
                 identity.lane = taken
             }
@@ -85,7 +89,6 @@ package enum Identifier {
         from event: Event, _ identity: Identity, _ known: IdentityRecord?,
         _ linked: IdentityRecord?, in store: inout some IdentityStore
     ) throws {
-        guard event.type == .identify else { return }
         let email = event.trusted ? identity.email : nil
         if let userID = event.userID, let email, known?.email != email {
             var record = known ?? IdentityRecord()

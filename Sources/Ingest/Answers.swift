@@ -32,6 +32,62 @@ package func failure(_ status: HTTPResponse.Status, _ problem: Problem) -> Respo
     return response
 }
 
+/// An error with the status that goes with its code.
+func failure(_ problem: Problem) -> Response {
+    let status: HTTPResponse.Status =
+        switch problem.code {
+        case "body_too_large": .contentTooLarge
+        case "store_unavailable": .serviceUnavailable
+        case "unknown_key", "bad_signature", "verification_failed": .unauthorized
+        default: .badRequest
+        }
+    return failure(status, problem)
+}
+
+let unreadableBody = Problem(
+    code: "unreadable_body", message: "The body could not be read to its end.",
+    hint: "Send it again.")
+
+extension RateLimits {
+    /// The answer to a source that is too fast; nil when it is not.
+    func refusal(of source: String, _ perSecond: Double?, at now: Timestamp) -> Response? {
+        guard let pause = pause(for: source, perSecond, at: now) else { return nil }
+        var response = failure(
+            .tooManyRequests,
+            Problem(
+                code: "too_fast", message: "The source \"\(source)\" sends too fast.",
+                hint: "Wait as long as Retry-After says, then send it again."))
+        response.headers[.retryAfter] = String(pause)
+        return response
+    }
+}
+
+extension Request {
+    /// Bytes a body may inflate to.
+    private static var inflatedBytes: Int { 16 << 20 }
+
+    /// The body as it came; refused by its length before it is read.
+    func wire(limit: Int) async throws -> [UInt8] {
+        let tooLarge = Problem(
+            code: "body_too_large", message: "The body is larger than \(limit) bytes.",
+            hint: "Send smaller batches.")
+        let length = headers[.contentLength].flatMap { Int($0) } ?? 0
+        guard length <= limit else { throw tooLarge }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(length)
+        for try await chunk in body {
+            guard bytes.count + chunk.readableBytes <= limit else { throw tooLarge }
+            bytes.append(contentsOf: chunk.readableBytesView)
+        }
+        return bytes
+    }
+
+    func inflated(_ bytes: [UInt8]) throws(Problem) -> [UInt8] {
+        guard headers[.contentEncoding]?.lowercased() == "gzip" else { return bytes }
+        return try gunzip(bytes, limit: Self.inflatedBytes)
+    }
+}
+
 /// Gives the server's own errors, such as unknown paths, the same form.
 package struct ProblemMiddleware<Context: RequestContext>: RouterMiddleware {
     package init() {}

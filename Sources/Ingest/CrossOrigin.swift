@@ -52,12 +52,11 @@ final class RateLimits: Sendable {
     private let buckets = Locked<[String: TokenBucket]>([:])
 
     /// Seconds to wait when the source is too fast; nil when it may send now.
-    func pause(for source: Source, at now: Timestamp) -> Int? {
-        guard let perSecond = source.perSecond else { return nil }
+    func pause(for source: String, _ perSecond: Double?, at now: Timestamp) -> Int? {
+        guard let perSecond else { return nil }
         return buckets.withLock { buckets in
-            var bucket =
-                buckets[source.name] ?? TokenBucket(perSecond: perSecond, now: now)
-            defer { buckets[source.name] = bucket }
+            var bucket = buckets[source] ?? TokenBucket(perSecond: perSecond, now: now)
+            defer { buckets[source] = bucket }
             if bucket.take(now: now) { return nil }
             return max(1, Int((bucket.nextToken(now: now) - now + 999) / 1000))
         }

@@ -4,11 +4,10 @@ package import Events
 import HTTPTypes
 package import Hummingbird
 import NIOCore
+package import Webhooks
 
 /// The ingest API (DESIGN §4): reads a request, finds its source, hands the events to the store.
 package struct IngestRoutes: Sendable {
-    /// Bytes a body may inflate to.
-    package static let inflatedBytes = 16 << 20
     /// Seconds a sender is asked to wait when nothing can be stored.
     package static let retryAfter = 5
 
@@ -18,12 +17,13 @@ package struct IngestRoutes: Sendable {
     private let log: any DeliveryLog
     private let clock: WorldClock
     private let isReady: @Sendable () -> Problem?
+    private let hooks: HookRoutes
     private let rates = RateLimits()
 
     /// - Parameter isReady: why events cannot be taken now; nil when they can.
     package init(
-        acceptor: Acceptor, keys: KeyRing, store: any EventStore, log: any DeliveryLog,
-        clock: WorldClock, isReady: @escaping @Sendable () -> Problem?
+        acceptor: Acceptor, keys: KeyRing, hooks: WebhookRing, store: any EventStore,
+        log: any DeliveryLog, clock: WorldClock, isReady: @escaping @Sendable () -> Problem?
     ) {
         self.acceptor = acceptor
         self.keys = keys
@@ -31,6 +31,7 @@ package struct IngestRoutes: Sendable {
         self.log = log
         self.clock = clock
         self.isReady = isReady
+        self.hooks = HookRoutes(acceptor: acceptor, ring: hooks, store: store, clock: clock)
     }
 
     private enum Shape: Sendable { case single(EventType?), batch, either }
@@ -58,6 +59,7 @@ package struct IngestRoutes: Sendable {
         router.get("/v1/events/:id") { request, context in
             try verdicts(request, id: context.parameters.require("id"))
         }
+        hooks.add(to: router)
         SideRoutes(keys: keys).add(to: router)
         router.get("/healthz") { _, _ in json(.ok) { $0.member("status", "ok") } }
         router.get("/readyz") { _, _ in
@@ -93,21 +95,21 @@ package struct IngestRoutes: Sendable {
             if let pause = admit(call.source, request, at: now) { return pause }
             return try await accept(call, now)
         } catch let problem as Problem {
-            return failure(status(of: problem), problem)
+            return failure(problem)
         } catch {
-            return failure(.badRequest, Self.unreadable)
+            return failure(.badRequest, unreadableBody)
         }
     }
 
     private func call(_ request: Request, at now: Timestamp) async throws -> Call {
-        let wire = try await wire(request)
+        let wire = try await request.wire(limit: acceptor.limits.bodyBytes)
         if let (source, messageID) = try keys.signatures.signer(
             of: request.headers, body: wire, at: now)
         {
-            let text = try acceptor.read(try inflated(wire, request))
+            let text = try acceptor.read(try request.inflated(wire))
             return Call(source: source, text: text, messageID: messageID)
         }
-        let body = try inflated(wire, request)
+        let body = try request.inflated(wire)
         let header = request.headers[.authorization].flatMap { KeyRing.key(inHeader: $0) }
         if let source = header.flatMap({ keys.source(of: $0) }) {
             return Call(source: source, text: try acceptor.read(body))
@@ -126,14 +128,7 @@ package struct IngestRoutes: Sendable {
         {
             return failure(.forbidden, CrossOriginMiddleware<BasicRequestContext>.refusal(origin))
         }
-        guard let pause = rates.pause(for: source, at: now) else { return nil }
-        var response = failure(
-            .tooManyRequests,
-            Problem(
-                code: "too_fast", message: "The source \"\(source.name)\" sends too fast.",
-                hint: "Wait as long as Retry-After says, then send it again."))
-        response.headers[.retryAfter] = String(pause)
-        return response
+        return rates.refusal(of: source.name, source.perSecond, at: now)
     }
 
     private func accept(_ call: Call, as shape: Shape, at now: Timestamp) async throws -> Response {
@@ -172,31 +167,6 @@ package struct IngestRoutes: Sendable {
             let answer = try await accept(call, as: .single(type), at: now)
             return answer.status == .ok ? pixelAnswer() : answer
         }
-    }
-
-    /// The body as it came; refused by its length before it is read.
-    private func wire(_ request: Request) async throws -> [UInt8] {
-        let limit = acceptor.limits.bodyBytes
-        let length = request.headers[.contentLength].flatMap { Int($0) } ?? 0
-        guard length <= limit else { throw tooLarge(limit) }
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(length)
-        for try await chunk in request.body {
-            guard bytes.count + chunk.readableBytes <= limit else { throw tooLarge(limit) }
-            bytes.append(contentsOf: chunk.readableBytesView)
-        }
-        return bytes
-    }
-
-    private func inflated(_ bytes: [UInt8], _ request: Request) throws -> [UInt8] {
-        guard request.headers[.contentEncoding]?.lowercased() == "gzip" else { return bytes }
-        return try gunzip(bytes, limit: Self.inflatedBytes)
-    }
-
-    private func tooLarge(_ limit: Int) -> Problem {
-        Problem(
-            code: "body_too_large", message: "The body is larger than \(limit) bytes.",
-            hint: "Send smaller batches.")
     }
 
     /// The key in the body, else in the address.
@@ -274,21 +244,9 @@ package struct IngestRoutes: Sendable {
         }
     }
 
-    private func status(of problem: Problem) -> HTTPResponse.Status {
-        switch problem.code {
-        case "body_too_large": .contentTooLarge
-        case "store_unavailable": .serviceUnavailable
-        case "unknown_key", "bad_signature": .unauthorized
-        default: .badRequest
-        }
-    }
-
     private static let unknownKey = Problem(
         code: "unknown_key", message: "The request carries no key of a source.",
         hint:
             "Send the write key as Basic user, Bearer token, \"writeKey\" in the body, or ?writeKey=."
     )
-    private static let unreadable = Problem(
-        code: "unreadable_body", message: "The body could not be read to its end.",
-        hint: "Send it again.")
 }

@@ -70,25 +70,7 @@ package struct KeyRing: Sendable {
 
     /// `base64("key:")`; the colon may be missing (Segment: "without might work").
     private static func basicUser(_ text: Substring) -> String? {
-        guard let bytes = decodeBase64(text) else { return nil }
+        guard let bytes = Base64.decode(text) else { return nil }
         return String(decoding: bytes.prefix { $0 != 0x3A }, as: UTF8.self)
-    }
-
-    private static func decodeBase64(_ text: Substring) -> [UInt8]? {
-        let alphabet = Array(
-            "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-        var result: [UInt8] = []
-        var buffer = 0
-        var bits = 0
-        for byte in text.utf8.prefix(1024) where byte != 0x3D {
-            guard let value = alphabet.firstIndex(of: byte) else { return nil }
-            buffer = (buffer << 6 | value) & 0xFFFF
-            bits += 6
-            if bits >= 8 {
-                bits -= 8
-                result.append(UInt8(buffer >> bits & 0xFF))
-            }
-        }
-        return result
     }
 }

@@ -1,6 +1,7 @@
 import Crypto
 import Events
 import HTTPTypes
+import Map
 
 /// Checks signed requests: `X-Signature: sha256=hex(HMAC-SHA256(secret, X-Timestamp + "." + body))`.
 ///
@@ -10,15 +11,16 @@ struct SignatureCheck: Sendable {
     /// Milliseconds the sender's clock may be off.
     static let tolerance: Int64 = 300_000
 
-    private let secrets: [(source: Source, key: SymmetricKey)]
+    private static let scheme = {
+        var scheme = SignatureScheme()
+        scheme.prefix = "sha256="
+        scheme.signed = TextTemplate("{timestamp}.{body}")
+        return scheme
+    }()
 
-    init(_ sources: [Source]) {
-        secrets = sources.flatMap { source in
-            source.hmacSecrets.filter { !$0.isEmpty }.map {
-                (source, SymmetricKey(data: Array($0.utf8)))
-            }
-        }
-    }
+    private let sources: [Source]
+
+    init(_ sources: [Source]) { self.sources = sources.filter { !$0.hmacSecrets.isEmpty } }
 
     /// Who signed the request, and a message id for what it says without one; nil when it is not
     /// signed at all.
@@ -35,28 +37,13 @@ struct SignatureCheck: Sendable {
         guard window.contains(Timestamp(milliseconds: sent)) else {
             throw Self.refusal("The signed request is more than five minutes off our clock.")
         }
-        let signed = Array("\(stamp).".utf8) + body
-        guard let digest = digest(given) else {
-            throw Self.refusal("X-Signature is not of the form sha256=….")
-        }
-        for (source, key) in secrets
-        where HMAC<SHA256>.isValidAuthenticationCode(digest, authenticating: signed, using: key) {
-            let id = hexadecimal(SHA256.hash(data: digest).prefix(16))
-            return (source, "sig_\(id)")
+        let message = Self.scheme.message(body: body) { _ in stamp } ?? []
+        for source in sources {
+            if let code = Self.scheme.valid(given, message, secrets: source.hmacSecrets) {
+                return (source, "sig_\(hexadecimal(SHA256.hash(data: code).prefix(16)))")
+            }
         }
         throw Self.refusal("The signature fits no secret of a source.")
-    }
-
-    private func digest(_ text: String) -> [UInt8]? {
-        guard text.hasPrefix("sha256="), text.utf8.count == 71 else { return nil }
-        var bytes: [UInt8] = []
-        var rest = text.dropFirst(7)
-        while !rest.isEmpty {
-            guard let byte = UInt8(rest.prefix(2), radix: 16) else { return nil }
-            bytes.append(byte)
-            rest = rest.dropFirst(2)
-        }
-        return bytes
     }
 
     private static func refusal(_ message: String) -> Problem {

@@ -21,6 +21,8 @@ package struct Blueprint: Sendable {
         package let name: String
         package let isSecret: Bool
         package let isRequired: Bool
+        /// The pipeline gives one value for each event's name, and `*` for the others.
+        package let isPerEvent: Bool
         package let value: String?
         package let help: String
     }
@@ -29,13 +31,49 @@ package struct Blueprint: Sendable {
     package struct Request: Sendable {
         package let name: String
         package let method: String
-        package let url: URLTemplate
+        /// Names parameters, and `{event_name}` for the event's name there.
+        package let url: TextTemplate
+        package let encoding: MappedRequest.Encoding
+        /// Beside those that every request has.
+        package let headers: [Header]
+        package let signing: Signing?
+        package let token: TokenRequest?
         package let require: Requirement
         /// Takes something away (unsubscribe, delete): skips consent and suppression.
         package let reduces: Bool
         /// Read before the blueprint's own answers.
         package let answers: [AnswerRule]
         package let mappings: [Mapping]
+    }
+
+    /// A header of a request.
+    ///
+    /// Names parameters, `{event_id}`, `{timestamp}`, `{signature}` and `{access_token}`.
+    package struct Header: Sendable, Equatable {
+        package let name: String
+        package let value: TextTemplate
+    }
+
+    /// What makes a request's `{signature}`.
+    package struct Signing: Sendable, Equatable {
+        /// The parameter that holds the secrets: one, or two with a space while one is changed.
+        package let parameter: String
+        package let scheme: SignatureScheme
+    }
+
+    /// A request that is made first, for the access token that others carry (OAuth 2.0, client
+    /// credentials).
+    package struct TokenRequest: Sendable {
+        package let name: String
+        package let url: TextTemplate
+        package let encoding: MappedRequest.Encoding
+        /// Keys in the answer.
+        package let tokenKey: String
+        package let expiresKey: String
+        /// Seconds a token is used when the answer does not say.
+        package let lifetime: Int
+        let mappings: [Mapping]
+        let tree: RequestTree
     }
 
     /// A named set of mappings.
@@ -80,43 +118,6 @@ package enum Requirement: Sendable, Equatable {
     }
 }
 
-/// An address with parameters in braces: `{base_url}/events/track`.
-package struct URLTemplate: Sendable, Equatable {
-    enum Part: Sendable, Equatable { case text(String), parameter(String) }
-    let parts: [Part]
-
-    package init(_ text: String) {
-        var parts: [Part] = []
-        var rest = text[...]
-        while let open = rest.firstIndex(of: "{"), let close = rest[open...].firstIndex(of: "}") {
-            if open > rest.startIndex { parts.append(.text(String(rest[..<open]))) }
-            parts.append(.parameter(String(rest[rest.index(after: open)..<close])))
-            rest = rest[rest.index(after: close)...]
-        }
-        if !rest.isEmpty { parts.append(.text(String(rest))) }
-        self.parts = parts
-    }
-
-    package var parameters: [String] {
-        parts.compactMap { if case .parameter(let name) = $0 { name } else { nil } }
-    }
-
-    /// The address with plain parameters in place and secret ones masked.
-    package func fill(_ values: ParameterValues) -> MaskedText {
-        var result = MaskedText()
-        for part in parts {
-            switch part {
-            case .text(let text): result.bytes += Array(text.utf8)
-            case .parameter(let name) where values.secret.contains(name):
-                result.secrets.append(.init(offset: result.bytes.count, parameter: name))
-                result.bytes += MaskedText.mask
-            case .parameter(let name): result.bytes += Array((values.plain[name] ?? "").utf8)
-            }
-        }
-        return result
-    }
-}
-
 /// An example that stands in the blueprint and is run with it.
 package struct BlueprintTest: Sendable {
     /// What should come out.
@@ -151,11 +152,58 @@ extension Blueprint.Preset {
     }
 }
 
+extension Blueprint.Preset {
+    private var steps: [Blueprint.Step] {
+        (Array(events.values) + [otherEvents].compactMap { $0 }).flatMap(\.steps)
+    }
+
+    /// The parameters that its requests use.
+    package var parameters: Set<String> {
+        var names: Set<String> = []
+        for step in steps {
+            let request = step.request
+            names.formUnion(request.url.names)
+            names.formUnion(request.headers.flatMap(\.value.names))
+            names.formUnion([request.signing?.parameter].compactMap { $0 })
+            names.formUnion(request.token?.url.names ?? [])
+            names.formUnion(
+                (step.mappings + (request.token?.mappings ?? [])).flatMap(\.rule.parameters))
+        }
+        return names
+    }
+
+    /// What signs its requests.
+    package var signings: [Blueprint.Signing] { steps.compactMap(\.request.signing) }
+}
+
 extension Blueprint.EventPlan {
     /// Takes something away; a blueprint may not mix such requests with others in one event.
     package var reduces: Bool { steps.first?.request.reduces ?? false }
 
     package func vendorName(of event: Event) -> String { vendorName ?? event.label }
+
+    /// A parameter the address needs and the pipeline gives no value of for this event.
+    package func missingParameter(_ parameters: ParameterValues, for event: Event) -> String? {
+        steps.lazy.compactMap { $0.request.missingParameter(parameters, for: event) }.first
+    }
+}
+
+extension Condition {
+    /// Reads a `when` object about an event.
+    package init?(_ value: ConfigurationValue) {
+        let decoder = MappingDecoder(needsRawEmail: false, parameters: [], secrets: [], limits: [:])
+        guard let condition = decoder.condition(value) else { return nil }
+        self = condition
+    }
+
+    /// Whether it holds for an event and who it belongs to.
+    package func holds(_ event: Event, _ identity: Identity) -> Bool {
+        holds(
+            MapInput(
+                event: event, identity: identity,
+                parameters: ParameterValues(plain: [:], secret: [])),
+            vendorName: "", element: nil)
+    }
 }
 
 extension Blueprint.Step {
@@ -175,9 +223,46 @@ extension Blueprint.Step {
     package func build(
         _ input: MapInput, vendorName: String
     ) throws(MappingFault) -> MappedRequest {
-        MappedRequest(
+        let body = try tree.render(input, vendorName: vendorName)
+        return MappedRequest(
             name: request.name, method: request.method,
-            url: request.url.fill(input.parameters),
-            body: try tree.render(input, vendorName: vendorName))
+            url: request.address(input.parameters, event: input.event, vendorName: vendorName),
+            encoding: request.encoding, body: request.encoding == .form ? body.form : body)
+    }
+}
+
+extension Blueprint.Request {
+    /// Where the request goes for an event.
+    package func address(
+        _ parameters: ParameterValues, event: Event, vendorName: String
+    ) -> MaskedText {
+        url.fill { name in
+            name == Self.eventName
+                ? .plain(percentEncoded(vendorName)) : parameters.value(name, for: event)
+        }
+    }
+
+    /// The name in an address that stands for the event's name at the destination.
+    static let eventName = "event_name"
+
+    /// The first parameter of the address that the pipeline gives no value for this event.
+    func missingParameter(_ parameters: ParameterValues, for event: Event) -> String? {
+        url.names.first { name in
+            parameters.perEvent.contains(name) && parameters.value(name, for: event) == .plain("")
+        }
+    }
+}
+
+extension Blueprint.TokenRequest {
+    /// The request for a token, secrets masked.
+    package func build(_ parameters: ParameterValues) throws(MappingFault) -> MappedRequest {
+        let nobody = Event(
+            source: "", trusted: false, type: .track, timestamp: Timestamp(milliseconds: 0),
+            receivedAt: Timestamp(milliseconds: 0), document: .emptyObject)
+        let input = MapInput(event: nobody, identity: .nobody, parameters: parameters)
+        let body = try tree.render(input, vendorName: "")
+        return MappedRequest(
+            name: name, method: "POST", url: url.fill { parameters.value($0, for: nobody) },
+            encoding: encoding, body: encoding == .form ? body.form : body)
     }
 }

@@ -37,8 +37,8 @@ private struct BlueprintDecoder {
         }
         root.refuseUnknownKeys(
             [
-                "$schema", "blueprint", "version", "title", "email", "parameters", "requests",
-                "limits", "answers", "presets", "tests",
+                "$schema", "blueprint", "version", "title", "description", "email", "parameters",
+                "tokens", "requests", "limits", "answers", "presets", "tests",
             ], in: "A blueprint")
         for key in ["blueprint", "version", "requests", "presets"] where root[key] == nil {
             root.report("The blueprint has no \"\(key)\".", fix: "Add \"\(key)\".")
@@ -61,10 +61,16 @@ private struct BlueprintDecoder {
     private static func parameters(_ value: ConfigurationValue?) -> [Blueprint.Parameter] {
         (value?.members("\"parameters\"") ?? []).map { name, value in
             value.refuseUnknownKeys(
-                ["secret", "required", "default", "help"], in: "A parameter")
+                ["secret", "required", "per_event", "default", "help"], in: "A parameter")
+            if RequestDecoder.reserved.contains(name) || name.contains(":") {
+                value.report(
+                    "A parameter cannot be called \"\(name)\".",
+                    fix: "Use another name; this one has a meaning of its own.")
+            }
             return Blueprint.Parameter(
                 name: name, isSecret: value["secret"]?.bool("\"secret\"") ?? false,
                 isRequired: value["required"]?.bool("\"required\"") ?? false,
+                isPerEvent: value["per_event"]?.bool("\"per_event\"") ?? false,
                 value: value["default"]?.string("\"default\""),
                 help: value["help"]?.string("\"help\"") ?? "")
         }
@@ -80,55 +86,13 @@ private struct BlueprintDecoder {
     }
 
     private func requests() -> [String: Blueprint.Request] {
+        let decoder = RequestDecoder(parameters: parameters, mappings: mappings)
+        let tokens = decoder.tokens(root["tokens"])
         var result: [String: Blueprint.Request] = [:]
         for (name, value) in root["requests"]?.members("\"requests\"") ?? [] {
-            value.refuseUnknownKeys(
-                ["method", "url", "require", "reduces", "answers", "mappings", "description"],
-                in: "A request")
-            if value["url"] == nil {
-                value.report("The request \"\(name)\" has no \"url\".", fix: "Add \"url\".")
-            }
-            result[name] = Blueprint.Request(
-                name: name, method: method(value["method"]), url: url(value["url"]),
-                require: requirement(value["require"]),
-                reduces: value["reduces"]?.bool("\"reduces\"") ?? false,
-                answers: answers(value["answers"]),
-                mappings: value["mappings"].map(mappings.mappings) ?? [])
+            result[name] = decoder.request(name, value, tokens, answers(value["answers"]))
         }
         return result
-    }
-
-    private func method(_ value: ConfigurationValue?) -> String {
-        guard let value, let text = value.string("\"method\"") else { return "POST" }
-        let known = ["POST", "PUT", "PATCH", "DELETE"]
-        if !known.contains(text) {
-            value.report(
-                "The method cannot be \"\(text)\".", fix: suggestion(for: text, among: known))
-        }
-        return text
-    }
-
-    private func url(_ value: ConfigurationValue?) -> URLTemplate {
-        let template = URLTemplate(value?.string("\"url\"") ?? "")
-        for name in template.parameters where !parameters.contains(where: { $0.name == name }) {
-            value?.report(
-                "There is no parameter \"\(name)\".",
-                fix: suggestion(for: name, among: parameters.map(\.name)))
-        }
-        return template
-    }
-
-    private func requirement(_ value: ConfigurationValue?) -> Requirement {
-        guard let value else { return .nothing }
-        value.refuseUnknownKeys(["any", "all"], in: "\"require\"")
-        let any = value["any"]?.strings("\"any\"") ?? []
-        let all = value["all"]?.strings("\"all\"") ?? []
-        if !any.isEmpty, all.isEmpty { return .any(any) }
-        if !all.isEmpty, any.isEmpty { return .all(all) }
-        value.report(
-            "\"require\" must name targets under one of \"any\" and \"all\".",
-            fix: "Write {\"any\": [\"identity.id\", \"identity.email\"]}.")
-        return .nothing
     }
 
     private func answers(_ value: ConfigurationValue?) -> [AnswerRule] {

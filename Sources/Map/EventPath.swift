@@ -15,6 +15,20 @@ package struct EventPath: Sendable, Equatable {
         case messageID = "message_id"
         case source, identity
         case vendorEventName = "vendor_event_name"
+        /// What a webhook brought; only source blueprints see these.
+        case body, headers
+    }
+
+    /// What paths may name: an event in a destination's blueprint, a webhook in a source's.
+    package enum Vocabulary: Sendable {
+        case event, webhook
+
+        var roots: [Root] {
+            switch self {
+            case .event: Root.allCases.filter { $0 != .body && $0 != .headers }
+            case .webhook: [.body, .headers, .receivedAt, .source]
+            }
+        }
     }
 
     package let text: String
@@ -30,15 +44,16 @@ package struct EventPath: Sendable, Equatable {
         package let fix: String
     }
 
-    package init(_ text: String) throws(Fault) {
+    package init(_ text: String, in vocabulary: Vocabulary = .event) throws(Fault) {
         self.text = text
         let halves = text.split(separator: "[]", maxSplits: 1, omittingEmptySubsequences: false)
         let parts = halves[0].split(separator: ".", omittingEmptySubsequences: false).map(
             String.init)
-        guard let root = Root(rawValue: parts[0]) else {
+        guard let root = Root(rawValue: parts[0]), vocabulary.roots.contains(root) else {
             throw Fault(
-                message: "There is no \"\(parts[0])\" in an event.",
-                fix: suggestion(for: parts[0], among: Root.allCases.map(\.rawValue)))
+                message:
+                    "There is no \"\(parts[0])\" in \(vocabulary == .event ? "an event" : "a webhook").",
+                fix: suggestion(for: parts[0], among: vocabulary.roots.map(\.rawValue)))
         }
         self.root = root
         keys = parts.dropFirst().map { JSONKey($0) }
@@ -50,7 +65,7 @@ package struct EventPath: Sendable, Equatable {
         guard !halves[1].contains("[]"), root.hasMembers else {
             throw Fault(
                 message: "\"\(text)\" does not go through exactly one array of the event.",
-                fix: "Use one [] in a path, below properties, traits, context or integrations.")
+                fix: "Use one [] in a path, below something that has members.")
         }
         guard halves[1].isEmpty || halves[1].hasPrefix(".") else {
             throw Fault(message: "\"\(text)\" has no dot after [].", fix: "Write list[].name.")
@@ -88,7 +103,7 @@ package struct EventPath: Sendable, Equatable {
 extension EventPath.Root {
     var hasMembers: Bool {
         switch self {
-        case .properties, .traits, .context, .integrations: true
+        case .properties, .traits, .context, .integrations, .body, .headers: true
         default: false
         }
     }
@@ -112,10 +127,46 @@ package struct MapInput: Sendable {
 package struct ParameterValues: Sendable, Equatable {
     package var plain: [String: String]
     package var secret: Set<String>
+    /// Those that have a value for each event's name, kept under `name:folded event name`.
+    package var perEvent: Set<String>
 
-    package init(plain: [String: String], secret: Set<String>) {
+    package init(
+        plain: [String: String], secret: Set<String>, perEvent: Set<String> = []
+    ) {
         self.plain = plain
         self.secret = secret
+        self.perEvent = perEvent
+    }
+
+    /// The key of one event's value of such a parameter; `*` stands for every other event.
+    package static func key(_ name: String, event: String) -> String {
+        "\(name):\(event == "*" ? event : folded(event))"
+    }
+
+    /// A parameter's value for an event; empty when there is none.
+    package func value(_ name: String, for event: Event) -> TextTemplate.Value {
+        var key = name
+        if perEvent.contains(name) {
+            let own = Self.key(name, event: event.label)
+            let isKnown = plain[own] != nil || secret.contains(own)
+            key = isKnown ? own : Self.key(name, event: "*")
+        }
+        return secret.contains(key) ? .secret(key) : .plain(plain[key] ?? "")
+    }
+}
+
+extension MapInput {
+    /// A parameter's plain value; nil when it has none or is secret.
+    func plainParameter(_ name: String) -> String? {
+        guard case .plain(let text) = parameters.value(name, for: event) else { return nil }
+        // An empty text was given on purpose; a parameter without value is absent.
+        return text.isEmpty ? parameters.plain[name] : text
+    }
+
+    /// What stands for a secret parameter's value; nil when it is not secret.
+    func secretParameter(_ name: String) -> String? {
+        guard case .secret(let key) = parameters.value(name, for: event) else { return nil }
+        return key
     }
 }
 
@@ -164,7 +215,7 @@ extension EventPath {
         let event = input.event
         let document = event.document.root
         switch root {
-        case .properties, .context, .integrations:
+        case .properties, .context, .integrations, .body, .headers:
             return document[JSONKey(root.rawValue)].flatMap { descend($0, keys) }.map(Found.json)
         case .traits:
             let own = document["traits"].flatMap { descend($0, keys) }

@@ -2,8 +2,9 @@ package import Events
 
 /// One target path and where its value comes from.
 package struct Mapping: Sendable {
-    /// Such as `data.product_id`, or `data.items[].title`.
+    /// Such as `data.product_id`, or `data.items[].title`; `*` is the body itself.
     package let target: String
+    static let body = "*"
     package let rule: ValueRule
 
     package init(target: String, rule: ValueRule) {
@@ -55,6 +56,24 @@ package struct ValueRule: Sendable {
         return rules.flatMap(\.allTransforms)
     }
 
+    /// The parameters that are looked at.
+    var parameters: [String] {
+        var names: [String] = []
+        if case .parameter(let name)? = condition?.subject { names.append(name) }
+        switch origin {
+        case .parameter(let name): names.append(name)
+        case .alternatives(let rules): names += rules.flatMap(\.parameters)
+        default: break
+        }
+        return names
+    }
+
+    /// The paths that decide whether the rule applies.
+    var conditionPaths: [EventPath] {
+        if case .paths(let paths)? = condition?.subject { return paths }
+        return []
+    }
+
     var paths: [EventPath] {
         switch origin {
         case .paths(let paths): paths
@@ -88,7 +107,7 @@ package struct Condition: Sendable {
                 paths.lazy.compactMap {
                     $0.find(in: input, vendorName: vendorName, element: element)
                 }.first { !$0.isNull }
-            case .parameter(let name): input.parameters.plain[name].map(Found.text)
+            case .parameter(let name): input.plainParameter(name).map(Found.text)
             }
         guard let found, !found.isNull else { return false }
         return text == nil || found.text == text
@@ -111,6 +130,14 @@ extension ValueRule {
     /// The value for `target`; nil when there is none and the target stays absent.
     func value(
         in input: MapInput, vendorName: String, element: JSONValue?, target: String
+    ) throws(MappingFault) -> Found? {
+        let found = try whole(in: input, vendorName, element, target)
+        // A null that came, or a default that is null: with "omit_null" neither is written.
+        return omitNull && found?.isNull == true ? nil : found
+    }
+
+    private func whole(
+        in input: MapInput, _ vendorName: String, _ element: JSONValue?, _ target: String
     ) throws(MappingFault) -> Found? {
         if let condition, !condition.holds(input, vendorName: vendorName, element: element) {
             return nil
@@ -151,7 +178,7 @@ extension ValueRule {
     ) -> Found? {
         switch origin {
         case .literal(let bytes): return .raw(bytes)
-        case .parameter(let name): return input.parameters.plain[name].map(Found.text)
+        case .parameter(let name): return input.plainParameter(name).map(Found.text)
         case .alternatives: return nil
         case .object(let path, _, _):
             return path.find(in: input, vendorName: vendorName, element: element)

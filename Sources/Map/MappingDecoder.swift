@@ -6,6 +6,7 @@ struct MappingDecoder {
     let parameters: [String]
     let secrets: [String]
     let limits: [String: Int]
+    var vocabulary = EventPath.Vocabulary.event
 
     func mappings(_ value: ConfigurationValue) -> [Mapping] {
         value.members("\"mappings\"").compactMap { target, value in
@@ -82,7 +83,7 @@ struct MappingDecoder {
             fix: "Add \"exclude\": [\"email\"], and map \"identity.email\".")
     }
 
-    private func rule(_ value: ConfigurationValue) -> ValueRule? {
+    func rule(_ value: ConfigurationValue) -> ValueRule? {
         switch value.json.kind {
         case .array where value.json.elements.contains { $0.kind == .object }:
             return ValueRule(
@@ -121,7 +122,7 @@ struct MappingDecoder {
         return rule
     }
 
-    private func condition(_ value: ConfigurationValue) -> Condition? {
+    func condition(_ value: ConfigurationValue) -> Condition? {
         value.refuseUnknownKeys(["source", "parameter", "is"], in: "\"when\"")
         let text = value["is"]?.string("\"is\"")
         if let source = value["source"], value["parameter"] == nil {
@@ -180,7 +181,7 @@ struct MappingDecoder {
         return list.compactMap { value -> EventPath? in
             guard let text = value.string("A path") else { return nil }
             do throws(EventPath.Fault) {
-                return try EventPath(text)
+                return try EventPath(text, in: vocabulary)
             } catch {
                 value.report(error.message, fix: error.fix)
                 return nil

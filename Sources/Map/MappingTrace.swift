@@ -15,6 +15,14 @@ package struct MappingTrace: Sendable {
     /// Properties and traits that no mapping reads, in the event's order.
     package let unused: [Unused]
 
+    /// Of an event that no mapping is for.
+    package static let empty = MappingTrace(rows: [], unused: [])
+
+    private init(rows: [Row], unused: [Unused]) {
+        self.rows = rows
+        self.unused = unused
+    }
+
     /// A property that went nowhere, and the line of JSON that would map it.
     package struct Unused: Sendable, Equatable {
         package let source: String
@@ -27,41 +35,13 @@ extension Blueprint.EventPlan {
     /// Follows every value of an event through the plan's mappings; sends nothing.
     package func trace(_ input: MapInput) -> MappingTrace {
         let name = vendorName(of: input.event)
-        var rows: [MappingTrace.Row] = []
-        var used: Set<String> = []
-        for (index, step) in steps.enumerated() {
+        let mappings = steps.enumerated().flatMap { index, step in
             // A later step goes along only when it can.
-            guard index == 0 || step.isSatisfied(by: input, vendorName: name) else { continue }
-            for mapping in step.mappings {
-                guard let path = mapping.rule.usedPath(input, name) else { continue }
-                used.insert(path.property)
-                used.formUnion(mapping.rule.copied(input))
-                guard let row = mapping.row(input, name, path) else { continue }
-                rows.append(row)
-            }
+            index == 0 || step.isSatisfied(by: input, vendorName: name) ? step.mappings : []
         }
-        return MappingTrace(rows: rows, unused: unused(input, used))
-    }
-
-    private func unused(_ input: MapInput, _ used: Set<String>) -> [MappingTrace.Unused] {
-        var result: [MappingTrace.Unused] = []
-        for root in ["properties", "traits"] {
-            for member in input.event.document.root[root]?.members ?? [] {
-                guard let key = member.key.string, !used.contains("\(root).\(key)"),
-                    !(root == "traits" && key == "email")
-                else { continue }
-                let line = JSONWriter.make { writer in
-                    writer.string("\(freeObject).\(key)")
-                }
-                let source = JSONWriter.make { $0.string("\(root).\(key)") }
-                result.append(
-                    MappingTrace.Unused(
-                        source: "\(root).\(key)",
-                        before: String(decoding: member.value.raw, as: UTF8.self),
-                        line: String(decoding: line + Array(": ".utf8) + source, as: UTF8.self)))
-            }
-        }
-        return result
+        return MappingTrace(
+            mappings, input, vendorName: name, roots: ["properties", "traits"],
+            freeObject: freeObject)
     }
 
     /// Where this plan puts an event's own values, such as `data`.
@@ -71,6 +51,51 @@ extension Blueprint.EventPlan {
         }.map { String($0.target.prefix { $0 != "." }) }
         let counts = Dictionary(grouping: targets, by: { $0 }).mapValues(\.count)
         return counts.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key ?? "data"
+    }
+}
+
+extension MappingTrace {
+    /// - Parameters:
+    ///   - roots: whose members are listed when no mapping reads them.
+    ///   - freeObject: where the line that would map such a member puts it.
+    init(
+        _ mappings: [Mapping], _ input: MapInput, vendorName name: String, roots: [String],
+        freeObject: String
+    ) {
+        var rows: [Row] = []
+        var used: Set<String> = []
+        for mapping in mappings {
+            guard let path = mapping.rule.usedPath(input, name) else { continue }
+            used.insert(path.property)
+            used.formUnion(mapping.rule.copied(input))
+            guard let row = mapping.row(input, name, path) else { continue }
+            rows.append(row)
+        }
+        self.rows = rows
+        unused = Self.unused(input, used, roots, freeObject)
+    }
+
+    private static func unused(
+        _ input: MapInput, _ used: Set<String>, _ roots: [String], _ freeObject: String
+    ) -> [Unused] {
+        var result: [Unused] = []
+        for root in roots {
+            for member in input.event.document.root[root]?.members ?? [] {
+                guard let key = member.key.string, !used.contains("\(root).\(key)"),
+                    !(root == "traits" && key == "email")
+                else { continue }
+                let line = JSONWriter.make { writer in
+                    writer.string("\(freeObject).\(key)")
+                }
+                let source = JSONWriter.make { $0.string("\(root).\(key)") }
+                result.append(
+                    Unused(
+                        source: "\(root).\(key)",
+                        before: String(decoding: member.value.raw, as: UTF8.self),
+                        line: String(decoding: line + Array(": ".utf8) + source, as: UTF8.self)))
+            }
+        }
+        return result
     }
 }
 

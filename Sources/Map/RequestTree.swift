@@ -23,7 +23,8 @@ struct RequestTree: Sendable {
 
     init(_ mappings: [Mapping]) throws(Conflict) {
         for mapping in mappings {
-            let parts = mapping.target.split(separator: ".").map(String.init)
+            let isBody = mapping.target == Mapping.body
+            let parts = isBody ? [] : mapping.target.split(separator: ".").map(String.init)
             root = try Self.insert(mapping, parts[...], into: root)
         }
     }
@@ -114,7 +115,7 @@ extension RequestTree {
         {
             return false
         }
-        if case .parameter(let name) = rule.origin, input.parameters.secret.contains(name) {
+        if case .parameter(let name) = rule.origin, input.secretParameter(name) != nil {
             return true
         }
         do {
@@ -166,13 +167,13 @@ private struct Body {
             return try write(spread, members, element: element)
         case .array(let path, let inner): return try writeArray(path, inner)
         case .value(let target, let rule):
-            if case .parameter(let name) = rule.origin, input.parameters.secret.contains(name) {
+            if case .parameter(let name) = rule.origin, let key = input.secretParameter(name) {
                 let condition = rule.condition
                 guard condition?.holds(input, vendorName: vendorName, element: element) ?? true
                 else { return false }
                 writer.string("***")
                 let mask = MaskedText.mask.count
-                secrets.append(.init(offset: writer.bytes.count - 1 - mask, parameter: name))
+                secrets.append(.init(offset: writer.bytes.count - 1 - mask, parameter: key))
                 return true
             }
             if case .object = rule.origin {
@@ -226,32 +227,49 @@ private struct Body {
     private func yields(_ node: RequestTree.Node, _ element: JSONValue?) -> Bool {
         guard case .value(let target, let rule) = node else { return true }
         do {
-            return try rule.value(
-                in: input, vendorName: vendorName, element: element, target: target) != nil
+            let found = try rule.value(
+                in: input, vendorName: vendorName, element: element, target: target)
+            guard case .object = rule.origin else { return found != nil }
+            if case .json(let object)? = found { return object.hasCopies }
+            return false
         } catch { return true }
     }
 
     /// Copies an object's members but those that are mapped by name beside it.
+    ///
+    /// Of a list of objects those of each are copied; the first of a name wins.
     private mutating func copyMembers(
         _ rule: ValueRule, _ target: String, _ mapped: [RequestTree.Member], _ element: JSONValue?
     ) throws(MappingFault) -> Bool {
         guard case .object(_, let include, let exclude) = rule.origin,
             case .json(let object)? = try rule.value(
                 in: input, vendorName: vendorName, element: element, target: target),
-            object.kind == .object
+            object.hasCopies
         else { return false }
+        let isList = object.kind == .array
+        let members = isList ? object.elements.flatMap(\.members) : object.members
+        var written: Set<String> = []
         var wrote = false
-        for member in object.members {
+        for member in members {
             guard let name = member.key.string, !exclude.contains(name),
                 include?.contains(name) ?? true,
                 !mapped.contains(where: { $0.name == name && yields($0.node, element) }),
-                !(rule.omitNull && member.value.isNull)
+                !(rule.omitNull && member.value.isNull),
+                !isList || written.insert(name).inserted
             else { continue }
             writer.key(quoted: member.key.raw)
             writer.value(member.value)
             wrote = true
         }
         return wrote
+    }
+}
+
+extension JSONValue {
+    /// An object, or a list of nothing but objects: what a copy of members can be made from.
+    fileprivate var hasCopies: Bool {
+        kind == .object
+            || kind == .array && !isEmpty && elements.allSatisfy { $0.kind == .object }
     }
 }
 

@@ -31,14 +31,21 @@ package struct Destination: Sendable {
         var plain: [String: String] = [:]
         var hidden: [String: String] = [:]
         for parameter in blueprint.parameters {
-            let value = parameters[parameter.name] ?? parameter.value
+            var values = parameters.filter { key, _ in
+                parameter.isPerEvent && key.hasPrefix("\(parameter.name):")
+            }
+            if !parameter.isPerEvent {
+                values[parameter.name] = parameters[parameter.name] ?? parameter.value
+            }
             if parameter.isSecret {
-                hidden[parameter.name] = value
+                hidden.merge(values) { $1 }
             } else {
-                plain[parameter.name] = value
+                plain.merge(values) { $1 }
             }
         }
-        self.parameters = ParameterValues(plain: plain, secret: Set(hidden.keys))
+        self.parameters = ParameterValues(
+            plain: plain, secret: Set(hidden.keys),
+            perEvent: Set(blueprint.parameters.filter(\.isPerEvent).map(\.name)))
         secrets = Secrets(hidden)
         gate = ConsentGate(rule: consent, names: [name, blueprint.name, blueprint.title])
         self.limits = limits
@@ -111,9 +118,22 @@ extension Destination {
         (requestsByName[request]?.answers ?? []) + blueprint.answers
     }
 
-    /// Where a request goes: the body is pinned, the address follows the pipeline, so that a
-    /// corrected one helps what is waiting.
-    package func url(of request: MappedRequest) -> MaskedText {
-        requestsByName[request.name]?.url.fill(parameters) ?? request.url
+    /// The blueprint's request of that name, as it is now.
+    func shape(of request: MappedRequest) -> Blueprint.Request? { requestsByName[request.name] }
+
+    /// Where a request goes; the pinned address only when the blueprint no longer has one.
+    func url(of request: MappedRequest, for event: Event) -> MaskedText {
+        guard let shape = shape(of: request), let plan = preset.plan(for: event) else {
+            return request.url
+        }
+        return shape.address(parameters, event: event, vendorName: plan.vendorName(of: event))
+    }
+
+    /// A parameter's value for an event, secret or not.
+    func text(of name: String, for event: Event) -> String {
+        switch parameters.value(name, for: event) {
+        case .plain(let text): text
+        case .secret(let key): String(decoding: secrets.plain(key), as: UTF8.self)
+        }
     }
 }

@@ -18,6 +18,8 @@ package struct DryRun: Sendable {
     package let event: Event
     package let identity: Identity
     package let outcomes: [Outcome]
+    /// What the event changes about its person, in words.
+    package let changes: [String]
 
     /// - Parameters:
     ///   - people: what is known already; nothing is stored there for good.
@@ -29,6 +31,7 @@ package struct DryRun: Sendable {
         let decision = try pipeline.decide(event, in: &people)
         self.event = event
         identity = decision.identity
+        changes = decision.changes
         outcomes = decision.deliveries.filter { destination ?? $0.destination == $0.destination }
             .compactMap { planned in
                 pipeline[planned.destination].map {

@@ -8,10 +8,15 @@ import Map
 /// Pure but for the store it is given: the store calls `decide` inside its one transaction.
 package struct Pipeline: Sendable {
     package let destinations: [Destination]
+    package let sources: [SourceRules]
     package let consent: ConsentReader
 
-    package init(destinations: [Destination], consentCodes: [String: String] = [:]) {
+    package init(
+        destinations: [Destination], sources: [SourceRules] = [],
+        consentCodes: [String: String] = [:]
+    ) {
         self.destinations = destinations
+        self.sources = sources
         let required = destinations.flatMap { $0.gate.rule?.require ?? [] }
         consent = ConsentReader(codes: consentCodes, required: Set(required))
     }
@@ -22,6 +27,8 @@ package struct Pipeline: Sendable {
     package struct Decision: Sendable {
         package var identity: Identity
         package var deliveries: [Planned]
+        /// What the event changed about its person, in words.
+        package var changes: [String]
     }
 
     /// One delivery as it begins: filtered for good, or queued.
@@ -37,21 +44,31 @@ package struct Pipeline: Sendable {
     package func decide(
         _ event: Event, in store: inout some IdentityStore & ConsentStore
     ) throws -> Decision {
-        let (identity, refusal) = try Identifier.resolve(event, in: &store)
+        let rules = sources.first { $0.name == event.source }
+        let effect = event.trusted ? rules?.effect(of: event) : nil
+        let (identity, refusal) = try Identifier.resolve(
+            event, teaches: effect?.teachesIdentity ?? false, in: &store)
         let own = consent.answers(in: event)
         // From a browser key only denials are learnt, and these always count.
         try consent.learn(
-            from: event, identity, own: own, lifts: event.isResubscribe, in: &store)
+            from: event, identity, own: own,
+            lifts: event.isResubscribe && rules?.service == nil && effect == nil,
+            in: &store)
+        var changes: [String] = []
+        if let effect, let rules {
+            changes = try effect.apply(event, identity, origin: rules.title, in: &store)
+        }
         let standings = try identity.keys.compactMap { try store.standing($0) }
         let deliveries = destinations.map { destination in
             let verdict = verdict(
-                destination, event, identity, refusal: refusal, own: own, standings)
+                destination, event, identity, refusal: refusal, own: own, standings,
+                service: rules?.service)
             return Planned(
                 destination: destination.name, reason: verdict.reason,
                 detail: verdict.reason == nil ? destination.remark : verdict.detail,
                 consent: verdict.record, revision: destination.blueprint.revision)
         }
-        return Decision(identity: identity, deliveries: deliveries)
+        return Decision(identity: identity, deliveries: deliveries, changes: changes)
     }
 
     /// Consent and suppression once more, just before an attempt.
@@ -67,18 +84,25 @@ package struct Pipeline: Sendable {
 
     private func verdict(
         _ destination: Destination, _ event: Event, _ identity: Identity, refusal: Reason?,
-        own: [ConsentAnswer], _ standings: [Standing]
+        own: [ConsentAnswer], _ standings: [Standing], service: String?
     ) -> ConsentGate.Verdict {
         func refuse(_ reason: Reason, _ detail: String? = nil) -> ConsentGate.Verdict {
             ConsentGate.Verdict(reason: reason, detail: detail, record: nil)
         }
         guard destination.isEnabled else { return refuse(.destinationDisabled) }
+        if let service, service == destination.blueprint.name {
+            return refuse(.loop, "it came from \(destination.blueprint.title)")
+        }
         guard let plan = destination.preset.plan(for: event) else {
             let what = event.type == .track ? "\"\(event.label)\"" : "\(event.label) events"
             return refuse(
                 .noMapping, "preset \"\(destination.preset.name)\" has nothing for \(what)")
         }
         guard plan.isEnabled else { return refuse(.eventDisabled, "event \"\(plan.name)\"") }
+        if let name = plan.missingParameter(destination.parameters, for: event) {
+            return refuse(
+                .noMapping, "the parameter \"\(name)\" has no value for \"\(event.label)\"")
+        }
         if let refusal { return refuse(refusal) }
         if let reason = identityReason(destination, plan, event, identity) {
             return refuse(reason.0, reason.1)

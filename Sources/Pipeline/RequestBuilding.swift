@@ -17,16 +17,13 @@ extension Pipeline: RequestBuilder {
         }
     }
 
-    package func outgoing(_ request: MappedRequest, to destination: String) -> OutgoingRequest {
-        guard let target = self[destination] else {
+    package func outgoing(
+        _ request: MappedRequest, for job: Job, at now: Timestamp
+    ) -> OutgoingRequest {
+        guard let target = self[job.id.destination] else {
             return OutgoingRequest(method: request.method, url: "", headers: [], body: [])
         }
-        let url = target.url(of: request)
-        return OutgoingRequest(
-            method: request.method,
-            url: String(decoding: url.revealed(target.secrets.plain), as: UTF8.self),
-            headers: ["Content-Type: application/json", "Accept: application/json"],
-            body: request.body.revealed(target.secrets.json), options: target.limits.options)
+        return target.outgoing(request, for: job.event, at: now)
     }
 
     package func answerRules(_ request: MappedRequest, of destination: String) -> [AnswerRule] {
@@ -35,5 +32,76 @@ extension Pipeline: RequestBuilder {
 
     package func mask(_ text: String, for destination: String) -> String {
         self[destination]?.secrets.mask(text) ?? text
+    }
+}
+
+extension Destination {
+    /// A request as it travels: the body is pinned; address, headers and signature follow the
+    /// pipeline, so that a corrected one helps what is waiting.
+    package func outgoing(
+        _ request: MappedRequest, for event: Event, at now: Timestamp
+    ) -> OutgoingRequest {
+        let shape = shape(of: request)
+        var outgoing = plain(request, at: url(of: request, for: event))
+        let body = outgoing.body
+        for header in shape?.headers ?? [] {
+            let text = header.value.fill { name in
+                .plain(value(name, shape, event, body, now))
+            }.text
+            // A value must not end its header and begin another.
+            let clean = text.filter { !$0.isNewline && $0 != "\0" }
+            // An empty one, such as the signature without a secret, is left out.
+            outgoing.headers.removeAll {
+                $0.lowercased().hasPrefix(header.name.lowercased() + ":")
+            }
+            if !clean.isEmpty { outgoing.headers.append("\(header.name): \(clean)") }
+        }
+        outgoing.token = shape?.token.flatMap(need)
+        return outgoing
+    }
+
+    /// What stands for a name in a header.
+    private func value(
+        _ name: String, _ shape: Blueprint.Request?, _ event: Event, _ body: [UInt8],
+        _ now: Timestamp
+    ) -> String {
+        let seconds = String(now.milliseconds / 1000)
+        switch name {
+        case "event_id": return event.id.text
+        case "timestamp": return seconds
+        case "access_token": return TokenNeed.placeholder
+        case "signature":
+            guard let signing = shape?.signing,
+                let message = signing.scheme.message(
+                    body: body, { $0 == "event_id" ? event.id.text : seconds })
+            else { return "" }
+            let given = String(decoding: secrets.plain(signing.parameter), as: UTF8.self)
+            return signing.scheme.sign(
+                message, secrets: given.split(separator: " ").map(String.init))
+        default: return text(of: name, for: event)
+        }
+    }
+
+    private func need(_ token: Blueprint.TokenRequest) -> TokenNeed? {
+        guard let request = try? token.build(parameters) else { return nil }
+        return TokenNeed(
+            key: "\(name) \(token.name)", request: plain(request, at: request.url),
+            tokenKey: token.tokenKey, expiresKey: token.expiresKey, lifetime: token.lifetime)
+    }
+
+    /// The request with its secrets in place and the headers that every request has.
+    private func plain(_ request: MappedRequest, at url: MaskedText) -> OutgoingRequest {
+        let body = request.body.revealed { parameter in
+            request.encoding == .json
+                ? secrets.json(parameter)
+                : Array(
+                    percentEncoded(String(decoding: secrets.plain(parameter), as: UTF8.self)).utf8)
+        }
+        return OutgoingRequest(
+            method: request.method,
+            url: String(decoding: url.revealed(secrets.plain), as: UTF8.self),
+            headers: [
+                "Content-Type: \(request.encoding.contentType)", "Accept: application/json",
+            ], body: body, options: limits.options)
     }
 }

@@ -40,8 +40,11 @@ enum DeliverySQL {
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
 
-    static let insertRequest =
-        "INSERT OR IGNORE INTO requests VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    static let insertRequest = """
+        INSERT OR IGNORE INTO requests (event, destination, run, step, name, method, url,
+            url_secrets, body, body_secrets, encoding)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """
 
     static let giveBack = """
         UPDATE deliveries SET state = iif(tries > 0, 'retrying', 'queued'),

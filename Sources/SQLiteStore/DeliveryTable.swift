@@ -134,6 +134,7 @@ final class DeliveryTable {
                 .bind(3, job.run).bind(4, step).bind(5, request.name).bind(6, request.method)
                 .bind(7, request.url.text).bind(8, request.url.placesText)
                 .bind(9, request.body.bytes).bind(10, request.body.placesText)
+                .bind(11, request.encoding.rawValue)
             try insertRequest.run()
         }
     }
@@ -230,7 +231,7 @@ final class DeliveryTable {
 /// The requests table as it is read.
 enum RequestColumns {
     static let select = """
-        SELECT name, method, url, url_secrets, body, body_secrets FROM requests
+        SELECT name, method, url, url_secrets, body, body_secrets, encoding FROM requests
         WHERE event = ? AND destination = ? AND run = ? ORDER BY step
         """
 
@@ -243,6 +244,7 @@ enum RequestColumns {
                     name: rows.text(0) ?? "", method: rows.text(1) ?? "",
                     url: MaskedText(
                         Array((rows.text(2) ?? "").utf8), placesText: rows.text(3) ?? ""),
+                    encoding: MappedRequest.Encoding(rawValue: rows.text(6) ?? "") ?? .json,
                     body: MaskedText(rows.blob(4) ?? [], placesText: rows.text(5) ?? "")))
         }
         return requests

@@ -71,7 +71,7 @@ final class People: IdentityStore, ConsentStore {
         upsert.reset().bind(1, hasher.digest(key)).bind(2, key.kind.rawValue).bind(3, key.value)
             .bind(4, row.identity.userID).bind(5, row.identity.email)
             .bind(6, row.identity.lane?.number)
-            .bind(7, Self.text(row.standing.answers)).bind(8, Self.text(row.standing.suppression))
+            .bind(7, Self.text(row.standing.answers)).bind(8, Self.text(row.standing.suppressions))
         try upsert.run()
     }
 
@@ -86,7 +86,7 @@ final class People: IdentityStore, ConsentStore {
                 lane: select.optionalInt64(2).map { LaneKey(number: $0) })
             row.standing = Standing(
                 answers: Self.answers(select.text(3)),
-                suppression: Self.suppression(select.text(4)))
+                suppressions: Self.suppressions(select.text(4)))
         }
         select.reset()
         rows[key] = row
@@ -122,24 +122,35 @@ final class People: IdentityStore, ConsentStore {
         }
     }
 
-    private static func text(_ suppression: Suppression?) -> String? {
-        guard let suppression else { return nil }
+    private static func text(_ suppressions: [Suppression]) -> String? {
+        guard !suppressions.isEmpty else { return nil }
         return String(
             decoding: JSONWriter.make { writer in
-                writer.beginObject()
-                writer.member("cause", suppression.cause)
-                writer.member("at", Int(suppression.at.milliseconds))
-                writer.member("origin", suppression.origin)
-                writer.endObject()
+                writer.beginArray()
+                for suppression in suppressions {
+                    writer.beginObject()
+                    writer.member("cause", suppression.cause)
+                    writer.member("at", Int(suppression.at.milliseconds))
+                    writer.member("origin", suppression.origin)
+                    writer.member("event", suppression.event?.text)
+                    writer.member("lifted_at", suppression.liftedAt.map { Int($0.milliseconds) })
+                    writer.endObject()
+                }
+                writer.endArray()
             }, as: UTF8.self)
     }
 
-    private static func suppression(_ text: String?) -> Suppression? {
-        guard let value = text.flatMap({ try? JSONReader.read(text: $0) })?.root,
-            let cause = value["cause"]?.string, let at = value["at"]?.integer
-        else { return nil }
-        return Suppression(
-            cause: cause, at: Timestamp(milliseconds: Int64(at)),
-            origin: value["origin"]?.string ?? "")
+    private static func suppressions(_ text: String?) -> [Suppression] {
+        let list = text.flatMap { try? JSONReader.read(text: $0) }?.root.elements ?? []
+        return list.compactMap { value in
+            guard let cause = value["cause"]?.string, let at = value["at"]?.integer else {
+                return nil
+            }
+            return Suppression(
+                cause: cause, at: Timestamp(milliseconds: Int64(at)),
+                origin: value["origin"]?.string ?? "",
+                event: value["event"]?.string.flatMap { EventID($0) },
+                liftedAt: value["lifted_at"]?.integer.map { Timestamp(milliseconds: Int64($0)) })
+        }
     }
 }

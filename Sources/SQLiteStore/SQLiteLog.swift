@@ -12,6 +12,13 @@ package final class SQLiteLog: DeliveryLog {
     package init(directory: String) throws {
         let opened = try Connection(
             path: directory + "/sluice.db", mode: .readOnly, busyTimeout: 5_000)
+        guard try opened.text("PRAGMA user_version") == String(Schema.migrations.count) else {
+            throw Problem(
+                code: "store_other_version",
+                message: "The store in \(directory) was written by another version of Sluice.",
+                hint:
+                    "Start the server once with this version; it brings an older store up to date.")
+        }
         let key = try opened.prepare("SELECT value FROM meta WHERE key = 'hash_key'")
         _ = try key.step()
         hasher = Hasher128(key: key.blob(0) ?? [])
@@ -118,13 +125,27 @@ package final class SQLiteLog: DeliveryLog {
     }
 
     package func rejected(limit: Int) throws -> [RejectedRow] {
+        try rejected("ORDER BY id DESC LIMIT ?") { $0.bind(1, limit) }
+    }
+
+    package func rejected(
+        source: String, after number: Int64, limit: Int
+    ) throws -> [RejectedRow] {
+        try rejected("WHERE source = ? AND id > ? ORDER BY id LIMIT ?") {
+            $0.bind(1, source).bind(2, number).bind(3, limit)
+        }
+    }
+
+    private func rejected(
+        _ condition: String, _ bind: (Statement) -> Statement
+    ) throws -> [RejectedRow] {
         try connection.withLock { connection in
-            let select = try connection.prepare(
-                """
-                SELECT id, source, received_at, message_id, code, message, hint, body
-                FROM rejections ORDER BY id DESC LIMIT ?
-                """)
-            select.bind(1, limit)
+            let select = bind(
+                try connection.prepare(
+                    """
+                    SELECT id, source, received_at, message_id, code, message, hint, body, headers
+                    FROM rejections \(condition)
+                    """))
             var rows: [RejectedRow] = []
             while try select.step() {
                 rows.append(
@@ -135,7 +156,25 @@ package final class SQLiteLog: DeliveryLog {
                         problem: Problem(
                             code: select.text(4) ?? "", message: select.text(5) ?? "",
                             hint: select.text(6) ?? ""),
-                        body: String(decoding: select.blob(7) ?? [], as: UTF8.self)))
+                        body: select.blob(7) ?? [], headers: select.text(8)))
+            }
+            return rows
+        }
+    }
+
+    package func sources() throws -> [SourceRow] {
+        try connection.withLock { connection in
+            let select = try connection.prepare(
+                """
+                SELECT name, kind, off_reason, last_event_at FROM sources
+                WHERE is_configured = 1 ORDER BY id
+                """)
+            var rows: [SourceRow] = []
+            while try select.step() {
+                rows.append(
+                    SourceRow(
+                        name: select.text(0) ?? "", kind: select.text(1) ?? "",
+                        offReason: select.text(2), lastEvent: Self.moment(select, 3)))
             }
             return rows
         }
@@ -150,14 +189,15 @@ package final class SQLiteLog: DeliveryLog {
                     (SELECT count(*) FROM deliveries WHERE destination = id AND \(Schema.open)),
                     (SELECT received_at FROM events WHERE id = (
                         SELECT min(event) FROM deliveries
-                        WHERE destination = destinations.id AND \(Schema.open)))
+                        WHERE destination = destinations.id AND \(Schema.open))), is_enabled
                 FROM destinations ORDER BY id
                 """)
             var rows: [DestinationRow] = []
             while try select.step() {
                 rows.append(
                     DestinationRow(
-                        name: select.text(0) ?? "", hold: Self.hold(select, at: 1),
+                        name: select.text(0) ?? "", isEnabled: select.int(11) == 1,
+                        hold: Self.hold(select, at: 1),
                         waiting: select.int(9),
                         oldestWaiting: Self.moment(select, 10),
                         lastDelivered: Self.moment(select, 6), lastError: select.text(7),

@@ -28,7 +28,8 @@ package final class SQLiteStore: EventStore, DeliveryStore {
 
     private enum Item {
         case accept(
-            Envelope, source: String, CheckedContinuation<Result<[Receipt], Problem>, Never>)
+            Envelope, source: String, clearing: [Int64],
+            CheckedContinuation<Result<[Receipt], Problem>, Never>)
         case work([DeliveryWork])
         case release(String, CheckedContinuation<Result<Bool, Problem>, Never>)
         /// Everything before it is committed.
@@ -122,7 +123,14 @@ package final class SQLiteStore: EventStore, DeliveryStore {
     package func accept(
         _ envelope: Envelope, from source: String
     ) async throws(Problem) -> [Receipt] {
-        try await ask { .accept(envelope, source: source, $0) }
+        try await ask { .accept(envelope, source: source, clearing: [], $0) }
+    }
+
+    /// Takes events that come from kept bodies, and removes these, in one transaction.
+    package func accept(
+        _ envelope: Envelope, from source: String, clearing rejections: [Int64]
+    ) async throws(Problem) -> [Receipt] {
+        try await ask { .accept(envelope, source: source, clearing: rejections, $0) }
     }
 
     package func submit(_ work: [DeliveryWork]) {
@@ -193,7 +201,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
 
     private static func weight(_ item: Item) -> Int {
         switch item {
-        case .accept(let envelope, _, _): envelope.events.count + envelope.rejections.count
+        case .accept(let envelope, _, _, _): envelope.events.count + envelope.rejections.count
         case .work(let work): work.count
         case .release, .barrier: 1
         }
@@ -225,8 +233,8 @@ package final class SQLiteStore: EventStore, DeliveryStore {
 
     private func perform(_ item: Item, _ writer: Writer) throws -> () -> Void {
         switch item {
-        case .accept(let envelope, let source, let continuation):
-            let receipts = try writer.accept(envelope, from: source)
+        case .accept(let envelope, let source, let clearing, let continuation):
+            let receipts = try writer.accept(envelope, from: source, clearing: clearing)
             return { continuation.resume(returning: .success(receipts)) }
         case .work(let work):
             for item in work { try writer.perform(item) }
@@ -297,7 +305,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
 
     private static func refuse(_ item: Item) {
         switch item {
-        case .accept(_, _, let continuation):
+        case .accept(_, _, _, let continuation):
             continuation.resume(returning: .failure(unavailable))
         case .release(_, let continuation): continuation.resume(returning: .failure(unavailable))
         case .barrier(let done): done()

@@ -3,7 +3,7 @@ import Events
 
 /// The tables, as a list of steps that is only ever added to.
 enum Schema {
-    static let migrations = [first]
+    static let migrations = [first, second]
 
     /// The open deliveries: what the queue's partial indexes speak of, word for word.
     static let open = "state IN ('queued', 'sending', 'retrying')"
@@ -168,6 +168,18 @@ enum Schema {
             subject TEXT NOT NULL,
             detail TEXT NOT NULL
         ) STRICT;
+        """
+
+    /// Webhooks: what is kept of those that could not be read, form bodies, and how sources stand.
+    private static let second = """
+        ALTER TABLE rejections ADD COLUMN headers TEXT;
+        ALTER TABLE requests ADD COLUMN encoding TEXT NOT NULL DEFAULT 'json';
+        ALTER TABLE sources ADD COLUMN kind TEXT;
+        ALTER TABLE sources ADD COLUMN off_reason TEXT;
+        ALTER TABLE sources ADD COLUMN last_event_at INTEGER;
+        ALTER TABLE sources ADD COLUMN is_configured INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE destinations ADD COLUMN is_enabled INTEGER NOT NULL DEFAULT 1;
+        CREATE INDEX rejections_source ON rejections (source, id);
         """
 
     /// Brings the file to this program's version; refuses one that is newer.

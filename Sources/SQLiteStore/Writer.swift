@@ -14,7 +14,7 @@ final class Writer {
     private let events: EventTable
     private let deliveries: DeliveryTable
     private let insertMessage, selectMessage, insertRejection, insertAudit: Statement
-    private let saveHold, saveDelivered, saveError: Statement
+    private let saveHold, saveDelivered, saveError, saveLastEvent: Statement
     private let begin, commit: Statement
     private var sources: NameTable
     private var destinations: NameTable
@@ -37,6 +37,8 @@ final class Writer {
     /// The last thing that happened at each destination in this transaction.
     private var lastDelivered: [String: Timestamp] = [:]
     private var lastError: [String: (text: String, at: Timestamp)] = [:]
+    /// When each source, by number, last gave an event in this transaction.
+    private var lastEvent: [Int64: Timestamp] = [:]
 
     init(
         _ connection: Connection, pipeline: Pipeline, room: Room, clock: WorldClock
@@ -56,8 +58,9 @@ final class Writer {
             "SELECT event FROM messages WHERE source = ? AND digest = ?")
         insertRejection = try connection.prepare(
             """
-            INSERT INTO rejections (source, received_at, message_id, code, message, hint, body)
-            VALUES (?, ?, ?, ?, ?, ?, ?)
+            INSERT INTO rejections (source, received_at, message_id, code, message, hint, body,
+                headers)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
             """)
         insertAudit = try connection.prepare(
             "INSERT INTO audit (at, action, subject, detail) VALUES (?, ?, ?, ?)")
@@ -70,6 +73,8 @@ final class Writer {
             "UPDATE destinations SET last_delivered_at = ? WHERE id = ?")
         saveError = try connection.prepare(
             "UPDATE destinations SET last_error = ?, last_error_at = ? WHERE id = ?")
+        saveLastEvent = try connection.prepare(
+            "UPDATE sources SET last_event_at = ? WHERE id = ?")
         begin = try connection.prepare("BEGIN IMMEDIATE")
         commit = try connection.prepare("COMMIT")
         sources = try NameTable(connection, "sources")
@@ -77,18 +82,34 @@ final class Writer {
         lastID = EventID(
             number: Int64(try connection.text("SELECT max(id) FROM events") ?? "") ?? 0)
         try register(pipeline)
+        try register(pipeline.sources)
     }
 
     /// Names get their numbers, and blueprints are kept once per revision.
     private func register(_ pipeline: Pipeline) throws {
         let insert = try connection.prepare(
             "INSERT OR IGNORE INTO blueprints VALUES (?, ?, ?, ?)")
+        let enable = try connection.prepare("UPDATE destinations SET is_enabled = ? WHERE id = ?")
         for destination in pipeline.destinations {
-            _ = try destinations.number(destination.name)
+            let number = try destinations.number(destination.name)
+            try enable.reset().bind(1, destination.isEnabled ? 1 : 0).bind(2, number).run()
             let blueprint = destination.blueprint
             insert.reset().bind(1, blueprint.revision).bind(2, blueprint.name)
                 .bind(3, blueprint.text).bind(4, clock.now().milliseconds)
             try insert.run()
+        }
+    }
+
+    /// How the sources stand, for people to see.
+    private func register(_ rules: [SourceRules]) throws {
+        guard !rules.isEmpty else { return }
+        try connection.execute("UPDATE sources SET is_configured = 0")
+        let update = try connection.prepare(
+            "UPDATE sources SET kind = ?, off_reason = ?, is_configured = 1 WHERE id = ?")
+        for source in rules {
+            update.reset().bind(1, source.kind).bind(2, source.offReason)
+                .bind(3, try sources.number(source.name))
+            try update.run()
         }
     }
 
@@ -97,11 +118,15 @@ final class Writer {
         effects = Effects()
         lastDelivered = [:]
         lastError = [:]
+        lastEvent = [:]
         people.begin()
         try begin.reset().run()
         do {
             try body()
             try saveDestinations()
+            for (source, at) in lastEvent {
+                try saveLastEvent.reset().bind(1, at.milliseconds).bind(2, source).run()
+            }
             try commit.reset().run()
         } catch {
             try? connection.execute("ROLLBACK")
@@ -127,8 +152,14 @@ final class Writer {
     // MARK: Accepting
 
     /// Stores an envelope: each event with all that follows from it.
-    func accept(_ envelope: Envelope, from source: String) throws -> [Receipt] {
+    ///
+    /// - Parameter clearing: rejections that this is the better reading of.
+    func accept(
+        _ envelope: Envelope, from source: String, clearing: [Int64] = []
+    ) throws -> [Receipt] {
         let sourceNumber = try sources.number(source)
+        if !envelope.events.isEmpty { lastEvent[sourceNumber] = clock.now() }
+        if !clearing.isEmpty { try clear(clearing, source) }
         var receipts: [Receipt] = []
         receipts.reserveCapacity(envelope.events.count)
         for (_, event) in envelope.events {
@@ -136,6 +167,18 @@ final class Writer {
         }
         for rejection in envelope.rejections { try reject(rejection, source) }
         return receipts
+    }
+
+    private func clear(_ rejections: [Int64], _ source: String) throws {
+        let delete = try connection.prepare("DELETE FROM rejections WHERE id = ? AND source = ?")
+        for id in rejections { try delete.reset().bind(1, id).bind(2, source).run() }
+        try audit("source replay", source, "\(rejections.count) kept bodies read again")
+    }
+
+    private func audit(_ action: String, _ subject: String, _ detail: String) throws {
+        insertAudit.reset().bind(1, clock.now().milliseconds).bind(2, action).bind(3, subject)
+            .bind(4, detail)
+        try insertAudit.run()
     }
 
     private func accept(_ incoming: Event, _ source: Int64) throws -> Receipt {
@@ -151,6 +194,9 @@ final class Writer {
         let decision = try pipeline.decide(event, in: &store)
         try events.store(event, decision.identity, source: source)
         for planned in decision.deliveries { try queue(planned, event, decision.identity) }
+        if !decision.changes.isEmpty {
+            try audit("effect", event.id.text, decision.changes.joined(separator: "; "))
+        }
         return Receipt(id: event.id, messageID: event.messageID, duplicate: false)
     }
 
@@ -201,7 +247,7 @@ final class Writer {
         insertRejection.reset().bind(1, source).bind(2, clock.now().milliseconds)
             .bind(3, rejection.messageID).bind(4, rejection.problem.code)
             .bind(5, rejection.problem.message).bind(6, rejection.problem.hint)
-            .bind(7, rejection.body)
+            .bind(7, rejection.body).bind(8, rejection.headers)
         try insertRejection.run()
     }
 
@@ -291,9 +337,7 @@ final class Writer {
         guard try held.bind(1, name).step() else { return false }
         held.reset()
         try save(nil, of: name)
-        insertAudit.reset().bind(1, clock.now().milliseconds).bind(2, "release").bind(3, name)
-            .bind(4, "")
-        try insertAudit.run()
+        try audit("release", name, "")
         effects.news.append(.released(destination: name))
         return true
     }
@@ -316,41 +360,4 @@ final class Writer {
             try saveError.run()
         }
     }
-}
-
-/// Numbers for names, kept once in the file and once in memory.
-struct NameTable {
-    private let insert: Statement
-    private var numbers: [String: Int64] = [:]
-    /// Names numbered in the open transaction.
-    private var fresh: [String] = []
-
-    init(_ connection: Connection, _ table: String) throws(SQLiteError) {
-        insert = try connection.prepare(
-            """
-            INSERT INTO \(table) (name) VALUES (?)
-            ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING id
-            """)
-        let select = try connection.prepare("SELECT name, id FROM \(table)")
-        while try select.step() { numbers[select.text(0) ?? ""] = select.int64(1) }
-    }
-
-    mutating func number(_ name: String) throws(SQLiteError) -> Int64 {
-        if let number = numbers[name] { return number }
-        insert.reset().bind(1, name)
-        defer { insert.reset() }
-        _ = try insert.step()
-        let number = insert.int64(0)
-        numbers[name] = number
-        fresh.append(name)
-        return number
-    }
-
-    /// After a rollback: numbers the file does not have.
-    mutating func forgetFresh() {
-        for name in fresh { numbers[name] = nil }
-        fresh = []
-    }
-
-    mutating func keepFresh() { fresh = [] }
 }

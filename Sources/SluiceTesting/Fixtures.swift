@@ -4,6 +4,7 @@ package import Deliver
 package import Events
 package import Map
 package import Pipeline
+package import Webhooks
 
 #if canImport(Glibc)
 import Glibc
@@ -138,4 +139,21 @@ package func eventually<Value>(
         try await Task.sleep(for: .milliseconds(5))
     }
     throw TestFailure("it did not happen: \(what)")
+}
+
+extension Fixtures {
+    /// A shipped source of webhooks.
+    package static func webhookSource(
+        _ name: String, verification: String? = nil, secrets: [String] = []
+    ) throws -> WebhookSource {
+        let file = "Blueprints/\(name)-webhooks.json"
+        let verify = try verification.map { text in
+            Verification(
+                try ConfigurationFile(name: "verify.json", bytes: Array(text.utf8)).root)
+        }
+        return WebhookSource(
+            name: name, tokens: ["0123456789abcdef0123456789abcdef"], secrets: secrets,
+            verification: verify,
+            blueprint: try SourceBlueprint.read(file: file, bytes: try bytes(file)))
+    }
 }

@@ -30,7 +30,8 @@ struct Sluice: AsyncParsableCommand {
             CommandGroup(
                 name: "Configure and operate",
                 subcommands: [
-                    CheckCommand.self, BlueprintCommand.self, DestinationCommand.self,
+                    CheckCommand.self, BlueprintCommand.self, SourceCommand.self,
+                    DestinationCommand.self,
                     StatusCommand.self,
                 ]),
         ])

@@ -15,7 +15,7 @@ private let environment = ["SLUICE_WRITE_KEY": "k", "VERO_AUTH_TOKEN": "t"]
     ) async throws -> Program.Result {
         let folder = try TemporaryFolder()
         let example = try Fixtures.text("pipeline.example.json")
-            .replacing("Blueprints/vero.json", with: Fixtures.root + "/Blueprints/vero.json")
+            .replacing("\"Blueprints/", with: "\"\(Fixtures.root)/Blueprints/")
         let text = example.replacing(old, with: new)
         try #require(text != example || old.isEmpty)
         let path = try folder.write(text, to: "pipeline.json")
@@ -25,7 +25,7 @@ private let environment = ["SLUICE_WRITE_KEY": "k", "VERO_AUTH_TOKEN": "t"]
     @Test(arguments: [
         ("\"listen\":", "\"listen\"", "pipeline.json:3:", "Expected ':' after the key."),
         (
-            "\"enabled\": true", "\"enabeld\": true", "pipeline.json:15:7",
+            "\"enabled\": true", "\"enabeld\": true", "pipeline.json:37:7",
             "Did you mean \"enabled\"?"
         ),
         (
@@ -33,19 +33,19 @@ private let environment = ["SLUICE_WRITE_KEY": "k", "VERO_AUTH_TOKEN": "t"]
             "Did you mean \"browser\"?"
         ),
         (
-            "/Blueprints/vero.json", "/Blueprints/nothing.json", "pipeline.json:13:20",
+            "/Blueprints/vero.json", "/Blueprints/nothing.json", "pipeline.json:35:20",
             "cannot be read"
         ),
         (
-            "\"preset\": \"default\"", "\"preset\": \"defalt\"", "pipeline.json:14:17",
+            "\"preset\": \"default\"", "\"preset\": \"defalt\"", "pipeline.json:36:17",
             "Did you mean \"default\"?"
         ),
         (
-            "\"auth_token\": \"${VERO_AUTH_TOKEN}\",", "", "pipeline.json:12:13",
+            "\"auth_token\": \"${VERO_AUTH_TOKEN}\",", "", "pipeline.json:34:13",
             "The parameter \"auth_token\" has no value."
         ),
         (
-            "\"missing\": \"deny\"", "\"missing\": \"maybe\"", "pipeline.json:21:56",
+            "\"missing\": \"deny\"", "\"missing\": \"maybe\"", "pipeline.json:43:56",
             "Known: \"allow\", \"deny\""
         ),
         (
@@ -54,7 +54,7 @@ private let environment = ["SLUICE_WRITE_KEY": "k", "VERO_AUTH_TOKEN": "t"]
         ),
         ("${SLUICE_ALLOW_PRIVATE:-}", "home", "pipeline.json:5:20", "\"home\" is no network."),
         (
-            "\"in_flight\": 64", "\"in_flight\": 0", "pipeline.json:22:31",
+            "\"in_flight\": 64", "\"in_flight\": 0", "pipeline.json:44:31",
             "whole number from 1 to 1024"
         ),
     ])
@@ -79,7 +79,8 @@ private let environment = ["SLUICE_WRITE_KEY": "k", "VERO_AUTH_TOKEN": "t"]
             with: "\"identity.email\": {\"source\": \"identity.email\", \"transform\": \"sha256\"}")
         _ = try folder.write(blueprint, to: "vero.json")
         let pipeline = try Fixtures.text("pipeline.example.json")
-            .replacing("Blueprints/vero.json", with: "vero.json")
+            .replacing("\"Blueprints/vero.json", with: "\"vero.json").replacing(
+                "\"Blueprints/", with: "\"\(Fixtures.root)/Blueprints/")
         let path = try folder.write(pipeline, to: "pipeline.json")
         let result = try await Program.run(["check", path], environment: environment)
         #expect(result.code == 1)

@@ -24,7 +24,8 @@ private let event = """
         var path = Fixtures.root + "/Blueprints/vero.json"
         if let blueprint { path = try folder.write(blueprint, to: "vero.json") }
         let pipeline = try Fixtures.text("pipeline.example.json")
-            .replacing("Blueprints/vero.json", with: path)
+            .replacing("Blueprints/vero.json", with: path).replacing(
+                "\"Blueprints/", with: "\"\(Fixtures.root)/Blueprints/")
         let config = try folder.write(pipeline, to: "pipeline.json")
         let file = try folder.write(text, to: "event.json")
         let result = try await Program.run(

@@ -35,9 +35,11 @@ import Testing
             .replacing("127.0.0.1:8080", with: "127.0.0.1:\(port)")
             .replacing("$PWD/.build/debug", with: Program.path.dropLast("/sluice".count))
         let script =
-            "set -eu\nexport SLUICE_LISTEN=127.0.0.1:\(port)\n"
+            "set -eu\ntrap 'kill -TERM %1 || true' ERR\nexport SLUICE_LISTEN=127.0.0.1:\(port)\n"
             + commands
             .replacing("sluice send ", with: "sluice send --to http://127.0.0.1:\(port) ")
+            .replacing(
+                "sluice source test ", with: "sluice source test --to http://127.0.0.1:\(port) ")
             + "\nkill -TERM %1\nwait %1\necho stopped with $?\n"
         let path = try folder.write(script, to: "readme.sh")
         let result = try await Program.run(
@@ -48,13 +50,16 @@ import Testing
             "Fixtures/events/anonymous.json: accepted as evt_", "\"event_name\":\"Viewed product\"",
             "passed, 0 failed", "\"messageId\":\"sig_", "properties.url → data.product_url",
             "Nothing to complain about.", "Viewed product list", "Delivered to vero",
-            "What to do: Send a user id", "stopped with 0",
+            "What to do: Send a user id", "stopped with 0", "Stored: unsubscribed in Vero on",
+            "Not sent to vero: this person must not be sent to (unsubscribed in Vero on",
+            "It works. See what became of it", "0 kept: 0 became events",
+            "body.user.id → user_id",
         ] {
             #expect(result.output.contains(sentence), "\(sentence) in \(result.output)")
         }
         #expect(
             result.errors.contains(
-                "pipeline.example.json:17:23: The environment variable VERO_AUTH_TOKEN"))
+                "pipeline.example.json:39:23: The environment variable VERO_AUTH_TOKEN"))
     }
 
     @Test func `names every state and every reason that can be met`() throws {

@@ -30,18 +30,22 @@ final class Running: Sendable {
 
     var log: any DeliveryLog { server.log }
 
+    /// The token in the address of Vero's webhooks.
+    static let hookToken = "0123456789abcdef0123456789abcdef"
+
     /// Delays short enough for tests; the number of attempts stays.
     static let quick = Schedule(delays: [0] + Array(repeating: 0, count: 12))
 
     /// Runs the program while `body` uses it.
     static func with(
         rules: [String] = [], schedule: Schedule = quick, sourceRate: String = "null",
+        editing: (String) -> String = { $0 },
         _ body: @escaping @Sendable (Running) async throws -> Void
     ) async throws {
         let folder = try TemporaryFolder()
         // The example, with what the environment cannot say.
-        let example = try Fixtures.text("pipeline.example.json")
-            .replacing("Blueprints/vero.json", with: Fixtures.root + "/Blueprints/vero.json")
+        let example = editing(try Fixtures.text("pipeline.example.json"))
+            .replacing("\"Blueprints/", with: "\"\(Fixtures.root)/Blueprints/")
             .replacing("\"origins\": []", with: "\"origins\": [\"https://shop.example\"]")
             .replacing(
                 "\"kind\": \"server\",",
@@ -59,6 +63,8 @@ final class Running: Sendable {
                         "SLUICE_WRITE_KEY": "write-key", "SLUICE_BROWSER_KEY": "browser-key",
                         "VERO_AUTH_TOKEN": "your_vero_auth_token",
                         "SLUICE_HMAC_SECRET": "signing-secret",
+                        "SLUICE_VERO_HOOK_TOKEN": hookToken,
+                        "SLUICE_ALLOW_PRIVATE": "127.0.0.1/32",
                     ], listen: "127.0.0.1:0", data: folder.path + "/data",
                     standIn: "http://\(address)/api/v2"))
             let server = try Server(file, schedule: schedule, logger: quiet)
@@ -103,6 +109,19 @@ final class Running: Sendable {
         try await request("POST", path, Array(text.utf8))
     }
 
+    /// Posts a body as Vero does.
+    func hook(
+        _ body: String, source: String = "vero", token: String = hookToken,
+        headers: [String] = []
+    ) async throws -> Answer {
+        try await request("POST", "/hooks/\(source)/\(token)", Array(body.utf8), headers: headers)
+    }
+
+    /// The newest events of a person.
+    func events(of user: String) throws -> [EventRow] {
+        try log.events(of: IdentityKey(.user, user), limit: 10).compactMap { try log.event($0) }
+    }
+
     /// Posts a fixture and gives its event id.
     func send(_ fixture: String) async throws -> EventID {
         let event = try Fixtures.event(fixture)
@@ -116,9 +135,10 @@ final class Running: Sendable {
 
     /// The delivery to Vero once it reads as asked; ends are waited for by default.
     func delivery(
-        of event: EventID, when ready: @escaping (DeliveryRow) -> Bool = { $0.state.isFinal }
+        of event: EventID, to destination: String = "vero",
+        when ready: @escaping (DeliveryRow) -> Bool = { $0.state.isFinal }
     ) async throws -> DeliveryDetail {
-        let id = DeliveryID(event: event, destination: "vero")
+        let id = DeliveryID(event: event, destination: destination)
         return try await eventually("the delivery of \(event.text)") {
             try server.log.detail(id).flatMap { ready($0.row) ? $0 : nil }
         }

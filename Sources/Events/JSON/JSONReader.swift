@@ -100,6 +100,12 @@ package struct RepairedText: Sendable {
     package let repairs: [RepairedPlace]
     /// Keys that stand twice in their object.
     package let duplicates: [JSONError]
+
+    package init(document: JSONDocument, repairs: [RepairedPlace], duplicates: [JSONError]) {
+        self.document = document
+        self.repairs = repairs
+        self.duplicates = duplicates
+    }
 }
 
 extension JSONRepair {

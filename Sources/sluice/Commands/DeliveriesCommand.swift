@@ -199,10 +199,10 @@ struct RejectedCommand: ParsableCommand {
         if rows.isEmpty { terminal.writeError("No event was rejected.") }
         for row in rows {
             terminal.write(
-                "\(row.receivedAt.iso8601) from \"\(row.source)\": \(terminal.colour(row.problem.code, .red))"
+                "\(row.receivedAt.iso8601) from \"\(row.source)\": \(terminal.colour(row.problem.code, .red)) (number \(row.number))"
             )
             terminal.write("  \(printable(row.problem.message)) \(row.problem.hint)")
-            terminal.write("  \(printable(String(row.body.prefix(200))))")
+            terminal.write("  \(printable(String(decoding: row.body.prefix(200), as: UTF8.self)))")
         }
     }
 }
@@ -217,7 +217,8 @@ extension RejectedRow {
         writer.member("code", problem.code)
         writer.member("message", problem.message)
         writer.member("hint", problem.hint)
-        writer.member("body", body)
+        writer.member("body", String(decoding: body, as: UTF8.self))
+        writer.member("headers", headers)
         writer.endObject()
     }
 }

@@ -6,6 +6,7 @@ import Identify
 import Map
 import Pipeline
 import SQLiteStore
+import Webhooks
 
 struct ExplainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -14,7 +15,8 @@ struct ExplainCommand: ParsableCommand {
         discussion: """
             Shows who it belongs to, whether consent lets it pass, where each property goes, which go \
             nowhere with the line of JSON that would map each, and the request with secrets masked. \
-            EVENT is a file, '-' for standard input, or the id of a stored event.
+            EVENT is a file, '-' for standard input, or the id of a stored event. With --source it is \
+            a webhook's body, and what the source's blueprint makes of it comes first.
             """)
 
     @Argument(help: "A file with one event, '-', or an event id (evt_…).")
@@ -22,6 +24,12 @@ struct ExplainCommand: ParsableCommand {
 
     @Option(help: "Only this destination.")
     var destination: String?
+
+    @Option(help: "The webhook source that EVENT is a body of.")
+    var source: String?
+
+    @Option(name: .customLong("header"), help: "A header of the webhook, as \"Name: value\".")
+    var headers: [String] = []
 
     @OptionGroup var options: StoreOptions
     @OptionGroup var output: OutputOptions
@@ -35,14 +43,31 @@ struct ExplainCommand: ParsableCommand {
                 message: "There is no destination \"\(printable(destination))\".",
                 hint: suggestion(for: destination, among: file.pipeline.destinations.map(\.name)))
         }
-        let (event, people) = try read()
-        let run = try DryRun(
-            event, pipeline: file.pipeline, people: people, destination: destination)
-        if output.json {
-            Terminal.standard.write(json: JSONWriter.make { run.write(to: &$0) })
-        } else {
-            for line in run.lines(Terminal.standard) { Terminal.standard.write(line) }
+        guard let source else {
+            let (event, people) = try read()
+            show(try dryRun(event, people, file))
+            return
         }
+        for incoming in try Incoming.read(source, try readFile(event), headers, file) {
+            let people = try known(incoming.event, email: incoming.event.trait("email")?.string)
+            show(try dryRun(incoming.event, people, file), incoming)
+        }
+    }
+
+    private func dryRun(
+        _ event: Event, _ people: MemoryPeople, _ file: PipelineFile
+    ) throws -> DryRun {
+        try DryRun(event, pipeline: file.pipeline, people: people, destination: destination)
+    }
+
+    private func show(_ run: DryRun, _ incoming: Incoming? = nil) {
+        let terminal = Terminal.standard
+        if output.json {
+            terminal.write(json: JSONWriter.make { run.write(to: &$0, incoming) })
+            return
+        }
+        for line in incoming?.lines ?? [] { terminal.write(line) }
+        for line in run.lines(terminal) { terminal.write(line) }
     }
 
     /// The event, and what is known about its person.
@@ -105,12 +130,20 @@ extension DryRun {
         )
         lines.append(
             "identify: \(known.isEmpty ? "nobody we know" : known.joined(separator: ", ")).")
+        for change in changes { lines.append("effect: \(printable(change)).") }
         for outcome in outcomes { lines += outcome.lines(terminal) }
         return lines
     }
 
-    fileprivate func write(to writer: inout JSONWriter) {
+    fileprivate func write(to writer: inout JSONWriter, _ incoming: Incoming?) {
         writer.beginObject()
+        if let incoming {
+            writer.key("webhook")
+            writer.beginObject()
+            writer.member("kind", incoming.kind)
+            incoming.trace.writeMembers(to: &writer)
+            writer.endObject()
+        }
         writer.key("event")
         writer.beginObject()
         EventRow(event: event, identity: identity).writeMembers(to: &writer)
@@ -119,7 +152,95 @@ extension DryRun {
         writer.beginArray()
         for outcome in outcomes { outcome.write(to: &writer) }
         writer.endArray()
+        writer.key("effects")
+        writer.beginArray()
+        for change in changes { writer.string(change) }
+        writer.endArray()
         writer.endObject()
+    }
+}
+
+/// A webhook on its way to becoming an event.
+private struct Incoming {
+    let kind: String
+    let event: Event
+    let trace: MappingTrace
+
+    /// The webhooks of a body; what cannot be used is thrown.
+    static func read(
+        _ name: String, _ bytes: [UInt8], _ headers: [String], _ file: PipelineFile
+    ) throws -> [Incoming] {
+        guard let source = file.webhooks.first(where: { $0.name == name }) else {
+            throw Problem(
+                code: "no_such_source",
+                message: "There is no webhook source \"\(printable(name))\".",
+                hint: suggestion(for: name, among: file.webhooks.map(\.name)))
+        }
+        var fields: [String: String] = [:]
+        for header in headers {
+            guard let colon = header.firstIndex(of: ":") else { continue }
+            let value = header[header.index(after: colon)...].drop { $0 == " " }
+            fields[header[..<colon].lowercased()] = String(value)
+        }
+        let now = WorldClock.system.now()
+        let text = try Acceptor().read(bytes)
+        let items = text.document.root
+        return try (items.kind == .array ? items.elements : [items]).map { item in
+            let input = MapInput(webhook: item, headers: fields, at: now)
+            let kind = source.blueprint.kind(of: input)
+            var event = try WebhookReader(acceptor: Acceptor()).event(
+                item, headers: fields, from: source, at: now)
+            event.id = EventID(first: now)
+            if event.messageID.isEmpty { event.messageID = event.id.text }
+            return Incoming(
+                kind: kind, event: event,
+                trace: source.blueprint.plan(for: kind).trace(input, kind: kind))
+        }
+    }
+
+    var lines: [String] {
+        ["webhook: \(kind.isEmpty ? "of no kind" : "\"\(printable(kind))\"")."] + trace.lines
+    }
+}
+
+extension MappingTrace {
+    fileprivate var lines: [String] {
+        var lines = rows.map { row in
+            let rule = row.rule.isEmpty ? "" : "  (\(row.rule))"
+            return "  \(row.source) → \(row.target)  \(printable(row.after))\(rule)"
+        }
+        if !unused.isEmpty {
+            lines.append("  Went nowhere; put the line into the event's \"mappings\" to send it:")
+            for item in unused {
+                lines.append("    \(printable(item.line)),  = \(printable(item.before))")
+            }
+        }
+        return lines
+    }
+
+    fileprivate func writeMembers(to writer: inout JSONWriter) {
+        writer.key("mapped")
+        writer.beginArray()
+        for row in rows {
+            writer.beginObject()
+            writer.member("source", row.source)
+            writer.member("before", row.before)
+            writer.member("target", row.target)
+            writer.member("after", row.after)
+            writer.member("rule", row.rule)
+            writer.endObject()
+        }
+        writer.endArray()
+        writer.key("unmapped")
+        writer.beginArray()
+        for item in unused {
+            writer.beginObject()
+            writer.member("source", item.source)
+            writer.member("before", item.before)
+            writer.member("line", item.line)
+            writer.endObject()
+        }
+        writer.endArray()
     }
 }
 
@@ -141,17 +262,7 @@ extension DryRun.Outcome {
             lines.append(
                 "  Consent: \(consent.category) \(consent.answer) in \(printable(consent.origin)).")
         }
-        for row in trace?.rows ?? [] {
-            let rule = row.rule.isEmpty ? "" : "  (\(row.rule))"
-            lines.append(
-                "  \(row.source) → \(row.target)  \(printable(row.after))\(rule)")
-        }
-        if let unused = trace?.unused, !unused.isEmpty {
-            lines.append("  Went nowhere; put the line into the event's \"mappings\" to send it:")
-            for item in unused {
-                lines.append("    \(printable(item.line)),  = \(printable(item.before))")
-            }
-        }
+        lines += trace?.lines ?? []
         for request in requests {
             lines.append("  \(request.method) \(printable(request.url.text))")
             let body = try? JSONReader.read(request.body.bytes).root.pretty(indent: "  ")
@@ -167,28 +278,7 @@ extension DryRun.Outcome {
         writer.member("reason", reason?.rawValue)
         writer.member("detail", detail)
         writer.member("hint", reason?.hint)
-        writer.key("mapped")
-        writer.beginArray()
-        for row in trace?.rows ?? [] {
-            writer.beginObject()
-            writer.member("source", row.source)
-            writer.member("before", row.before)
-            writer.member("target", row.target)
-            writer.member("after", row.after)
-            writer.member("rule", row.rule)
-            writer.endObject()
-        }
-        writer.endArray()
-        writer.key("unmapped")
-        writer.beginArray()
-        for item in trace?.unused ?? [] {
-            writer.beginObject()
-            writer.member("source", item.source)
-            writer.member("before", item.before)
-            writer.member("line", item.line)
-            writer.endObject()
-        }
-        writer.endArray()
+        (trace ?? .empty).writeMembers(to: &writer)
         writer.key("requests")
         DeliveryDetail.write(requests, to: &writer)
         writer.endObject()

@@ -8,8 +8,11 @@ import Pipeline
 struct DestinationCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "destination",
-        abstract: "See and release destinations.",
-        subcommands: [DestinationListCommand.self, DestinationReleaseCommand.self])
+        abstract: "See, test and release destinations.",
+        subcommands: [
+            DestinationListCommand.self, DestinationTestCommand.self,
+            DestinationReleaseCommand.self,
+        ])
 }
 
 struct DestinationListCommand: ParsableCommand {
@@ -19,7 +22,14 @@ struct DestinationListCommand: ParsableCommand {
     @OptionGroup var options: StoreOptions
     @OptionGroup var output: OutputOptions
 
-    func run() throws { try show(try options.log().destinations(), output) }
+    func run() throws {
+        let rows = try options.log().destinations()
+        if output.json {
+            Terminal.standard.write(json: JSONWriter.make { rows.write(to: &$0) })
+        } else {
+            show(rows)
+        }
+    }
 }
 
 struct DestinationReleaseCommand: AsyncParsableCommand {
@@ -50,34 +60,79 @@ struct DestinationReleaseCommand: AsyncParsableCommand {
 struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
-        abstract: "How each destination stands; exits 1 when one is held.")
+        abstract: "How each source and destination stands; exits 1 when a destination is held.")
 
     @OptionGroup var options: StoreOptions
     @OptionGroup var output: OutputOptions
 
     func run() throws {
-        let rows = try options.log().destinations()
-        try show(rows, output)
+        let log = try options.log()
+        let rows = try log.destinations()
+        let sources = try log.sources()
+        if output.json {
+            let bytes = JSONWriter.make { writer in
+                writer.beginObject()
+                writer.key("sources")
+                sources.write(to: &writer)
+                writer.key("destinations")
+                rows.write(to: &writer)
+                writer.endObject()
+            }
+            Terminal.standard.write(json: bytes)
+        } else {
+            show(sources)
+            if !sources.isEmpty { Terminal.standard.write() }
+            show(rows)
+        }
         if rows.contains(where: { $0.hold != nil }) { throw ExitCode.failure }
     }
 }
 
-private func show(_ rows: [DestinationRow], _ output: OutputOptions) throws {
+/// How the sources stand, as a table.
+func show(_ rows: [SourceRow]) {
+    if rows.isEmpty { return }
     let terminal = Terminal.standard
-    if output.json {
-        let bytes = JSONWriter.make { writer in
-            writer.beginArray()
-            for row in rows { row.write(to: &writer) }
-            writer.endArray()
+    terminal.table(
+        ["SOURCE", "KIND", "STATE", "LAST EVENT"],
+        rows.map { row in
+            [
+                row.name, row.kind, row.offReason.map { "off: \($0)" } ?? "on",
+                row.lastEvent?.iso8601 ?? "–",
+            ]
+        })
+}
+
+extension [SourceRow] {
+    func write(to writer: inout JSONWriter) {
+        writer.beginArray()
+        for row in self {
+            writer.beginObject()
+            writer.member("name", row.name)
+            writer.member("kind", row.kind)
+            writer.member("enabled", row.offReason == nil)
+            writer.member("offReason", row.offReason)
+            writer.member("lastEvent", row.lastEvent?.iso8601)
+            writer.endObject()
         }
-        terminal.write(json: bytes)
-        return
+        writer.endArray()
     }
+}
+
+extension [DestinationRow] {
+    fileprivate func write(to writer: inout JSONWriter) {
+        writer.beginArray()
+        for row in self { row.write(to: &writer) }
+        writer.endArray()
+    }
+}
+
+private func show(_ rows: [DestinationRow]) {
+    let terminal = Terminal.standard
     terminal.table(
         ["DESTINATION", "STATE", "WAITING", "OLDEST", "LAST 2XX", "LAST ERROR"],
         rows.map { row in
             [
-                row.name, terminal.state(row.hold == nil ? "open" : "held"), "\(row.waiting)",
+                row.name, terminal.state(row.state), "\(row.waiting)",
                 row.oldestWaiting?.iso8601 ?? "–", row.lastDelivered?.iso8601 ?? "–",
                 row.lastError.map { "\(row.lastErrorAt?.iso8601 ?? "") \(printable($0))" } ?? "–",
             ]
@@ -91,10 +146,14 @@ private func show(_ rows: [DestinationRow], _ output: OutputOptions) throws {
 }
 
 extension DestinationRow {
+    fileprivate var state: String {
+        hold != nil ? "held" : isEnabled ? "open" : "disabled"
+    }
+
     fileprivate func write(to writer: inout JSONWriter) {
         writer.beginObject()
         writer.member("name", name)
-        writer.member("state", hold == nil ? "open" : "held")
+        writer.member("state", state)
         writer.member("heldSince", hold?.since.iso8601)
         writer.member("hint", hold?.hint)
         writer.member("fix", hold?.fix)
@@ -127,10 +186,13 @@ struct CheckCommand: ParsableCommand {
             return
         }
         terminal.write("\(config) is good.")
-        for source in file.sources {
-            let keys =
-                source.keys.isEmpty ? "no key set: it takes nothing" : "\(source.keys.count) key(s)"
-            terminal.write("  source \(source.name): \(source.kind.rawValue), \(keys)")
+        for source in file.pipeline.sources {
+            let state = source.offReason.map { "off: \($0)" } ?? "on"
+            terminal.write("  source \(source.name): \(source.kind), \(state)")
+            for (event, effects) in source.effects.sorted(by: { $0.key < $1.key }) {
+                let words = effects.flatMap(\.words).joined(separator: "; ")
+                terminal.write("    \(event): \(words)")
+            }
         }
         for destination in file.pipeline.destinations {
             let blueprint = destination.blueprint
@@ -150,11 +212,12 @@ extension PipelineFile {
         writer.member("data", data)
         writer.key("sources")
         writer.beginArray()
-        for source in sources {
+        for source in pipeline.sources {
             writer.beginObject()
             writer.member("name", source.name)
-            writer.member("kind", source.kind.rawValue)
-            writer.member("keys", source.keys.count)
+            writer.member("kind", source.kind)
+            writer.member("enabled", source.offReason == nil)
+            writer.member("offReason", source.offReason)
             writer.endObject()
         }
         writer.endArray()
@@ -171,97 +234,5 @@ extension PipelineFile {
         }
         writer.endArray()
         writer.endObject()
-    }
-}
-
-struct BlueprintCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "blueprint", abstract: "Work on blueprints.",
-        subcommands: [
-            BlueprintTestCommand.self, BlueprintLintCommand.self, BlueprintShowCommand.self,
-        ])
-}
-
-struct BlueprintLintCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "lint",
-        abstract: "Say what is wrong in blueprints, or likely not meant, with line and column.")
-
-    @Argument(help: "Blueprint files.")
-    var files: [String]
-
-    func run() throws {
-        let terminal = Terminal.standard
-        var found = 0
-        for file in files {
-            for fault in Blueprint.lint(file: file, bytes: try readFile(file)) {
-                found += 1
-                terminal.write("\(fault)")
-            }
-        }
-        terminal.write(found == 0 ? "Nothing to complain about." : "\(found) to look at.")
-        if found > 0 { throw ExitCode.failure }
-    }
-}
-
-struct BlueprintShowCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "show", abstract: "Show what a preset makes of each event.")
-
-    @Argument(help: "A blueprint file.")
-    var file: String
-
-    @Option(help: "The preset.")
-    var preset = "default"
-
-    func run() throws {
-        let blueprint = try Blueprint.read(file: file, bytes: try readFile(file))
-        guard let found = blueprint.presets[preset] else {
-            throw Problem(
-                code: "no_such_preset", message: "There is no preset \"\(preset)\".",
-                hint: suggestion(for: preset, among: Array(blueprint.presets.keys)))
-        }
-        Terminal.standard.table(
-            ["EVENT", "BECOMES", "REQUESTS", "MAPPED"],
-            found.events.values.sorted { $0.name < $1.name }.map { plan in
-                [
-                    plan.name, plan.vendorName ?? "–",
-                    plan.steps.map(\.request.name).joined(separator: ", "),
-                    "\(plan.steps.first?.mappings.count ?? 0)",
-                ]
-            })
-        let others = found.otherEvents.map {
-            "pass as \($0.steps.map(\.request.name).joined(separator: ", "))"
-        }
-        Terminal.standard.write("Other events \(others ?? "are not sent").")
-    }
-}
-
-struct BlueprintTestCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "test", abstract: "Run the tests that stand inside blueprints.")
-
-    @Argument(help: "Blueprint files.")
-    var files: [String]
-
-    func run() throws {
-        let terminal = Terminal.standard
-        var failed = 0
-        var passed = 0
-        for file in files {
-            let blueprint = try Blueprint.read(file: file, bytes: try readFile(file))
-            for test in blueprint.tests {
-                if let failure = BlueprintTestRun.failure(of: test, in: blueprint) {
-                    failed += 1
-                    terminal.write(
-                        "\(file):\(test.line): \(terminal.colour("failed", .red)) \(test.name)")
-                    terminal.write(failure)
-                } else {
-                    passed += 1
-                }
-            }
-        }
-        terminal.write("\(passed) passed, \(failed) failed")
-        if failed > 0 { throw ExitCode.failure }
     }
 }

@@ -1,6 +1,8 @@
 import ArgumentParser
+import Consent
 import Deliver
 import Events
+import SQLiteStore
 
 struct WhyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -22,7 +24,7 @@ struct WhyCommand: ParsableCommand {
     func validate() throws { try checkLimit(limit) }
 
     func run() throws {
-        let log = try options.log()
+        let log = try options.store()
         let events = try Explanation.events(for: id, in: log, limit: limit)
         guard !events.isEmpty else {
             throw Problem(
@@ -41,11 +43,31 @@ struct WhyCommand: ParsableCommand {
             }
             Terminal.standard.write(json: bytes)
         } else {
+            for line in try standing(in: log) { Terminal.standard.write(line) }
             for (index, story) in stories.enumerated() {
                 if index > 0 { Terminal.standard.write() }
                 for line in story.lines(Terminal.standard) { Terminal.standard.write(line) }
             }
         }
+    }
+
+    /// What is stored about a person's consent, when the id is a person's.
+    private func standing(in log: SQLiteLog) throws -> [String] {
+        var lines: [String] = []
+        for kind in [IdentityKey.Kind.user, .email] {
+            guard let standing = try log.known(IdentityKey(kind, id)).standing else { continue }
+            for answer in standing.answers {
+                let word = answer.granted ? "granted" : "denied"
+                lines.append(
+                    "Stored: \(answer.category) \(word) on \(answer.at.iso8601), by \(answer.origin)."
+                )
+            }
+            for suppression in standing.suppressions {
+                let lifted = suppression.liftedAt.map { "; lifted on \($0.iso8601)" }
+                lines.append("Stored: \(suppression.text)\(lifted ?? "; nothing is sent").")
+            }
+        }
+        return lines.isEmpty ? [] : lines.map { printable($0) } + [""]
     }
 }
 

@@ -1,16 +1,31 @@
 import Events
-import FoundationEssentials
+
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
 
 /// The bytes of a file; `-` reads standard input.
+///
+/// Read to its end whatever it is: a pipe has no size to ask for.
 func readFile(_ path: String) throws -> [UInt8] {
-    do {
-        return Array(try Data(contentsOf: URL(filePath: path == "-" ? "/dev/stdin" : path)))
-    } catch {
-        throw Problem(
-            code: "no_such_file", message: "The file \(path) cannot be read.",
-            hint: path == "pipeline.json"
-                ? "Copy pipeline.example.json to it, or name another one with --config."
-                : "Check the path and its permissions.")
+    let unreadable = Problem(
+        code: "no_such_file", message: "The file \(path) cannot be read.",
+        hint: path == "pipeline.json"
+            ? "Copy pipeline.example.json to it, or name another one with --config."
+            : "Check the path and its permissions.")
+    let descriptor = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw unreadable }
+    defer { if descriptor != STDIN_FILENO { close(descriptor) } }
+    var bytes: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 64 << 10)
+    while true {
+        let count = read(descriptor, &chunk, chunk.count)
+        if count == 0 { return bytes }
+        if count < 0, errno == EINTR { continue }
+        guard count > 0 else { throw unreadable }
+        bytes += chunk[..<count]
     }
 }
 

@@ -5,12 +5,14 @@ import Events
 import Ingest
 import Map
 import Pipeline
+import Webhooks
 
 /// `pipeline.json`, read and checked whole (DESIGN §12).
 struct PipelineFile {
     var listen: ListenAddress
     var data: String
     var sources: [Source]
+    var webhooks: [WebhookSource]
     var pipeline: Pipeline
 
     /// What commands may put in the file's place.
@@ -37,7 +39,7 @@ struct PipelineFile {
     }
 }
 
-private struct PipelineDecoder {
+struct PipelineDecoder {
     let root: ConfigurationValue
     let variables: Variables
     let folder: String
@@ -55,9 +57,11 @@ private struct PipelineDecoder {
         let destinations = (root["destinations"]?.members("\"destinations\"") ?? []).compactMap {
             destination($0.key, $0.value, networks, codes)
         }
+        let sources = SourcesDecoder(pipeline: self, codes: codes).sources(root["sources"])
         return PipelineFile(
-            listen: listen(), data: data(), sources: sources(),
-            pipeline: Pipeline(destinations: destinations, consentCodes: codes))
+            listen: listen(), data: data(), sources: sources.senders, webhooks: sources.webhooks,
+            pipeline: Pipeline(
+                destinations: destinations, sources: sources.rules, consentCodes: codes))
     }
 
     private func listen() -> ListenAddress {
@@ -103,53 +107,15 @@ private struct PipelineDecoder {
         return codes
     }
 
-    // MARK: Sources
+    // MARK: Destinations
 
-    private func sources() -> [Source] {
-        var owners: [String: String] = [:]
-        return (root["sources"]?.members("\"sources\"") ?? []).compactMap { name, value in
-            value.refuseUnknownKeys(
-                ["kind", "keys", "hmac_secrets", "origins", "trusted", "per_second"], in: "A source"
-            )
-            guard let kindValue = value["kind"] else {
-                value.report(
-                    "The source \"\(name)\" has no \"kind\".",
-                    fix: "Write \"server\" or \"browser\".")
-                return nil
-            }
-            guard let kind = kindValue.word("\"kind\"", as: Source.Kind.self) else { return nil }
-            let keys = (value["keys"]?.elements("\"keys\"") ?? []).compactMap {
-                variables.expand($0, "A key")
-            }.filter { !$0.isEmpty }
-            for key in keys {
-                if let owner = owners[key], owner != name {
-                    value.report(
-                        "The sources \"\(owner)\" and \"\(name)\" share a key.",
-                        fix: "Give each source keys of its own.")
-                }
-                owners[key] = name
-            }
-            let secrets = (value["hmac_secrets"]?.elements("\"hmac_secrets\"") ?? []).compactMap {
-                variables.expand($0, "A secret")
-            }
-            return Source(
-                name: name, kind: kind,
-                trusted: value["trusted"]?.bool("\"trusted\"") ?? (kind == .server), keys: keys,
-                hmacSecrets: secrets.filter { !$0.isEmpty },
-                origins: value["origins"]?.strings("\"origins\"") ?? [],
-                perSecond: perSecond(value["per_second"]) ?? (kind == .browser ? 1_000 : nil))
-        }
-    }
-
-    private func perSecond(_ value: ConfigurationValue?) -> Double? {
+    func perSecond(_ value: ConfigurationValue?) -> Double? {
         guard let value, !value.json.isNull else { return nil }
         if let number = value.json.double, number > 0 { return number }
         value.report(
             "\"per_second\" must be a number above 0, or null.", fix: "Write such a number.")
         return nil
     }
-
-    // MARK: Destinations
 
     private static let destinationKeys = [
         "blueprint", "preset", "enabled", "parameters", "consent", "limits",
@@ -160,8 +126,8 @@ private struct PipelineDecoder {
         _ codes: [String: String]
     ) -> Destination? {
         value.refuseUnknownKeys(Self.destinationKeys, in: "A destination")
-        checkName(name, at: value)
-        guard let blueprint = blueprint(value) else { return nil }
+        checkName(name, "destination", at: value)
+        guard let blueprint = read(value, "destination", Blueprint.read) else { return nil }
         let standIn = blueprint.name == "vero" ? overrides.standIn : nil
         let presetName = value["preset"]?.string("\"preset\"") ?? "default"
         guard let preset = blueprint.presets[presetName] else {
@@ -170,7 +136,7 @@ private struct PipelineDecoder {
                 fix: suggestion(for: presetName, among: Array(blueprint.presets.keys)))
             return nil
         }
-        var parameters = parameters(value, blueprint)
+        var parameters = parameters(value, blueprint, preset)
         if let standIn { parameters["base_url"] = standIn }
         let allowed = standIn == nil ? networks : networks + ["127.0.0.1/32"]
         return Destination(
@@ -180,26 +146,30 @@ private struct PipelineDecoder {
             remark: standIn == nil ? nil : "to the built-in stand-in, not to Vero")
     }
 
-    private func checkName(_ name: String, at value: ConfigurationValue) {
+    func checkName(_ name: String, _ what: String, at value: ConfigurationValue) {
         let allowed = name.allSatisfy {
             $0.isASCII && ($0.isLetter || $0.isNumber || "-_".contains($0))
         }
         if !allowed || name.isEmpty || name.count > Blueprint.maximumNameLength {
             value.report(
-                "\"\(name)\" is no name for a destination.",
+                "\"\(name)\" is no name for a \(what).",
                 fix: "Use up to \(Blueprint.maximumNameLength) letters, digits, '-' and '_'.")
         }
     }
 
-    private func blueprint(_ value: ConfigurationValue) -> Blueprint? {
+    /// The blueprint that a source or destination names; its faults are reported here too.
+    func read<Read>(
+        _ value: ConfigurationValue, _ what: String,
+        _ reader: (String, [UInt8]) throws(Diagnostics) -> Read
+    ) -> Read? {
         guard let blueprint = value["blueprint"] else {
-            value.report("The destination has no \"blueprint\".", fix: "Name its file.")
+            value.report("The \(what) has no \"blueprint\".", fix: "Name its file.")
             return nil
         }
         guard let text = variables.expand(blueprint, "\"blueprint\"") else { return nil }
         let path = resolve(text, in: folder)
         do {
-            return try Blueprint.read(file: path, bytes: try readFile(path))
+            return try reader(path, try readFile(path))
         } catch let faults as Diagnostics {
             for fault in faults.all {
                 blueprint.report(
@@ -212,22 +182,49 @@ private struct PipelineDecoder {
     }
 
     private func parameters(
-        _ value: ConfigurationValue, _ blueprint: Blueprint
+        _ value: ConfigurationValue, _ blueprint: Blueprint, _ preset: Blueprint.Preset
     ) -> [String: String] {
         let given = value["parameters"]
         given?.refuseUnknownKeys(blueprint.parameters.map(\.name), in: "The blueprint")
         var result: [String: String] = [:]
         for (name, value) in given?.members("\"parameters\"") ?? [] {
-            result[name] = variables.expand(value, "\"\(name)\"")
+            guard blueprint.parameters.contains(where: { $0.name == name && $0.isPerEvent }) else {
+                result[name] = variables.expand(value, "\"\(name)\"")
+                continue
+            }
+            for (event, value) in value.members("\"\(name)\"") {
+                let text = variables.expand(value, "A value") ?? ""
+                if !text.isEmpty { result[ParameterValues.key(name, event: event)] = text }
+            }
         }
-        for parameter in blueprint.parameters where parameter.isRequired && overrides.needsSecrets {
-            guard (result[parameter.name] ?? parameter.value ?? "").isEmpty else { continue }
+        checkSecrets(given, result, preset)
+        let used = preset.parameters
+        for parameter in blueprint.parameters
+        where parameter.isRequired && overrides.needsSecrets && used.contains(parameter.name) {
+            guard (result[parameter.name] ?? parameter.value ?? "").isEmpty,
+                !(parameter.isPerEvent && given?[parameter.name] != nil)
+            else { continue }
             // A variable that is missing was reported where it stands.
             if given?[parameter.name] != nil, result[parameter.name] == nil { continue }
             (given?[parameter.name] ?? value).report(
                 "The parameter \"\(parameter.name)\" has no value.", fix: parameter.help)
         }
         return result
+    }
+
+    /// A secret that cannot sign would leave requests without a signature.
+    private func checkSecrets(
+        _ given: ConfigurationValue?, _ parameters: [String: String], _ preset: Blueprint.Preset
+    ) {
+        var seen: Set<String> = []
+        for signing in preset.signings where seen.insert(signing.parameter).inserted {
+            for secret in (parameters[signing.parameter] ?? "").split(separator: " ")
+            where !signing.scheme.accepts(String(secret)) {
+                given?[signing.parameter]?.report(
+                    "The parameter \"\(signing.parameter)\" cannot sign.",
+                    fix: "Give \(signing.scheme.secretPrefix)… in base 64, or two with a space.")
+            }
+        }
     }
 
     private func consent(

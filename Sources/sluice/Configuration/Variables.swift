@@ -27,6 +27,29 @@ struct Variables {
         return result + rest
     }
 
+    /// A JSON value with the variables in all its strings replaced, as text.
+    func expand(json value: ConfigurationValue) -> [UInt8] {
+        JSONWriter.make { write(value, to: &$0) }
+    }
+
+    private func write(_ value: ConfigurationValue, to writer: inout JSONWriter) {
+        switch value.json.kind {
+        case .string: writer.string(expand(value, "A text") ?? "")
+        case .object:
+            writer.beginObject()
+            for (key, member) in value.members("A value") {
+                writer.key(key)
+                write(member, to: &writer)
+            }
+            writer.endObject()
+        case .array:
+            writer.beginArray()
+            for element in value.elements("A value") { write(element, to: &writer) }
+            writer.endArray()
+        default: writer.value(value.json)
+        }
+    }
+
     private func replacement(_ text: String, _ value: ConfigurationValue) -> String? {
         let parts = text.firstRange(of: ":-").map { range in
             (String(text[..<range.lowerBound]), String(text[range.upperBound...]))

@@ -9,6 +9,7 @@ import SQLiteStore
 /// What commands ask of a running server, over the Unix socket in its data directory.
 struct ControlRoutes: Sendable {
     let store: SQLiteStore
+    let kept: KeptBodies
 
     func router() -> Router<BasicRequestContext> {
         let router = Router()
@@ -20,6 +21,20 @@ struct ControlRoutes: Sendable {
                 return json(.ok) { $0.member("released", released) }
             } catch let problem as Problem {
                 return failure(.serviceUnavailable, problem)
+            }
+        }
+        router.post("/sources/:name/replay") { request, context in
+            let name = try context.parameters.require("name")
+            let number = request.uri.queryParameters["number"].flatMap { Int64($0) }
+            do {
+                let result = try await kept.replay(name, number: number)
+                return json(.ok) { writer in
+                    writer.member("bodies", result.bodies)
+                    writer.member("events", result.events)
+                    writer.member("kept", result.kept)
+                }
+            } catch let problem as Problem {
+                return failure(.badRequest, problem)
             }
         }
         return router
@@ -35,12 +50,36 @@ struct Control {
         if let answer = try await ask("/destinations/\(destination)/release") {
             return answer["released"]?.bool ?? false
         }
+        return try await withStore(Pipeline(destinations: [])) { try await $0.release(destination) }
+    }
+
+    /// Reads kept webhooks of a source again.
+    func replay(
+        _ source: String, _ number: Int64?, _ file: PipelineFile
+    ) async throws -> KeptBodies.Result {
+        let query = number.map { "?number=\($0)" } ?? ""
+        if let answer = try await ask("/sources/\(percentEncoded(source))/replay\(query)") {
+            return KeptBodies.Result(
+                bodies: answer["bodies"]?.integer ?? 0, events: answer["events"]?.integer ?? 0,
+                kept: answer["kept"]?.integer ?? 0)
+        }
+        return try await withStore(file.pipeline) { store in
+            try await KeptBodies(
+                store: store, log: try SQLiteLog(directory: directory), sources: file.webhooks
+            ).replay(source, number: number)
+        }
+    }
+
+    /// The store itself, when no server holds it.
+    private func withStore<Result>(
+        _ pipeline: Pipeline, _ body: (SQLiteStore) async throws -> Result
+    ) async throws -> Result {
         let lock = try DataDirectory(directory)
         let store = try SQLiteStore(
-            directory: lock.path, pipeline: Pipeline(destinations: []), room: Room(),
-            clock: .system, hashKey: Chance.bytes(32), news: { _ in })
+            directory: lock.path, pipeline: pipeline, room: Room(), clock: .system,
+            hashKey: Chance.bytes(32), news: { _ in })
         defer { store.close() }
-        return try await store.release(destination)
+        return try await body(store)
     }
 
     /// The server's answer; nil when no server runs.

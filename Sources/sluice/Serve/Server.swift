@@ -9,6 +9,7 @@ import Pipeline
 import SQLiteStore
 import ServiceLifecycle
 import UnixSignals
+import Webhooks
 
 #if canImport(Glibc)
 import Glibc
@@ -45,7 +46,8 @@ struct Server: Sendable {
         let limits = Dictionary(
             uniqueKeysWithValues: active.map { ($0.name, $0.limits) })
         let room = Room(limits.mapValues(\.inMemory))
-        let deliverer = Deliverer(transport: transport, builder: pipeline, clock: clock)
+        let deliverer = Deliverer(
+            transport: TokenKeeper(transport, clock: clock), builder: pipeline, clock: clock)
         self.deliverer = deliverer
         store = try SQLiteStore(
             directory: file.data, pipeline: pipeline, room: room, clock: clock,
@@ -113,7 +115,10 @@ struct Server: Sendable {
                 deliverer.stop()
             },
             makeServer(
-                ControlRoutes(store: store).router(),
+                ControlRoutes(
+                    store: store,
+                    kept: KeptBodies(store: store, log: log, sources: file.webhooks)
+                ).router(),
                 listen: .unix(path: DataDirectory.socketPath(file.data)), logger: logger),
             makeServer(
                 ingestRouter(), listen: file.listen, logger: logger, onListening: onListening),
@@ -124,7 +129,8 @@ struct Server: Sendable {
         let router = Router()
         let store = store
         IngestRoutes(
-            acceptor: Acceptor(), keys: KeyRing(file.sources), store: store, log: log,
+            acceptor: Acceptor(), keys: KeyRing(file.sources), hooks: WebhookRing(file.webhooks),
+            store: store, log: log,
             clock: clock,
             isReady: {
                 store.lastFailure.map { _ in

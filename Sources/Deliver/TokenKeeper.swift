@@ -1,0 +1,129 @@
+package import Events
+
+/// Sends requests that need an access token with one: asks for it when there is none, keeps it in
+/// memory until shortly before it ends, and asks once more when an answer is 401.
+package final class TokenKeeper: Transport {
+    private struct Token {
+        var text: String
+        var until: Timestamp
+    }
+    private typealias Waiter = @Sendable (Result<String, Refusal>) -> Void
+    private struct Refusal: Error { let result: TransportResult }
+    private struct State {
+        var tokens: [String: Token] = [:]
+        /// Who waits for a token that was asked for.
+        var waiters: [String: [Waiter]] = [:]
+    }
+    private let state = Locked(State())
+    private let transport: any Transport
+    private let clock: WorldClock
+
+    /// Seconds before its end after which a token is no longer used.
+    private static let margin: Int64 = 30
+
+    package init(_ transport: any Transport, clock: WorldClock) {
+        self.transport = transport
+        self.clock = clock
+    }
+
+    package func send(
+        _ request: OutgoingRequest, completion: @escaping @Sendable (TransportResult) -> Void
+    ) {
+        guard let need = request.token else {
+            transport.send(request, completion: completion)
+            return
+        }
+        send(request, need, isSecond: false, completion)
+    }
+
+    private func send(
+        _ request: OutgoingRequest, _ need: TokenNeed, isSecond: Bool,
+        _ completion: @escaping @Sendable (TransportResult) -> Void
+    ) {
+        withToken(need) { [self] token in
+            switch token {
+            case .failure(let refusal): completion(refusal.result)
+            case .success(let token):
+                var ready = request
+                ready.headers = request.headers.map {
+                    $0.replacing(TokenNeed.placeholder, with: token)
+                }
+                transport.send(ready) { [self] result in
+                    if case .answer(let answer) = result, answer.status == 401, !isSecond {
+                        forget(token, need)
+                        send(request, need, isSecond: true, completion)
+                    } else {
+                        completion(result.masking(token))
+                    }
+                }
+            }
+        }
+    }
+
+    private func withToken(_ need: TokenNeed, _ body: @escaping Waiter) {
+        let now = clock.now()
+        let (known, mustAsk) = state.withLock { state -> (String?, Bool) in
+            if let token = state.tokens[need.key], token.until > now { return (token.text, false) }
+            state.waiters[need.key, default: []].append(body)
+            return (nil, state.waiters[need.key]?.count == 1)
+        }
+        if let known { body(.success(known)) }
+        guard mustAsk else { return }
+        transport.send(need.request) { [self] result in took(result, need) }
+    }
+
+    private func took(_ result: TransportResult, _ need: TokenNeed) {
+        let token = read(result, need)
+        let waiters = state.withLock { state in
+            if case .success(let token) = token { state.tokens[need.key] = token }
+            return state.waiters.removeValue(forKey: need.key) ?? []
+        }
+        for waiter in waiters { waiter(token.map(\.text)) }
+    }
+
+    private func read(
+        _ result: TransportResult, _ need: TokenNeed
+    ) -> Result<Token, Refusal> {
+        switch result {
+        case .failure(var failure):
+            failure.message = "Asking for an access token: \(failure.message)"
+            // The event itself has not been sent.
+            failure.maybeSent = false
+            return .failure(Refusal(result: .failure(failure)))
+        case .answer(var answer):
+            let root = try? JSONReader.read(answer.body).root
+            if (200..<300).contains(answer.status),
+                let text = root?[JSONKey(need.tokenKey)]?.string,
+                !text.isEmpty, text.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
+            {
+                let seconds = root?[JSONKey(need.expiresKey)]?.integer ?? need.lifetime
+                let until = clock.now() + (Int64(max(0, seconds)) - Self.margin) * 1000
+                return .success(Token(text: text, until: until))
+            }
+            answer.note = "This is the answer to the request for an access token."
+            if (200..<300).contains(answer.status) {
+                // A token that cannot be found is as good as refused credentials.
+                answer.status = 401
+                answer.body = []
+                answer.note = "The answer to the request for an access token has no token."
+            }
+            return .failure(Refusal(result: .answer(answer)))
+        }
+    }
+
+    private func forget(_ token: String, _ need: TokenNeed) {
+        state.withLock { state in
+            if state.tokens[need.key]?.text == token { state.tokens[need.key] = nil }
+        }
+    }
+}
+
+extension TransportResult {
+    /// The same without the token, should the answer repeat it.
+    fileprivate func masking(_ token: String) -> TransportResult {
+        guard case .answer(var answer) = self, token.utf8.count >= 4 else { return self }
+        let text = String(decoding: answer.body, as: UTF8.self)
+        if text.contains(token) { answer.body = Array(text.replacing(token, with: "***").utf8) }
+        return .answer(answer)
+    }
+}

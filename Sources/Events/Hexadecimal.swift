@@ -1,7 +1,0 @@
-/// Lower-case hexadecimal of a digest.
-package func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
-    bytes.map { byte in
-        let text = String(byte, radix: 16)
-        return text.count == 1 ? "0" + text : text
-    }.joined()
-}

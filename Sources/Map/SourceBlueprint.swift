@@ -1,0 +1,131 @@
+package import Events
+
+/// How a service's webhooks become events, as data: how to check them, and where everything is.
+///
+/// The same language as a destination's blueprint, the other way round: targets are an event's
+/// fields, sources are the webhook's body and headers.
+package struct SourceBlueprint: Sendable {
+    /// The service's name; what came from it never goes to a destination of the same name.
+    package let name: String
+    package let version: Int
+    package let title: String
+    package let verification: Verification
+    /// Where the kind of webhook is; a missing one goes by "".
+    package let eventType: ValueRule
+    package let plans: [String: Plan]
+    let aliases: [String: String]
+    /// For kinds that are not listed.
+    package let otherPlan: Plan
+    /// Headers that mappings read, in lower case; all others are forgotten.
+    package let headers: [String]
+    /// The answer's body, instead of the usual one.
+    package let answer: [UInt8]?
+    package let tests: [SourceTest]
+    /// The first 12 hex digits of the SHA-256 of the file's bytes.
+    package let revision: String
+
+    /// What one kind of webhook becomes.
+    package struct Plan: Sendable {
+        /// The kind, as the service calls it.
+        package let kind: String
+        /// The event's name; nil: the kind's own.
+        package let event: String?
+        package let mappings: [Mapping]
+        let tree: RequestTree
+    }
+}
+
+/// How a webhook shows that it comes from whom it says; its address holds a token besides.
+package enum Verification: Sendable, Equatable {
+    /// The token in the address is enough.
+    case token
+    /// A header carries the secret itself, after `prefix`.
+    case header(name: String, prefix: String)
+    /// Basic authorization; the secret is `user:password`.
+    case basic
+    /// A signature.
+    case signature(header: String, SignatureScheme, Stamp?)
+
+    /// When it was signed, and how old it may be.
+    package struct Stamp: Sendable, Equatable {
+        package enum Unit: String, Sendable, CaseIterable { case seconds, milliseconds }
+        package let header: String
+        /// What stands before the number in its piece of the header.
+        package let prefix: String
+        package let unit: Unit
+        /// Seconds it may be off our clock.
+        package let tolerance: Int
+    }
+}
+
+/// An example that stands in a source blueprint and is run with it.
+package struct SourceTest: Sendable {
+    package enum Expectation: Sendable {
+        /// The events in order, compared by value.
+        case events([JSONValue])
+        /// The code of what is wrong with it.
+        case code(String)
+    }
+    package let name: String
+    package let given: JSONValue
+    package let headers: [String: String]
+    package let expect: Expectation
+    package let line: Int
+}
+
+extension SourceBlueprint {
+    /// The kind of a webhook; empty when it says none.
+    package func kind(of input: MapInput) -> String {
+        let found = try? eventType.value(in: input, vendorName: "", element: nil, target: "type")
+        return found?.text ?? ""
+    }
+
+    /// The plan for a kind: exact, then folded or by an alias, else the one for all others.
+    package func plan(for kind: String) -> Plan {
+        plans[kind] ?? aliases[folded(kind)].flatMap { plans[$0] } ?? otherPlan
+    }
+}
+
+extension SourceBlueprint.Plan {
+    /// The name of the event a webhook of this kind becomes.
+    package func eventName(kind: String) -> String {
+        event ?? (kind.isEmpty ? "Webhook Received" : kind)
+    }
+
+    /// The event as JSON.
+    package func build(_ input: MapInput, kind: String) throws(MappingFault) -> [UInt8] {
+        try tree.render(input, vendorName: eventName(kind: kind)).bytes
+    }
+
+    /// Follows every value of a webhook through the mappings.
+    package func trace(_ input: MapInput, kind: String) -> MappingTrace {
+        MappingTrace(
+            mappings, input, vendorName: eventName(kind: kind), roots: ["body"],
+            freeObject: "properties")
+    }
+}
+
+extension MapInput {
+    /// A webhook's body and headers, as mappings read them.
+    package init(webhook body: JSONValue, headers: [String: String], at now: Timestamp) {
+        let bytes = JSONWriter.make { writer in
+            writer.beginObject()
+            writer.key("body")
+            writer.value(body)
+            writer.key("headers")
+            writer.beginObject()
+            for (name, value) in headers.sorted(by: { $0.key < $1.key }) {
+                writer.member(name, value)
+            }
+            writer.endObject()
+            writer.endObject()
+        }
+        // A checked value in a written object: it can be read again unless it is too deep.
+        let document = (try? JSONReader.read(bytes)) ?? .emptyObject
+        self.init(
+            event: Event(
+                source: "", trusted: false, type: .track, timestamp: now, receivedAt: now,
+                document: document),
+            identity: .nobody, parameters: ParameterValues(plain: [:], secret: []))
+    }
+}

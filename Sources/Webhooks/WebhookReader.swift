@@ -1,0 +1,141 @@
+package import Accept
+package import Events
+import Map
+
+/// Turns webhook bodies into events.
+package struct WebhookReader: Sendable {
+    private let acceptor: Acceptor
+
+    package init(acceptor: Acceptor) { self.acceptor = acceptor }
+
+    /// What a body became.
+    package struct Reading: Sendable {
+        package var envelope: Envelope
+        /// Why nothing of the body could be used; it is kept all the same, in `envelope`.
+        package var problem: Problem?
+    }
+
+    /// Reads a body: one webhook, or a list of them.
+    ///
+    /// - Parameters:
+    ///   - headers: those the blueprint reads, names in lower case.
+    ///   - repeatable: what makes a repeat recognisable; nil when equal bodies are real.
+    package func read(
+        _ bytes: [UInt8], headers: [String: String], from source: WebhookSource,
+        repeatable: String? = nil, at now: Timestamp
+    ) -> Reading {
+        do throws(Problem) {
+            let text = try acceptor.read(bytes)
+            if let twice = text.duplicates.first {
+                throw Problem(
+                    code: twice.code.rawValue, message: "\(twice.message) (byte \(twice.offset))",
+                    hint: Self.keptHint)
+            }
+            let root = text.document.root
+            let items = root.kind == .array ? root.elements : [root]
+            guard items.count <= acceptor.limits.batchEvents else {
+                throw Problem(
+                    code: "too_many_events",
+                    message:
+                        "The body has \(items.count) webhooks; \(acceptor.limits.batchEvents) are allowed.",
+                    hint: Self.keptHint)
+            }
+            var reading = Reading(envelope: Envelope())
+            for (index, item) in items.enumerated() {
+                let repairs = text.repairs.filter { item.range.contains($0.offset) }
+                take(
+                    item, index, repairs, headers, source,
+                    repeatable.map { items.count == 1 ? $0 : "\($0)_\(index)" }, now,
+                    into: &reading.envelope)
+            }
+            return reading
+        } catch {
+            return kept(bytes, headers: headers, because: error)
+        }
+    }
+
+    /// A body nothing can be made of; kept whole.
+    package func kept(
+        _ bytes: [UInt8], headers: [String: String], because problem: Problem
+    ) -> Reading {
+        let rejection = Rejection(
+            index: 0, messageID: nil, problem: problem, body: bytes, headers: Self.text(headers))
+        return Reading(envelope: Envelope(rejections: [rejection]), problem: problem)
+    }
+
+    private static let keptHint =
+        "The body was kept: see sluice rejected, and replay it with sluice source replay."
+
+    private func take(
+        _ item: JSONValue, _ index: Int, _ repairs: [RepairedPlace], _ headers: [String: String],
+        _ source: WebhookSource, _ messageID: String?, _ now: Timestamp,
+        into envelope: inout Envelope
+    ) {
+        do throws(Problem) {
+            let event = try event(
+                item, repairs: repairs, headers: headers, from: source, at: now)
+            envelope.events.append((index, event))
+            if event.messageID.isEmpty, let messageID {
+                envelope.events[envelope.events.count - 1].event.messageID = messageID
+            }
+        } catch {
+            envelope.rejections.append(
+                Rejection(
+                    index: index, messageID: messageID, problem: error, body: Array(item.raw),
+                    headers: Self.text(headers)))
+        }
+    }
+
+    /// The one event a webhook becomes.
+    package func event(
+        _ item: JSONValue, repairs: [RepairedPlace] = [], headers: [String: String],
+        from source: WebhookSource, at now: Timestamp
+    ) throws(Problem) -> Event {
+        let input = MapInput(webhook: item, headers: headers, at: now)
+        let kind = source.blueprint.kind(of: input)
+        let document: JSONDocument
+        do {
+            let bytes = try source.blueprint.plan(for: kind).build(input, kind: kind)
+            document = try JSONReader.read(bytes)
+        } catch let fault as MappingFault {
+            throw Problem(
+                code: "not_mapped", message: fault.detail,
+                hint: "Correct the source's blueprint, then: sluice source replay \(source.name)")
+        } catch {
+            throw Problem(
+                code: "not_mapped", message: "The mapped event cannot be read.",
+                hint: "Correct the source's blueprint, then: sluice source replay \(source.name)")
+        }
+        let envelope = try acceptor.single(
+            RepairedText(document: document, repairs: repairs, duplicates: []), type: nil,
+            from: EventSource(name: source.name, trusted: source.trusted), at: now)
+        if let rejection = envelope.rejections.first { throw rejection.problem }
+        guard let event = envelope.events.first?.event else {
+            throw Problem(
+                code: "not_mapped", message: "The webhook became no event.", hint: Self.keptHint)
+        }
+        return event
+    }
+
+    /// Headers as the store keeps them beside a body.
+    private static func text(_ headers: [String: String]) -> String? {
+        guard !headers.isEmpty else { return nil }
+        let bytes = JSONWriter.make { writer in
+            writer.beginObject()
+            for (name, value) in headers.sorted(by: { $0.key < $1.key }) {
+                writer.member(name, value)
+            }
+            writer.endObject()
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Headers as they were kept.
+    package static func headers(_ text: String?) -> [String: String] {
+        let members = text.flatMap { try? JSONReader.read(text: $0) }?.root.members ?? []
+        return Dictionary(
+            members.compactMap { member in
+                member.key.string.flatMap { key in member.value.string.map { (key, $0) } }
+            }, uniquingKeysWith: { first, _ in first })
+    }
+}

@@ -1,0 +1,70 @@
+import Accept
+import Crypto
+import Events
+package import Map
+
+/// A service that tells about things by webhook: what its requests must show, and what they become.
+package struct WebhookSource: Sendable {
+    package let name: String
+    package let isEnabled: Bool
+    package let trusted: Bool
+    /// Stand in the address; each has at least 128 bits.
+    package let tokens: [String]
+    /// For the blueprint's verification; two while one is changed.
+    package let secrets: [String]
+    package let verification: Verification
+    package let blueprint: SourceBlueprint
+    /// The answer's body instead of the usual one.
+    package let answer: [UInt8]?
+    /// Requests a second; nil for no limit.
+    package let perSecond: Double?
+
+    /// Characters that hold 128 bits in base 64.
+    package static let shortestToken = 22
+
+    package init(
+        name: String, isEnabled: Bool = true, trusted: Bool = true, tokens: [String],
+        secrets: [String] = [], verification: Verification? = nil, blueprint: SourceBlueprint,
+        answer: [UInt8]? = nil, perSecond: Double? = nil
+    ) {
+        self.name = name
+        self.isEnabled = isEnabled
+        self.trusted = trusted
+        self.tokens = tokens
+        self.secrets = secrets
+        self.verification = verification ?? blueprint.verification
+        self.blueprint = blueprint
+        self.answer = answer ?? blueprint.answer
+        self.perSecond = perSecond
+    }
+
+    /// Why nothing is taken from it; nil when it is on.
+    package var offReason: String? {
+        if !isEnabled { return "switched off in the pipeline" }
+        return tokens.isEmpty ? "no token is set" : nil
+    }
+}
+
+/// Finds the source of a webhook's address.
+///
+/// The name and the token are looked up together by their SHA-256, so that neither the answer nor
+/// its time tells a wrong token from a path that does not exist.
+package struct WebhookRing: Sendable {
+    private let sources: [SHA256.Digest: WebhookSource]
+
+    package init(_ sources: [WebhookSource]) {
+        var digests: [SHA256.Digest: WebhookSource] = [:]
+        for source in sources where source.isEnabled {
+            for token in source.tokens { digests[Self.digest(source.name, token)] = source }
+        }
+        self.sources = digests
+    }
+
+    package func source(name: String, token: String) -> WebhookSource? {
+        sources[Self.digest(name, token)]
+    }
+
+    private static func digest(_ name: String, _ token: String) -> SHA256.Digest {
+        SHA256.hash(data: Array("\(name)/\(token)".utf8))
+    }
+}
