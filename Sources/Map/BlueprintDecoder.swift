@@ -67,6 +67,11 @@ private struct BlueprintDecoder {
                     "A parameter cannot be called \"\(name)\".",
                     fix: "Use another name; this one has a meaning of its own.")
             }
+            if value["per_event"]?.json.bool == true, let standard = value["default"] {
+                standard.report(
+                    "A parameter with a value for each event has no default.",
+                    fix: "Leave it out; the pipeline gives \"*\" for other events.")
+            }
             return Blueprint.Parameter(
                 name: name, isSecret: value["secret"]?.bool("\"secret\"") ?? false,
                 isRequired: value["required"]?.bool("\"required\"") ?? false,

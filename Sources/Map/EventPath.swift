@@ -56,7 +56,8 @@ package struct EventPath: Sendable, Equatable {
                 fix: suggestion(for: parts[0], among: vocabulary.roots.map(\.rawValue)))
         }
         self.root = root
-        keys = parts.dropFirst().map { JSONKey($0) }
+        // A header's name is the same in any case; a webhook's are kept in lower case.
+        keys = parts.dropFirst().map { JSONKey(root == .headers ? $0.lowercased() : $0) }
         guard halves.count == 2 else {
             elementKeys = nil
             try check(parts)

@@ -100,14 +100,22 @@ extension SourceBlueprint.Plan {
     /// Follows every value of a webhook through the mappings.
     package func trace(_ input: MapInput, kind: String) -> MappingTrace {
         MappingTrace(
-            mappings, input, vendorName: eventName(kind: kind), roots: ["body"],
+            mappings.filter { !$0.isStandard }, input, vendorName: eventName(kind: kind),
+            roots: ["body"],
             freeObject: "properties")
     }
 }
 
+extension Mapping {
+    /// The event's name, which stands before the mappings in what people are shown.
+    fileprivate var isStandard: Bool { rule.paths.contains { $0.root == .vendorEventName } }
+}
+
 extension MapInput {
     /// A webhook's body and headers, as mappings read them.
-    package init(webhook body: JSONValue, headers: [String: String], at now: Timestamp) {
+    package init(
+        webhook body: JSONValue, headers: [String: String], source: String, at now: Timestamp
+    ) {
         let bytes = JSONWriter.make { writer in
             writer.beginObject()
             writer.key("body")
@@ -124,7 +132,7 @@ extension MapInput {
         let document = (try? JSONReader.read(bytes)) ?? .emptyObject
         self.init(
             event: Event(
-                source: "", trusted: false, type: .track, timestamp: now, receivedAt: now,
+                source: source, trusted: false, type: .track, timestamp: now, receivedAt: now,
                 document: document),
             identity: .nobody, parameters: ParameterValues(plain: [:], secret: []))
     }

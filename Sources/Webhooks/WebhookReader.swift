@@ -91,7 +91,7 @@ package struct WebhookReader: Sendable {
         _ item: JSONValue, repairs: [RepairedPlace] = [], headers: [String: String],
         from source: WebhookSource, at now: Timestamp
     ) throws(Problem) -> Event {
-        let input = MapInput(webhook: item, headers: headers, at: now)
+        let input = MapInput(webhook: item, headers: headers, source: source.name, at: now)
         let kind = source.blueprint.kind(of: input)
         let document: JSONDocument
         do {

@@ -186,7 +186,7 @@ private struct Incoming {
         let text = try Acceptor().read(bytes)
         let items = text.document.root
         return try (items.kind == .array ? items.elements : [items]).map { item in
-            let input = MapInput(webhook: item, headers: fields, at: now)
+            let input = MapInput(webhook: item, headers: fields, source: name, at: now)
             let kind = source.blueprint.kind(of: input)
             var event = try WebhookReader(acceptor: Acceptor()).event(
                 item, headers: fields, from: source, at: now)

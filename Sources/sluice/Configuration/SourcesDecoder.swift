@@ -136,6 +136,11 @@ struct SourcesDecoder {
         for (name, value) in value.members("\"effects\"") {
             let list =
                 value.json.kind == .array ? value.elements("An effect") : [value]
+            if effects[folded(name)] != nil {
+                value.report(
+                    "\"\(name)\" stands here already, in another spelling.",
+                    fix: "Write its effects as one list.")
+            }
             effects[folded(name)] = list.map(effect)
         }
         return effects
