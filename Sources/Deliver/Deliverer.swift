@@ -34,14 +34,18 @@ package final class Deliverer: Sendable {
     private let transport: any Transport
     private let builder: any RequestBuilder
     private let clock: WorldClock
+    private let alerts: @Sendable (Alert) -> Void
     private let thread = Locked<WorkerThread?>(nil)
 
     /// Milliseconds after which the thread looks up although nothing has happened.
     private static let longestSleep: Int64 = 1_000
 
+    /// - Parameter alerts: called on the deliverer's thread; must return at once.
     package init(
-        transport: any Transport, builder: any RequestBuilder, clock: WorldClock
+        transport: any Transport, builder: any RequestBuilder, clock: WorldClock,
+        alerts: @escaping @Sendable (Alert) -> Void = { _ in }
     ) {
+        self.alerts = alerts
         self.transport = transport
         self.builder = builder
         self.clock = clock
@@ -119,6 +123,7 @@ package final class Deliverer: Sendable {
                     switch action {
                     case .store(let item): work.append(item)
                     case .start(let job): if let end = begin(job) { more.append(end) }
+                    case .alert(let alert): alerts(alert)
                     }
                 }
             }

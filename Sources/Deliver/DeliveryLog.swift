@@ -171,6 +171,8 @@ package struct DestinationRow: Sendable {
     package var name: String
     package var isEnabled: Bool
     package var hold: Hold?
+    /// Until when it rests because it did not answer; nil when it does not.
+    package var restingUntil: Timestamp?
     package var waiting: Int
     package var oldestWaiting: Timestamp?
     package var lastDelivered: Timestamp?
@@ -178,12 +180,14 @@ package struct DestinationRow: Sendable {
     package var lastErrorAt: Timestamp?
 
     package init(
-        name: String, isEnabled: Bool, hold: Hold?, waiting: Int, oldestWaiting: Timestamp?,
+        name: String, isEnabled: Bool, hold: Hold?, restingUntil: Timestamp?, waiting: Int,
+        oldestWaiting: Timestamp?,
         lastDelivered: Timestamp?, lastError: String?, lastErrorAt: Timestamp?
     ) {
         self.name = name
         self.isEnabled = isEnabled
         self.hold = hold
+        self.restingUntil = restingUntil
         self.waiting = waiting
         self.oldestWaiting = oldestWaiting
         self.lastDelivered = lastDelivered

@@ -48,31 +48,38 @@ package struct DeliveryMachine {
     package enum Action: Sendable {
         case start(Job)
         case store(DeliveryWork)
+        /// An operator has to know.
+        case alert(Alert)
     }
 
     private var queues: [String: DestinationQueue] = [:]
     /// People whose consent changed while deliveries were in memory, and when.
     private var changed: [IdentityKey: Int64] = [:]
     private var draining = false
+    /// Nothing can be recorded, so nothing is begun.
+    private var storeFails = false
     private let schedule: Schedule
     private let classifier = Classifier()
     private let room: Room
     private let jitter: @Sendable () -> Double
 
     package init(
-        limits: [String: DeliveryLimits], held: Set<String>, schedule: Schedule, room: Room,
+        limits: [String: DeliveryLimits], held: [String: HoldKind], schedule: Schedule, room: Room,
         now: Timestamp, jitter: @escaping @Sendable () -> Double
     ) {
         self.schedule = schedule
         self.room = room
         self.jitter = jitter
-        for (name, limit) in limits {
-            let queue = DestinationQueue(
-                limits: limit, held: held.contains(name), now: now,
-                probe: schedule.probeInterval)
-            room.setOpen(name, queue.mode == .open)
-            queues[name] = queue
-        }
+        for (name, limit) in limits { add(name, limit, held[name], now) }
+    }
+
+    private mutating func add(
+        _ name: String, _ limit: DeliveryLimits, _ hold: HoldKind?, _ now: Timestamp
+    ) {
+        let queue = DestinationQueue(
+            limits: limit, hold: hold, now: now, probe: schedule.probeInterval)
+        room.setOpen(name, queue.mode == .open)
+        queues[name] = queue
     }
 
     /// Deliveries that have been started and have not ended.
@@ -105,8 +112,16 @@ package struct DeliveryMachine {
         case .consentChanged(let keys, let at):
             for key in keys { changed[key] = at }
         case .released(let destination):
-            queues[destination]?.mode = .probing(persistedHold: false)
-            queues[destination]?.waiting = true
+            queues[destination]?.probe(after: .hold(persisted: false))
+        case .heldByOperator(let destination):
+            queues[destination]?.mode = .held(nextProbe: nil)
+        case .probe(let destination):
+            if case .held? = queues[destination]?.mode {
+                queues[destination]?.probe(after: .hold(persisted: true))
+            } else if case .resting? = queues[destination]?.mode {
+                queues[destination]?.probe(after: .rest)
+            }
+        case .storeFails(let fails): storeFails = fails
         }
     }
 
@@ -128,8 +143,8 @@ package struct DeliveryMachine {
 
     /// Starts what may start and asks the store for more.
     private mutating func advance(_ name: String, _ now: Timestamp, _ actions: inout [Action]) {
-        if draining || queues[name]?.mode.isHeld == true { giveBackReady(name, &actions) }
-        guard !draining, let queue = queues[name] else { return }
+        if draining || queues[name]?.mode.isClosed == true { giveBackReady(name, &actions) }
+        guard !draining, !storeFails, let queue = queues[name] else { return }
         while let job = queue.nextToStart(now: now) {
             if job.identity.keys.contains(where: { changed[$0] ?? .min > job.decidedAt }) {
                 queue.active[job.id] = nil
@@ -190,11 +205,40 @@ package struct DeliveryMachine {
             room.give(name)
         }
         if case .retry(let due, _) = next { noteDue(due, name) }
-        if judgement.answerClass == .setup {
-            hold(name, job, judgement, attempt.status, now, &actions)
-        } else {
-            weighProbe(name, judgement.answerClass, attempt.status, now, &actions)
+        switch judgement.answerClass {
+        case .setup: hold(name, job, judgement, attempt.status, now, &actions)
+        case .delivered, .invalid: queues[name]?.succeeded(now: now)
+        case .throttle: queues[name]?.refused(now: now)
+        case .transient, .unknown: failed(name, job, judgement, now, &actions)
         }
+        weighProbe(name, judgement.answerClass, attempt.status, now, &actions)
+    }
+
+    /// Counts a failure of the destination itself; after so many in a row it rests.
+    private mutating func failed(
+        _ name: String, _ job: Job, _ judgement: Judgement, _ now: Timestamp,
+        _ actions: inout [Action]
+    ) {
+        guard let queue = queues[name] else { return }
+        queue.failures += 1
+        guard queue.mode == .open, queue.failures >= schedule.breakerFailures else { return }
+        rest(queue, name, judgement.hint ?? "", now, &actions)
+        actions.append(
+            .alert(
+                Alert(
+                    kind: .resting, destination: name, at: now,
+                    hint: judgement.hint ?? "It does not answer.", fix: judgement.fix ?? "",
+                    delivery: job.id.text)))
+    }
+
+    private mutating func rest(
+        _ queue: DestinationQueue, _ name: String, _ hint: String, _ now: Timestamp,
+        _ actions: inout [Action]
+    ) {
+        let until = now + schedule.restTime(after: queue.rests)
+        queue.rests += 1
+        queue.mode = .resting(until: until)
+        actions.append(.store(.rest(destination: name, until: until, hint: hint)))
     }
 
     private mutating func judge(_ ended: Ended, _ name: String) -> Judgement {
@@ -247,20 +291,31 @@ package struct DeliveryMachine {
         queues[name]?.ready.prepend(next)
     }
 
-    /// Opens a destination whose probe shows that the set-up is right; an answer that shows nothing
+    /// Opens a destination whose probe shows that it is right again; an answer that shows nothing
     /// puts it back.
     private mutating func weighProbe(
         _ name: String, _ answerClass: AnswerClass, _ status: Int?, _ now: Timestamp,
         _ actions: inout [Action]
     ) {
-        guard case .probing(let persisted)? = queues[name]?.mode else { return }
-        let shows = answerClass != .transient && status != nil && status != 404
-        if shows {
-            queues[name]?.mode = .open
-            queues[name]?.waiting = true
-            if persisted { actions.append(.store(.release(destination: name))) }
-        } else if persisted, answerClass == .transient {
-            queues[name]?.mode = .held(nextProbe: now + schedule.probeInterval * 1000)
+        guard let queue = queues[name], case .probing(let after) = queue.mode,
+            answerClass != .setup
+        else { return }
+        if answerClass != .transient && status != nil && status != 404 {
+            queue.mode = .open
+            queue.waiting = true
+            queue.ramp = after == .rest ? 1 : nil
+            switch after {
+            case .rest: actions.append(.store(.rest(destination: name, until: nil, hint: "")))
+            case .hold(persisted: true): actions.append(.store(.release(destination: name)))
+            case .hold(persisted: false): break
+            }
+        } else if answerClass == .transient {
+            switch after {
+            case .rest: rest(queue, name, "It still does not answer.", now, &actions)
+            case .hold(persisted: true):
+                queue.mode = .held(nextProbe: now + schedule.probeInterval * 1000)
+            case .hold(persisted: false): break
+            }
         }
     }
 
@@ -269,14 +324,20 @@ package struct DeliveryMachine {
         _ actions: inout [Action]
     ) {
         let before = queues[name]?.mode
+        if case .held(nextProbe: nil)? = before { return }
         queues[name]?.mode = .held(nextProbe: now + schedule.probeInterval * 1000)
         switch before {
-        case .held, .probing(persistedHold: true): return
+        case .held, .probing(.hold(persisted: true)): return
         default: break
         }
         let hold = Hold(
             since: now, status: status, hint: judgement.hint ?? "", fix: judgement.fix ?? "",
             delivery: job.id.text)
         actions.append(.store(.hold(destination: name, hold)))
+        actions.append(
+            .alert(
+                Alert(
+                    kind: .held, destination: name, at: now, hint: hold.hint, fix: hold.fix,
+                    delivery: hold.delivery)))
     }
 }

@@ -101,6 +101,8 @@ package struct Hold: Sendable, Equatable {
     package var fix: String
     /// A delivery that met the error.
     package var delivery: String
+    /// An operator holds it: it is not tried by itself.
+    package var byOperator = false
 
     package init(since: Timestamp, status: Int?, hint: String, fix: String, delivery: String) {
         self.since = since
@@ -120,6 +122,8 @@ package enum DeliveryWork: Sendable {
     case claim(destination: String, limit: Int, oldest: Bool)
     case hold(destination: String, Hold)
     case release(destination: String)
+    /// The destination rests until then; nil when it does no longer.
+    case rest(destination: String, until: Timestamp?, hint: String)
 }
 
 /// What the store tells the deliverer, always after the commit.
@@ -133,6 +137,10 @@ package enum StoreNews: Sendable {
     case consentChanged([IdentityKey], at: Int64)
     /// An operator ordered it.
     case released(destination: String)
+    case heldByOperator(destination: String)
+    case probe(destination: String)
+    /// Whether the store cannot be written now.
+    case storeFails(Bool)
 }
 
 /// Keeps deliveries between attempts.

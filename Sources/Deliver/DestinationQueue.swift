@@ -7,14 +7,38 @@ import Events
 final class DestinationQueue {
     enum Mode: Equatable {
         case open
-        /// One delivery at a time, until one shows that the set-up is right again.
-        case probing(persistedHold: Bool)
-        case held(nextProbe: Timestamp)
+        /// One delivery at a time, until one shows that it is right again.
+        case probing(After)
+        /// Set-up is wrong, or an operator said so (then nothing is tried by itself).
+        case held(nextProbe: Timestamp?)
+        /// The breaker is open.
+        case resting(until: Timestamp)
 
-        var isHeld: Bool { if case .held = self { true } else { false } }
+        /// Nothing is sent.
+        var isClosed: Bool {
+            switch self {
+            case .held, .resting: true
+            case .open, .probing: false
+            }
+        }
+
+        /// What was before the probe.
+        enum After: Equatable {
+            /// A hold; `persisted` when the store has it and has to be told of its end.
+            case hold(persisted: Bool)
+            case rest
+        }
     }
-    let limits: DeliveryLimits
+    var limits: DeliveryLimits
     var mode: Mode
+    /// Transient failures in a row, and rests without success between them.
+    var failures = 0
+    var rests = 0
+    /// Exchanges at the same time after a rest: 1, doubled by each success; nil for the limit.
+    var ramp: Int?
+    /// Requests a second that the destination was found to take; nil while nothing was refused.
+    var throttle: Throttle?
+    private var recent = Recent()
     var ready = Fifo<Job>()
     var active: [DeliveryID: Job] = [:]
     /// Something is due in the store.
@@ -30,27 +54,61 @@ final class DestinationQueue {
     /// Deliveries a claim takes at the most; enough to keep every connection busy meanwhile.
     static let claimBatch = 256
 
-    init(limits: DeliveryLimits, held: Bool, now: Timestamp, probe: Int64) {
+    init(limits: DeliveryLimits, hold: HoldKind?, now: Timestamp, probe: Int64) {
         self.limits = limits
-        mode = held ? .held(nextProbe: now + probe * 1000) : .open
+        mode =
+            switch hold {
+            case nil: .open
+            case .setup: .held(nextProbe: now + probe * 1000)
+            case .operatorOrder: .held(nextProbe: nil)
+            }
         bucket = limits.perSecond.map { TokenBucket(perSecond: $0, now: now) }
     }
 
     var concurrency: Int {
         switch mode {
-        case .open: limits.inFlight
+        case .open: min(ramp ?? limits.inFlight, limits.inFlight)
         case .probing: 1
-        case .held: 0
+        case .held, .resting: 0
         }
     }
 
     /// The next delivery to try, when one may be.
     func nextToStart(now: Timestamp) -> Job? {
         guard active.count < concurrency, !ready.isEmpty else { return nil }
-        if bucket?.take(now: now) == false { return nil }
+        guard canStart(now: now) else { return nil }
         guard let job = ready.popFirst() else { return nil }
+        recent.count(now)
         active[job.id] = job
         return job
+    }
+
+    /// A 429: the rate halves; the first time, from what was sent in the last second.
+    func refused(now: Timestamp) {
+        if throttle == nil {
+            let rate = max(recent.lastSecond(now), active.count)
+            throttle = Throttle(perSecond: Double(rate) / 2, now: now)
+        } else {
+            throttle?.refused(now: now)
+        }
+    }
+
+    /// A success: the rate grows, until it is no limit any more; so does what may be in flight
+    /// after a rest.
+    func succeeded(now: Timestamp) {
+        throttle?.succeeded(now: now)
+        if let rate = throttle?.perSecond, rate > Throttle.highest { throttle = nil }
+        if let ramp { self.ramp = ramp * 2 >= limits.inFlight ? nil : ramp * 2 }
+        failures = 0
+        rests = 0
+    }
+
+    /// Takes a token of each limit that there is, or of none.
+    private func canStart(now: Timestamp) -> Bool {
+        guard throttle?.bucket.nextToken(now: now) ?? now <= now else { return false }
+        if bucket?.take(now: now) == false { return false }
+        _ = throttle?.bucket.take(now: now)
+        return true
     }
 
     /// How many deliveries to claim now; 0 for none.
@@ -59,13 +117,11 @@ final class DestinationQueue {
             nextDue = nil
             waiting = true
         }
-        if case .held(let probe) = mode, probe <= now {
-            mode = .probing(persistedHold: true)
-            waiting = true
-        }
+        if case .held(let next?) = mode, next <= now { probe(after: .hold(persisted: true)) }
+        if case .resting(let until) = mode, until <= now { probe(after: .rest) }
         guard waiting, !claiming else { return 0 }
         switch mode {
-        case .held: return 0
+        case .held, .resting: return 0
         case .probing: return active.isEmpty && ready.isEmpty ? 1 : 0
         case .open: return ready.count < Self.claimBatch / 2 ? Self.claimBatch : 0
         }
@@ -75,13 +131,80 @@ final class DestinationQueue {
     func nextWake(now: Timestamp) -> Timestamp? {
         var wakes: [Timestamp] = []
         switch mode {
-        case .held(let probe): return probe
+        case .held(let next): return next
+        case .resting(let until): return until
         case .open, .probing: nextDue.map { wakes.append($0) }
         }
-        if !ready.isEmpty, active.count < concurrency, let bucket {
-            wakes.append(bucket.nextToken(now: now))
+        if !ready.isEmpty, active.count < concurrency {
+            let tokens = [bucket, throttle?.bucket].compactMap { $0?.nextToken(now: now) }
+            tokens.max().map { wakes.append($0) }
         }
         return wakes.min()
+    }
+
+    /// One delivery may be tried.
+    func probe(after: Mode.After) {
+        mode = .probing(after)
+        waiting = true
+    }
+}
+
+/// How many were started in the second before.
+private struct Recent {
+    private var second: Int64 = 0
+    private var started = 0
+    private var before = 0
+
+    mutating func count(_ now: Timestamp) {
+        turn(now)
+        started += 1
+    }
+
+    mutating func lastSecond(_ now: Timestamp) -> Int {
+        turn(now)
+        return max(before, started)
+    }
+
+    private mutating func turn(_ now: Timestamp) {
+        let second = now.milliseconds / 1000
+        guard second != self.second else { return }
+        before = second == self.second + 1 ? started : 0
+        started = 0
+        self.second = second
+    }
+}
+
+/// Why a destination was held when the program started.
+package enum HoldKind: Sendable {
+    case setup
+    case operatorOrder
+}
+
+/// The rate a destination that answered 429 is sent at: halved by each refusal, slowly raised by
+/// success (additive increase, multiplicative decrease).
+struct Throttle {
+    private(set) var perSecond: Double
+    var bucket: TokenBucket
+    private var changedAt: Timestamp
+
+    /// Requests a second above which the destination is taken to be free of limits again.
+    static let highest = 5_000.0
+    /// Milliseconds between two changes, so that what is in flight counts once.
+    static let pause: Int64 = 1_000
+
+    init(perSecond: Double, now: Timestamp) {
+        self.perSecond = max(1, perSecond)
+        bucket = TokenBucket(perSecond: self.perSecond, now: now)
+        changedAt = now
+    }
+
+    mutating func refused(now: Timestamp) { change(to: perSecond / 2, now: now) }
+
+    mutating func succeeded(now: Timestamp) { change(to: perSecond * 1.05 + 0.1, now: now) }
+
+    private mutating func change(to rate: Double, now: Timestamp) {
+        guard now - changedAt >= Self.pause else { return }
+        self = Throttle(perSecond: rate, now: now)
     }
 }
 

@@ -13,6 +13,11 @@ package struct Schedule: Sendable {
     package var probeInterval: Int64
     /// Seconds a Retry-After may ask for at most.
     package var longestRetryAfter: Int64
+    /// Transient failures in a row after which a destination rests.
+    package var breakerFailures = 10
+    /// Seconds of the first rest; each next is twice as long, up to the longest.
+    package var rest: Int64 = 30
+    package var longestRest: Int64 = 600
 
     package init(
         delays: [Int64] = [
@@ -24,6 +29,11 @@ package struct Schedule: Sendable {
         self.laneHold = laneHold
         self.probeInterval = probeInterval
         self.longestRetryAfter = longestRetryAfter
+    }
+
+    /// Milliseconds a destination rests after as many rests without success.
+    func restTime(after rests: Int) -> Int64 {
+        min(rest << min(rests, 16), longestRest) * 1000
     }
 
     /// What follows after `tries` counted attempts have failed.

@@ -189,7 +189,8 @@ package final class SQLiteLog: DeliveryLog {
                     (SELECT count(*) FROM deliveries WHERE destination = id AND \(Schema.open)),
                     (SELECT received_at FROM events WHERE id = (
                         SELECT min(event) FROM deliveries
-                        WHERE destination = destinations.id AND \(Schema.open))), is_enabled
+                        WHERE destination = destinations.id AND \(Schema.open))), is_enabled,
+                    resting_until
                 FROM destinations ORDER BY id
                 """)
             var rows: [DestinationRow] = []
@@ -198,6 +199,7 @@ package final class SQLiteLog: DeliveryLog {
                     DestinationRow(
                         name: select.text(0) ?? "", isEnabled: select.int(11) == 1,
                         hold: Self.hold(select, at: 1),
+                        restingUntil: Self.moment(select, 12),
                         waiting: select.int(9),
                         oldestWaiting: Self.moment(select, 10),
                         lastDelivered: Self.moment(select, 6), lastError: select.text(7),

@@ -31,9 +31,15 @@ package final class SQLiteStore: EventStore, DeliveryStore {
             Envelope, source: String, clearing: [Int64],
             CheckedContinuation<Result<[Receipt], Problem>, Never>)
         case work([DeliveryWork])
-        case release(String, CheckedContinuation<Result<Bool, Problem>, Never>)
+        case order(Order)
         /// Everything before it is committed.
         case barrier(@Sendable () -> Void)
+    }
+    /// Something an operator wants, done in a transaction like anything else.
+    struct Order: Sendable {
+        /// Gives what is to be done after the commit.
+        let perform: @Sendable (Writer) throws -> @Sendable () -> Void
+        let refuse: @Sendable () -> Void
     }
     private struct Inbox {
         var items: [Item] = []
@@ -51,7 +57,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
     private let postponed = Locked(0)
     package let path: String
     /// Destinations that were held when the store was opened.
-    package let held: Set<String>
+    package let held: [String: HoldKind]
     /// What durability depends on, as the writer's connection reads it back.
     package let settings: [String: String]
 
@@ -110,11 +116,15 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         return Dictionary(uniqueKeysWithValues: settings.map { ($0.0, $0.2) })
     }
 
-    private static func heldDestinations(_ connection: Connection) throws -> Set<String> {
+    private static func heldDestinations(
+        _ connection: Connection
+    ) throws -> [String: HoldKind] {
         let select = try connection.prepare(
-            "SELECT name FROM destinations WHERE held_since IS NOT NULL")
-        var names: Set<String> = []
-        while try select.step() { names.insert(select.text(0) ?? "") }
+            "SELECT name, held_by_operator FROM destinations WHERE held_since IS NOT NULL")
+        var names: [String: HoldKind] = [:]
+        while try select.step() {
+            names[select.text(0) ?? ""] = select.int(1) == 1 ? .operatorOrder : .setup
+        }
         return names
     }
 
@@ -137,9 +147,19 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         inbox.signal { $0.items.append(.work(work)) }
     }
 
-    /// Releases a held destination; false when it was not held.
-    package func release(_ destination: String) async throws(Problem) -> Bool {
-        try await ask { .release(destination, $0) }
+    /// Does something in a transaction of the writer, and gives its answer after the commit.
+    func order<Answer: Sendable>(
+        _ body: @escaping @Sendable (Writer) throws -> Answer
+    ) async throws(Problem) -> Answer {
+        try await ask { continuation in
+            .order(
+                Order { writer in
+                    let answer = try body(writer)
+                    return { continuation.resume(returning: .success(answer)) }
+                } refuse: {
+                    continuation.resume(returning: .failure(Self.unavailable))
+                })
+        }
     }
 
     private func ask<Answer: Sendable>(
@@ -203,7 +223,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         switch item {
         case .accept(let envelope, _, _, _): envelope.events.count + envelope.rejections.count
         case .work(let work): work.count
-        case .release, .barrier: 1
+        case .order, .barrier: 1
         }
     }
 
@@ -221,7 +241,11 @@ package final class SQLiteStore: EventStore, DeliveryStore {
                 for item in items { answers.append(try perform(item, writer)) }
                 if items.isEmpty { try writer.touch() }
             }
-            failure.withLock { $0 = nil }
+            let failed = failure.withLock { failure in
+                defer { failure = nil }
+                return failure != nil
+            }
+            if failed { news([.storeFails(false)]) }
             postponed.withLock { $0 = 0 }
             if !writer.effects.news.isEmpty { news(writer.effects.news) }
             for answer in answers { answer() }
@@ -239,9 +263,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         case .work(let work):
             for item in work { try writer.perform(item) }
             return {}
-        case .release(let name, let continuation):
-            let released = try writer.release(name)
-            return { continuation.resume(returning: .success(released)) }
+        case .order(let order): return try order.perform(writer)
         case .barrier(let done): return done
         }
     }
@@ -294,7 +316,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         case .record(let outcome):
             // Without its record the delivery is tried again; better twice than never.
             _ = attempt([.work([.giveBack([outcome.job])])], writer)
-        case .giveBack, .hold, .release: break
+        case .giveBack, .hold, .release, .rest: break
         }
     }
 
@@ -307,7 +329,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         switch item {
         case .accept(_, _, _, let continuation):
             continuation.resume(returning: .failure(unavailable))
-        case .release(_, let continuation): continuation.resume(returning: .failure(unavailable))
+        case .order(let order): order.refuse()
         case .barrier(let done): done()
         case .work: break
         }
@@ -325,11 +347,12 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         for item in items {
             switch item {
             case .work, .barrier: if givesUp { Self.refuse(item) } else { kept.append(item) }
-            case .accept, .release: Self.refuse(item)
+            case .accept, .order: Self.refuse(item)
             }
         }
         let again = kept
         inbox.withLock { $0.items.insert(contentsOf: again, at: 0) }
+        if tries == 1 { news([.storeFails(true)]) }
         if tries == 1 || givesUp { faults(fault) }
         let pause = Locked(())
         _ = pause.wait(atMost: options.pause) { _ in Bool?.none }

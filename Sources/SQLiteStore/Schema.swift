@@ -3,7 +3,7 @@ import Events
 
 /// The tables, as a list of steps that is only ever added to.
 enum Schema {
-    static let migrations = [first, second]
+    static let migrations = [first, second, third]
 
     /// The open deliveries: what the queue's partial indexes speak of, word for word.
     static let open = "state IN ('queued', 'sending', 'retrying')"
@@ -180,6 +180,13 @@ enum Schema {
         ALTER TABLE sources ADD COLUMN is_configured INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE destinations ADD COLUMN is_enabled INTEGER NOT NULL DEFAULT 1;
         CREATE INDEX rejections_source ON rejections (source, id);
+        """
+
+    /// Operators and breakers: who holds a destination, and how long it rests.
+    private static let third = """
+        ALTER TABLE destinations ADD COLUMN held_by_operator INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE destinations ADD COLUMN resting_until INTEGER;
+        ALTER TABLE destinations ADD COLUMN resting_hint TEXT;
         """
 
     /// Brings the file to this program's version; refuses one that is newer.

@@ -9,21 +9,21 @@ import Pipeline
 ///
 /// What must happen only after the commit is collected here and read by the caller then.
 final class Writer {
-    private let connection: Connection
-    private let people: People
-    private let events: EventTable
-    private let deliveries: DeliveryTable
+    let connection: Connection
+    let people: People
+    let events: EventTable
+    let deliveries: DeliveryTable
     private let insertMessage, selectMessage, insertRejection, insertAudit: Statement
-    private let saveHold, saveDelivered, saveError, saveLastEvent: Statement
+    private let saveHold, saveDelivered, saveError, saveLastEvent, saveRest: Statement
     private let begin, commit: Statement
-    private var sources: NameTable
-    private var destinations: NameTable
-    private let pipeline: Pipeline
+    var sources: NameTable
+    var destinations: NameTable
+    let pipeline: Pipeline
     private let room: Room
-    private let clock: WorldClock
+    let clock: WorldClock
     private var lastID: EventID
     /// Counts changes, so that a delivery knows whether consent changed after it was decided.
-    private var change: Int64 = 0
+    var change: Int64 = 0
 
     /// What the transaction leads to, after its commit.
     struct Effects {
@@ -33,7 +33,7 @@ final class Writer {
         var waiting: Set<String> = []
         var news: [StoreNews] = []
     }
-    private(set) var effects = Effects()
+    var effects = Effects()
     /// The last thing that happened at each destination in this transaction.
     private var lastDelivered: [String: Timestamp] = [:]
     private var lastError: [String: (text: String, at: Timestamp)] = [:]
@@ -67,7 +67,7 @@ final class Writer {
         saveHold = try connection.prepare(
             """
             UPDATE destinations SET held_since = ?, hold_status = ?, hold_hint = ?, hold_fix = ?,
-                hold_delivery = ? WHERE id = ?
+                hold_delivery = ?, held_by_operator = ? WHERE id = ?
             """)
         saveDelivered = try connection.prepare(
             "UPDATE destinations SET last_delivered_at = ? WHERE id = ?")
@@ -75,6 +75,8 @@ final class Writer {
             "UPDATE destinations SET last_error = ?, last_error_at = ? WHERE id = ?")
         saveLastEvent = try connection.prepare(
             "UPDATE sources SET last_event_at = ? WHERE id = ?")
+        saveRest = try connection.prepare(
+            "UPDATE destinations SET resting_until = ?, resting_hint = ? WHERE id = ?")
         begin = try connection.prepare("BEGIN IMMEDIATE")
         commit = try connection.prepare("COMMIT")
         sources = try NameTable(connection, "sources")
@@ -89,6 +91,8 @@ final class Writer {
     private func register(_ pipeline: Pipeline) throws {
         let insert = try connection.prepare(
             "INSERT OR IGNORE INTO blueprints VALUES (?, ?, ?, ?)")
+        // What rested before a restart is tried again.
+        try connection.execute("UPDATE destinations SET resting_until = NULL")
         let enable = try connection.prepare("UPDATE destinations SET is_enabled = ? WHERE id = ?")
         for destination in pipeline.destinations {
             let number = try destinations.number(destination.name)
@@ -175,7 +179,7 @@ final class Writer {
         try audit("source replay", source, "\(rejections.count) kept bodies read again")
     }
 
-    private func audit(_ action: String, _ subject: String, _ detail: String) throws {
+    func audit(_ action: String, _ subject: String, _ detail: String) throws {
         insertAudit.reset().bind(1, clock.now().milliseconds).bind(2, action).bind(3, subject)
             .bind(4, detail)
         try insertAudit.run()
@@ -266,6 +270,10 @@ final class Writer {
         case .claim(let name, let limit, let oldest): try claim(name, limit, oldest: oldest)
         case .hold(let name, let hold): try save(hold, of: name)
         case .release(let name): try save(nil, of: name)
+        case .rest(let name, let until, let hint):
+            saveRest.reset().bind(1, until?.milliseconds).bind(2, until.map { _ in hint })
+                .bind(3, try destinations.number(name))
+            try saveRest.run()
         }
     }
 
@@ -330,22 +338,11 @@ final class Writer {
 
     // MARK: Destinations
 
-    /// An operator's release; says whether the destination was held.
-    func release(_ name: String) throws -> Bool {
-        let held = try connection.prepare(
-            "SELECT 1 FROM destinations WHERE name = ? AND held_since IS NOT NULL")
-        guard try held.bind(1, name).step() else { return false }
-        held.reset()
-        try save(nil, of: name)
-        try audit("release", name, "")
-        effects.news.append(.released(destination: name))
-        return true
-    }
-
-    private func save(_ hold: Hold?, of name: String) throws {
+    func save(_ hold: Hold?, of name: String) throws {
         let number = try destinations.number(name)
         saveHold.reset().bind(1, hold?.since.milliseconds).bind(2, hold?.status)
-            .bind(3, hold?.hint).bind(4, hold?.fix).bind(5, hold?.delivery).bind(6, number)
+            .bind(3, hold?.hint).bind(4, hold?.fix).bind(5, hold?.delivery)
+            .bind(6, hold?.byOperator == true ? 1 : 0).bind(7, number)
         try saveHold.run()
     }
 

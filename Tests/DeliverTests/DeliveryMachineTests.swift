@@ -14,7 +14,7 @@ import Testing
         init(_ limits: DeliveryLimits = DeliveryLimits(inFlight: 2), held: Bool = false) {
             room = Room(["vero": limits.inMemory])
             machine = DeliveryMachine(
-                limits: ["vero": limits], held: held ? ["vero"] : [], schedule: Schedule(),
+                limits: ["vero": limits], held: held ? ["vero": .setup] : [:], schedule: Schedule(),
                 room: room,
                 now: clock.now, jitter: { 0.5 })
         }

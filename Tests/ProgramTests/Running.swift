@@ -34,7 +34,11 @@ final class Running: Sendable {
     static let hookToken = "0123456789abcdef0123456789abcdef"
 
     /// Delays short enough for tests; the number of attempts stays.
-    static let quick = Schedule(delays: [0] + Array(repeating: 0, count: 12))
+    static let quick = {
+        var schedule = Schedule(delays: [0] + Array(repeating: 0, count: 12))
+        schedule.breakerFailures = .max
+        return schedule
+    }()
 
     /// Runs the program while `body` uses it.
     static func with(

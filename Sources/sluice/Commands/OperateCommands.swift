@@ -8,10 +8,11 @@ import Pipeline
 struct DestinationCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "destination",
-        abstract: "See, test and release destinations.",
+        abstract: "See, test, hold, release and empty destinations.",
         subcommands: [
             DestinationListCommand.self, DestinationTestCommand.self,
-            DestinationReleaseCommand.self,
+            DestinationHoldCommand.self, DestinationProbeCommand.self,
+            DestinationReleaseCommand.self, DestinationDropCommand.self,
         ])
 }
 
@@ -43,17 +44,94 @@ struct DestinationReleaseCommand: AsyncParsableCommand {
     @OptionGroup var options: StoreOptions
 
     func run() async throws {
-        let known = try options.log().destinations().map(\.name)
+        try options.checkDestination(name)
+        let released = try await Control(directory: try options.directory()).release(name)
+        Terminal.standard.write(
+            released
+                ? "Released \(name). Watch it with: sluice status" : "\(name) was not held.")
+    }
+}
+
+extension StoreOptions {
+    /// Throws what to do about a destination that the store does not know.
+    fileprivate func checkDestination(_ name: String) throws {
+        let known = try log().destinations().map(\.name)
         guard known.contains(name) else {
             throw Problem(
                 code: "no_such_destination",
                 message: "There is no destination \"\(printable(name))\".",
                 hint: suggestion(for: name, among: known))
         }
-        let released = try await Control(directory: try options.directory()).release(name)
+    }
+}
+
+struct DestinationHoldCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "hold",
+        abstract: "Keep a destination's deliveries, in order, until it is released.")
+
+    @Argument(help: "The destination's name.")
+    var name: String
+
+    @Option(help: "Why; shown in the status.")
+    var reason = "An operator holds it."
+
+    @OptionGroup var options: StoreOptions
+
+    func run() async throws {
+        try options.checkDestination(name)
+        try await Control(directory: try options.directory()).hold(name, because: reason)
         Terminal.standard.write(
-            released
-                ? "Released \(name). Watch it with: sluice status" : "\(name) was not held.")
+            "\(name) is held. Let it go on with: sluice destination release \(name)")
+    }
+}
+
+struct DestinationProbeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "probe",
+        abstract: "Try one waiting delivery of a held or resting destination now.",
+        discussion: "A good answer lets the rest go on; otherwise the destination stays as it was.")
+
+    @Argument(help: "The destination's name.")
+    var name: String
+
+    @OptionGroup var options: StoreOptions
+
+    func run() async throws {
+        try options.checkDestination(name)
+        guard try await Control(directory: try options.directory()).probe(name) else {
+            throw Problem(
+                code: "no_server", message: "No server runs that could try it.",
+                hint: "Start it: sluice serve")
+        }
+        Terminal.standard.write("One delivery to \(name) is tried. See: sluice status")
+    }
+}
+
+struct DestinationDropCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "drop",
+        abstract: "End all waiting deliveries of a destination; also of one that is gone.",
+        discussion: "They become cancelled; sluice replay can send them after all.")
+
+    @Argument(help: "The destination's name.")
+    var name: String
+
+    @Flag(help: "Do it; without this, only the number is shown.")
+    var yes = false
+
+    @OptionGroup var options: StoreOptions
+
+    func run() async throws {
+        try options.checkDestination(name)
+        let rows = try options.log().destinations()
+        let waiting = rows.first { $0.name == name }?.waiting ?? 0
+        guard yes else {
+            Terminal.standard.write("\(waiting) deliveries wait for \(name). End them with --yes")
+            return
+        }
+        let dropped = try await Control(directory: try options.directory()).drop(name)
+        Terminal.standard.write("\(dropped) deliveries to \(name) were cancelled.")
     }
 }
 
@@ -141,13 +219,20 @@ private func show(_ rows: [DestinationRow]) {
         guard let hold = row.hold else { continue }
         terminal.write("\n\(row.name) is held since \(hold.since.iso8601): \(printable(hold.hint))")
         terminal.write("What to do: \(hold.fix) Then: sluice destination release \(row.name)")
-        terminal.write("An example: sluice why \(hold.delivery)")
+        if !hold.delivery.isEmpty { terminal.write("An example: sluice why \(hold.delivery)") }
+    }
+    for row in rows {
+        guard let until = row.restingUntil else { continue }
+        terminal.write(
+            "\n\(row.name) did not answer and rests; it is tried again at \(until.iso8601).")
     }
 }
 
 extension DestinationRow {
     fileprivate var state: String {
-        hold != nil ? "held" : isEnabled ? "open" : "disabled"
+        if hold != nil { return "held" }
+        if !isEnabled { return "disabled" }
+        return restingUntil == nil ? "open" : "resting"
     }
 
     fileprivate func write(to writer: inout JSONWriter) {
@@ -158,6 +243,7 @@ extension DestinationRow {
         writer.member("hint", hold?.hint)
         writer.member("fix", hold?.fix)
         writer.member("example", hold?.delivery)
+        writer.member("restingUntil", restingUntil?.iso8601)
         writer.member("waiting", waiting)
         writer.member("oldestWaiting", oldestWaiting?.iso8601)
         writer.member("lastDelivered", lastDelivered?.iso8601)

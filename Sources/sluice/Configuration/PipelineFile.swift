@@ -13,6 +13,10 @@ struct PipelineFile {
     var data: String
     var sources: [Source]
     var webhooks: [WebhookSource]
+    /// Where alerts are posted to; nil for nowhere.
+    var alertsURL: String?
+    /// Networks that are reached although they are private.
+    var allowedNetworks: [String]
     var pipeline: Pipeline
 
     /// What commands may put in the file's place.
@@ -47,7 +51,10 @@ struct PipelineDecoder {
 
     func pipelineFile() -> PipelineFile {
         root.refuseUnknownKeys(
-            ["$schema", "listen", "data", "allow_private", "sources", "consent", "destinations"],
+            [
+                "$schema", "listen", "data", "allow_private", "sources", "consent", "destinations",
+                "alerts",
+            ],
             in: "A pipeline")
         for key in ["sources", "destinations"] where root[key] == nil {
             root.report("The pipeline has no \"\(key)\".", fix: "Add \"\(key)\": { … }.")
@@ -60,6 +67,7 @@ struct PipelineDecoder {
         let sources = SourcesDecoder(pipeline: self, codes: codes).sources(root["sources"])
         return PipelineFile(
             listen: listen(), data: data(), sources: sources.senders, webhooks: sources.webhooks,
+            alertsURL: alertsURL(), allowedNetworks: networks,
             pipeline: Pipeline(
                 destinations: destinations, sources: sources.rules, consentCodes: codes))
     }
@@ -82,6 +90,13 @@ struct PipelineDecoder {
         if let data = overrides.data { return data }
         let text = root["data"].flatMap { variables.expand($0, "\"data\"") } ?? "./sluice-data"
         return resolve(text, in: folder)
+    }
+
+    private func alertsURL() -> String? {
+        guard let value = root["alerts"] else { return nil }
+        value.refuseUnknownKeys(["url"], in: "\"alerts\"")
+        let url = value["url"].flatMap { variables.expand($0, "\"url\"") } ?? ""
+        return url.isEmpty ? nil : url
     }
 
     private func allowedNetworks() -> [String] {

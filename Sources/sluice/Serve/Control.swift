@@ -10,15 +10,16 @@ import SQLiteStore
 struct ControlRoutes: Sendable {
     let store: SQLiteStore
     let kept: KeptBodies
+    let log: any DeliveryLog
 
     func router() -> Router<BasicRequestContext> {
         let router = Router()
         router.middlewares.add(ProblemMiddleware())
-        router.post("/destinations/:name/release") { _, context in
+        router.post("/destinations/:name/:order") { request, context in
             let name = try context.parameters.require("name")
+            let order = try context.parameters.require("order")
             do {
-                let released = try await store.release(name)
-                return json(.ok) { $0.member("released", released) }
+                return try await perform(order, name, request)
             } catch let problem as Problem {
                 return failure(.serviceUnavailable, problem)
             }
@@ -41,9 +42,51 @@ struct ControlRoutes: Sendable {
     }
 }
 
+extension ControlRoutes {
+    /// Milliseconds that deliveries under way get to end before the rest is dropped.
+    private static let dropPatience = 20_000
+
+    private func perform(
+        _ order: String, _ name: String, _ request: Request
+    ) async throws -> Response {
+        switch order {
+        case "release":
+            let released = try await store.release(name)
+            return json(.ok) { $0.member("released", released) }
+        case "hold":
+            let because = request.uri.queryParameters["because"].map { String($0) }
+            try await store.hold(name, because: because ?? "An operator holds it.")
+            return json(.ok) { $0.member("held", true) }
+        case "probe":
+            try await store.probe(name)
+            return json(.ok) { $0.member("probing", true) }
+        case "drop": return try await drop(name)
+        default: throw HTTPError(.notFound)
+        }
+    }
+
+    /// Held first, so that what the deliverer has in memory goes back into the store.
+    private func drop(_ name: String) async throws -> Response {
+        let wasHeld = try log.destinations().first { $0.name == name }?.hold != nil
+        if !wasHeld { try await store.hold(name, because: "Its waiting deliveries are dropped.") }
+        var dropped = 0
+        for _ in 0..<Self.dropPatience / 100 {
+            let step = try await store.drop(name)
+            dropped += step.dropped
+            if step.sending == 0 { break }
+            try await Task.sleep(for: .milliseconds(100))
+        }
+        if !wasHeld { _ = try await store.release(name) }
+        return json(.ok) { $0.member("dropped", dropped) }
+    }
+}
+
 /// Changes a store: through the server that holds it, else by taking its lock.
 struct Control {
     let directory: String
+
+    /// Milliseconds a command waits for the server.
+    private static let patience = 60_000
 
     /// False when the destination was not held.
     func release(_ destination: String) async throws -> Bool {
@@ -51,6 +94,29 @@ struct Control {
             return answer["released"]?.bool ?? false
         }
         return try await withStore(Pipeline(destinations: [])) { try await $0.release(destination) }
+    }
+
+    func hold(_ destination: String, because: String) async throws {
+        let path = "/destinations/\(destination)/hold?because=\(percentEncoded(because))"
+        if try await ask(path) != nil { return }
+        try await withStore(Pipeline(destinations: [])) {
+            try await $0.hold(destination, because: because)
+        }
+    }
+
+    /// False when no server runs: then nothing is tried.
+    func probe(_ destination: String) async throws -> Bool {
+        try await ask("/destinations/\(destination)/probe") != nil
+    }
+
+    /// How many waiting deliveries were ended.
+    func drop(_ destination: String) async throws -> Int {
+        if let answer = try await ask("/destinations/\(destination)/drop") {
+            return answer["dropped"]?.integer ?? 0
+        }
+        return try await withStore(Pipeline(destinations: [])) {
+            try await $0.drop(destination).dropped
+        }
     }
 
     /// Reads kept webhooks of a source again.
@@ -87,6 +153,7 @@ struct Control {
         let transport = CurlTransport()
         defer { transport.close() }
         var options = TransportOptions()
+        options.totalTimeout = Self.patience
         options.unixSocket = DataDirectory.socketPath(directory)
         let result = await transport.exchange(
             OutgoingRequest(

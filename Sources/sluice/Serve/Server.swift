@@ -46,8 +46,13 @@ struct Server: Sendable {
         let limits = Dictionary(
             uniqueKeysWithValues: active.map { ($0.name, $0.limits) })
         let room = Room(limits.mapValues(\.inMemory))
+        var options = TransportOptions()
+        options.allowedNetworks = file.allowedNetworks
+        let alerts = Alerts(
+            url: file.alertsURL, options: options, transport: transport, logger: logger)
         let deliverer = Deliverer(
-            transport: TokenKeeper(transport, clock: clock), builder: pipeline, clock: clock)
+            transport: TokenKeeper(transport, clock: clock), builder: pipeline, clock: clock,
+            alerts: { alerts($0) })
         self.deliverer = deliverer
         store = try SQLiteStore(
             directory: file.data, pipeline: pipeline, room: room, clock: clock,
@@ -117,7 +122,7 @@ struct Server: Sendable {
             makeServer(
                 ControlRoutes(
                     store: store,
-                    kept: KeptBodies(store: store, log: log, sources: file.webhooks)
+                    kept: KeptBodies(store: store, log: log, sources: file.webhooks), log: log
                 ).router(),
                 listen: .unix(path: DataDirectory.socketPath(file.data)), logger: logger),
             makeServer(

@@ -1,0 +1,63 @@
+package import Events
+
+/// Something an operator has to know at once, and what to do about it.
+package struct Alert: Sendable, Equatable {
+    package enum Kind: String, Sendable, CaseIterable {
+        /// A destination is held: its set-up is wrong.
+        case held
+        /// A destination rests: it does not answer.
+        case resting
+        /// The disk is nearly full: no events are taken.
+        case diskReserve = "disk_reserve"
+    }
+    package var kind: Kind
+    package var destination: String?
+    package var at: Timestamp
+    package var hint: String
+    package var fix: String
+    /// A delivery that met it.
+    package var delivery: String?
+
+    package init(
+        kind: Kind, destination: String?, at: Timestamp, hint: String, fix: String,
+        delivery: String?
+    ) {
+        self.kind = kind
+        self.destination = destination
+        self.at = at
+        self.hint = hint
+        self.fix = fix
+        self.delivery = delivery
+    }
+
+    /// In one line, for a log.
+    package var line: String {
+        switch kind {
+        case .held: "\(destination ?? "") is held: \(hint) \(fix) Then: \(command)"
+        case .resting: "\(destination ?? "") does not answer and rests: \(hint) See: \(command)"
+        case .diskReserve: "No events are taken: \(hint) \(fix) See: \(command)"
+        }
+    }
+
+    /// The command that helps.
+    package var command: String {
+        switch kind {
+        case .held: "sluice destination release \(destination ?? "")"
+        case .resting, .diskReserve: "sluice status"
+        }
+    }
+
+    /// For `alerts.url`.
+    package func write(to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.member("alert", kind.rawValue)
+        writer.member("destination", destination)
+        writer.member("at", at.iso8601)
+        writer.member("message", line)
+        writer.member("hint", hint)
+        writer.member("fix", fix)
+        writer.member("delivery", delivery)
+        writer.member("command", command)
+        writer.endObject()
+    }
+}

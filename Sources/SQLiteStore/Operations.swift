@@ -1,0 +1,75 @@
+import Consent
+import Deliver
+package import Events
+
+extension SQLiteStore {
+    /// Releases a held destination; false when it was not held.
+    package func release(_ destination: String) async throws(Problem) -> Bool {
+        try await order { try $0.release(destination) }
+    }
+
+    /// Keeps a destination's deliveries until an operator releases it.
+    package func hold(_ destination: String, because: String) async throws(Problem) {
+        try await order { try $0.hold(destination, because: because) }
+    }
+
+    /// Has one waiting delivery of a held or resting destination tried now.
+    package func probe(_ destination: String) async throws(Problem) {
+        try await order { try $0.probe(destination) }
+    }
+
+    /// Ends what waits for a destination; gives how many, and how many are still under way.
+    package func drop(
+        _ destination: String
+    ) async throws(Problem) -> (dropped: Int, sending: Int) {
+        try await order { try $0.drop(destination) }
+    }
+}
+
+extension Writer {
+    func release(_ name: String) throws -> Bool {
+        let held = try connection.prepare(
+            "SELECT 1 FROM destinations WHERE name = ? AND held_since IS NOT NULL")
+        guard try held.bind(1, name).step() else { return false }
+        held.reset()
+        try save(nil, of: name)
+        try audit("release", name, "")
+        effects.news.append(.released(destination: name))
+        return true
+    }
+
+    func hold(_ name: String, because: String) throws {
+        var hold = Hold(
+            since: clock.now(), status: nil, hint: because,
+            fix: "Release it when it may go on.", delivery: "")
+        hold.byOperator = true
+        try save(hold, of: name)
+        try audit("hold", name, because)
+        effects.news.append(.heldByOperator(destination: name))
+    }
+
+    func probe(_ name: String) throws {
+        try audit("probe", name, "")
+        effects.news.append(.probe(destination: name))
+    }
+
+    func drop(_ name: String) throws -> (dropped: Int, sending: Int) {
+        let number = try destinations.number(name)
+        let update = try connection.prepare(
+            """
+            UPDATE deliveries SET state = 'cancelled', reason = 'dropped', due_at = NULL,
+                ended_at = ?
+            WHERE destination = ? AND state IN ('queued', 'retrying') AND \(Schema.open)
+            """)
+        try update.bind(1, clock.now().milliseconds).bind(2, number).run()
+        let dropped = connection.changes
+        let count = try connection.prepare(
+            """
+            SELECT count(*) FROM deliveries
+            WHERE destination = ? AND state = 'sending' AND \(Schema.open)
+            """)
+        _ = try count.bind(1, number).step()
+        if dropped > 0 { try audit("drop", name, "\(dropped) waiting deliveries") }
+        return (dropped, count.int(0))
+    }
+}
