@@ -43,17 +43,20 @@ package struct ConsentGate: Sendable {
 
     /// Decides from the event, its own answers, and what is stored about the person.
     ///
+    /// `suppresses` marks an event that says itself that somebody must not be sent to: others have
+    /// to hear of it.
+    ///
     /// `reduces` marks a request that takes something away (unsubscribe, delete); those skip
     /// consent and suppression, because withdrawing has to reach the destination.
     package func decide(
-        _ event: Event, own: [ConsentAnswer], stored: [Standing], reduces: Bool
+        _ event: Event, own: [ConsentAnswer], stored: [Standing], reduces: Bool,
+        suppresses: Bool = false
     ) -> Verdict {
         if let excluded = exclusion(in: event) {
             return Verdict(reason: .integrations, detail: excluded, record: nil)
         }
         if reduces { return Verdict(reason: nil, detail: nil, record: nil) }
-        let suppressions = stored.flatMap { $0.active(except: event.id) }
-        if let newest = suppressions.max(by: { $0.at < $1.at }) {
+        if !suppresses, let newest = suppression(in: stored) {
             return Verdict(reason: .suppressed, detail: newest.text, record: nil)
         }
         guard let rule else { return Verdict(reason: nil, detail: nil, record: nil) }
@@ -96,6 +99,20 @@ package struct ConsentGate: Sendable {
             "\(record.category) was denied in \(record.origin) on \(record.at.iso8601)"
         default: "there is no believable answer for \(record.category)"
         }
+    }
+
+    /// The newest suppression that holds.
+    ///
+    /// One that was kept under two identifiers is lifted by either.
+    private func suppression(in stored: [Standing]) -> Suppression? {
+        let lifted = stored.flatMap(\.suppressions).filter { $0.liftedAt != nil }
+        return stored.flatMap(\.active).filter { active in
+            !lifted.contains { other in
+                other.cause == active.cause
+                    && (other.event != nil && other.event == active.event
+                        || other.liftedAt ?? active.at > active.at)
+            }
+        }.max { $0.at < $1.at }
     }
 
     /// `{"Vero": false}` blocks; so does `{"All": false}` unless this destination is true.

@@ -24,7 +24,7 @@ package struct Suppression: Sendable, Equatable {
     package var at: Timestamp
     /// Who said so, such as `Vero`.
     package var origin: String
-    /// The event that said so; that one may still go out, to tell others.
+    /// The event that said so.
     package var event: EventID?
     package var liftedAt: Timestamp?
 
@@ -68,25 +68,36 @@ package struct Standing: Sendable, Equatable {
             return
         }
         let known = suppressions[index]
-        if suppression.at > known.at, suppression.at > known.liftedAt ?? known.at {
-            suppressions[index] = suppression
+        // At the time of its lifting the denial wins, as with answers.
+        let isNewer = known.liftedAt.map { suppression.at >= $0 } ?? (suppression.at > known.at)
+        if isNewer { suppressions[index] = suppression }
+    }
+
+    /// Lifts every suppression said before `moment`.
+    package mutating func lift(at moment: Timestamp) {
+        for index in suppressions.indices { lift(index, at: moment) }
+    }
+
+    /// Lifts what has these causes, and keeps the lifting for one that comes late.
+    package mutating func lift(_ causes: [String], at moment: Timestamp, origin: String) {
+        for cause in causes {
+            if let index = suppressions.firstIndex(where: { $0.cause == cause }) {
+                lift(index, at: moment)
+            } else {
+                suppressions.append(
+                    Suppression(cause: cause, at: moment, origin: origin, liftedAt: moment))
+            }
         }
     }
 
-    /// Lifts what was said before `moment`; only these causes when some are given.
-    package mutating func lift(_ causes: [String]? = nil, at moment: Timestamp) {
-        for index in suppressions.indices
-        where suppressions[index].liftedAt == nil && suppressions[index].at <= moment
-            && causes?.contains(suppressions[index].cause) ?? true
-        {
-            suppressions[index].liftedAt = moment
-        }
+    private mutating func lift(_ index: Int, at moment: Timestamp) {
+        guard suppressions[index].at <= moment else { return }
+        suppressions[index].liftedAt = max(moment, suppressions[index].liftedAt ?? moment)
     }
 
-    /// What holds now, the newest first; what an event itself said does not keep it back.
-    package func active(except event: EventID? = nil) -> [Suppression] {
-        suppressions.filter { $0.liftedAt == nil && ($0.event == nil || $0.event != event) }
-            .sorted { $0.at > $1.at }
+    /// What holds now, the newest first.
+    package var active: [Suppression] {
+        suppressions.filter { $0.liftedAt == nil }.sorted { $0.at > $1.at }
     }
 }
 

@@ -103,6 +103,7 @@ final class Exchange {
         setGuard(request)
         setHeaders(request.headers)
         set(CURLOPT_URL, request.url)
+        set(CURLOPT_PATH_AS_IS, 1)
         set(CURLOPT_UNIX_SOCKET_PATH, options.unixSocket)
         set(CURLOPT_CONNECTTIMEOUT_MS, options.connectTimeout)
         set(CURLOPT_TIMEOUT_MS, options.totalTimeout)
@@ -234,7 +235,9 @@ final class Exchange {
     private func host(of location: String?) -> String? {
         guard let location else { return nil }
         let parts = location.split(separator: "/", omittingEmptySubsequences: true)
-        return location.contains("://") && parts.count > 1 ? String(parts[1]) : String(location)
+        // A path may hold what the address hides.
+        return location.contains("://") && parts.count > 1
+            ? String(parts[1]) : "another path of the same host"
     }
 
     private func failure(of code: CURLcode) -> TransportResult.Failure {

@@ -162,9 +162,10 @@ package final class Deliverer: Sendable {
         let rules = builder.answerRules(request, of: destination)
         transport.send(builder.outgoing(request, for: job, at: startedAt)) {
             [self, requests, revision] result in
+            let result = result.masked { builder.mask($0, for: destination) }
             var answer: String?
             if case .answer(let body) = result, !body.body.isEmpty {
-                answer = builder.mask(String(decoding: body.body, as: UTF8.self), for: destination)
+                answer = String(decoding: body.body, as: UTF8.self)
             }
             post([
                 .ended(
@@ -175,5 +176,23 @@ package final class Deliverer: Sendable {
             ])
         }
         return nil
+    }
+}
+
+extension TransportResult {
+    /// The same with every text run through `mask`.
+    fileprivate func masked(_ mask: (String) -> String) -> TransportResult {
+        switch self {
+        case .failure(var failure):
+            failure.message = mask(failure.message)
+            return .failure(failure)
+        case .answer(var answer):
+            answer.note = answer.note.map(mask)
+            answer.location = answer.location.map(mask)
+            if !answer.body.isEmpty {
+                answer.body = Array(mask(String(decoding: answer.body, as: UTF8.self)).utf8)
+            }
+            return .answer(answer)
+        }
     }
 }

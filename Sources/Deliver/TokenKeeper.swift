@@ -20,6 +20,8 @@ package final class TokenKeeper: Transport {
 
     /// Seconds before its end after which a token is no longer used.
     private static let margin: Int64 = 30
+    /// Seconds a token is kept at the most, whatever the answer says.
+    private static let longestLifetime = 31_536_000
 
     package init(_ transport: any Transport, clock: WorldClock) {
         self.transport = transport
@@ -97,15 +99,21 @@ package final class TokenKeeper: Transport {
                 !text.isEmpty, text.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
             {
                 let seconds = root?[JSONKey(need.expiresKey)]?.integer ?? need.lifetime
-                let until = clock.now() + (Int64(max(0, seconds)) - Self.margin) * 1000
+                let lifetime = Int64(min(max(0, seconds), Self.longestLifetime))
+                let until = clock.now() + (lifetime - Self.margin) * 1000
                 return .success(Token(text: text, until: until))
             }
             answer.note = "This is the answer to the request for an access token."
-            if (200..<300).contains(answer.status) {
-                // A token that cannot be found is as good as refused credentials.
-                answer.status = 401
+            let isSuccess = (200..<300).contains(answer.status)
+            if isSuccess {
                 answer.body = []
                 answer.note = "The answer to the request for an access token has no token."
+            }
+            // Without a token no event can be sent: that is the set-up's fault, not the event's.
+            let mayPass = [408, 425, 429].contains(answer.status) || answer.status >= 500
+            if isSuccess || !mayPass {
+                answer.note = (answer.note ?? "") + " It was \(answer.status)."
+                answer.status = 401
             }
             return .failure(Refusal(result: .answer(answer)))
         }

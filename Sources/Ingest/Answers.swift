@@ -64,7 +64,7 @@ extension RateLimits {
 
 extension Request {
     /// Bytes a body may inflate to.
-    private static var inflatedBytes: Int { 16 << 20 }
+    static var inflatedBytes: Int { 16 << 20 }
 
     /// The body as it came; refused by its length before it is read.
     func wire(limit: Int) async throws -> [UInt8] {
@@ -72,7 +72,10 @@ extension Request {
             code: "body_too_large", message: "The body is larger than \(limit) bytes.",
             hint: "Send smaller batches.")
         let length = headers[.contentLength].flatMap { Int($0) } ?? 0
-        guard length <= limit else { throw tooLarge }
+        guard length <= limit else {
+            try await drainWhenClosing()
+            throw tooLarge
+        }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(length)
         for try await chunk in body {
@@ -82,9 +85,24 @@ extension Request {
         return bytes
     }
 
-    func inflated(_ bytes: [UInt8]) throws(Problem) -> [UInt8] {
+    /// A client that closes after this request reads the answer only when its body was taken.
+    private func drainWhenClosing() async throws {
+        guard headers[.connection]?.lowercased() == "close" else { return }
+        var taken = 0
+        for try await chunk in body {
+            taken += chunk.readableBytes
+            if taken > Self.drainedBytes { return }
+        }
+    }
+
+    /// Bytes of a refused body that are read and thrown away.
+    private static var drainedBytes: Int { 64 << 20 }
+
+    func inflated(
+        _ bytes: [UInt8], limit: Int = Self.inflatedBytes
+    ) throws(Problem) -> [UInt8] {
         guard headers[.contentEncoding]?.lowercased() == "gzip" else { return bytes }
-        return try gunzip(bytes, limit: Self.inflatedBytes)
+        return try gunzip(bytes, limit: limit)
     }
 }
 

@@ -47,7 +47,7 @@ struct HookRoutes: Sendable {
             let repeatable = try source.verify(body: wire, at: now) { header(request, $0) }
             let reading = read(wire, request, source, repeatable, now)
             let receipts = try await store.accept(reading.envelope, from: source.name)
-            if let problem = reading.problem { return failure(.badRequest, problem) }
+            if let problem = reading.problem { return failure(problem) }
             return answer(source, receipts, rejected: reading.envelope.rejections.count)
         } catch let problem as Problem {
             return failure(problem)
@@ -66,7 +66,8 @@ struct HookRoutes: Sendable {
             }, uniquingKeysWith: { first, _ in first })
         do {
             return reader.read(
-                try request.inflated(wire), headers: headers, from: source,
+                try request.inflated(wire, limit: acceptor.limits.bodyBytes), headers: headers,
+                from: source,
                 repeatable: repeatable, at: now)
         } catch {
             return reader.kept(wire, headers: headers, because: error)

@@ -238,8 +238,14 @@ extension Blueprint.Request {
     ) -> MaskedText {
         url.fill { name in
             name == Self.eventName
-                ? .plain(percentEncoded(vendorName)) : parameters.value(name, for: event)
+                ? .plain(Self.segment(vendorName)) : parameters.value(name, for: event)
         }
+    }
+
+    /// A text as one part of a path; `.` and `..` would lead to another one.
+    private static func segment(_ text: String) -> String {
+        let encoded = percentEncoded(text)
+        return encoded.allSatisfy { $0 == "." } ? encoded.replacing(".", with: "%2E") : encoded
     }
 
     /// The name in an address that stands for the event's name at the destination.

@@ -237,7 +237,7 @@ private struct Body {
 
     /// Copies an object's members but those that are mapped by name beside it.
     ///
-    /// Of a list of objects those of each are copied; the first of a name wins.
+    /// Of a list of objects those of each are copied.
     private mutating func copyMembers(
         _ rule: ValueRule, _ target: String, _ mapped: [RequestTree.Member], _ element: JSONValue?
     ) throws(MappingFault) -> Bool {
@@ -248,14 +248,12 @@ private struct Body {
         else { return false }
         let isList = object.kind == .array
         let members = isList ? object.elements.flatMap(\.members) : object.members
-        var written: Set<String> = []
         var wrote = false
         for member in members {
             guard let name = member.key.string, !exclude.contains(name),
                 include?.contains(name) ?? true,
                 !mapped.contains(where: { $0.name == name && yields($0.node, element) }),
-                !(rule.omitNull && member.value.isNull),
-                !isList || written.insert(name).inserted
+                !(rule.omitNull && member.value.isNull)
             else { continue }
             writer.key(quoted: member.key.raw)
             writer.value(member.value)
@@ -266,10 +264,15 @@ private struct Body {
 }
 
 extension JSONValue {
-    /// An object, or a list of nothing but objects: what a copy of members can be made from.
+    /// An object, or a list of nothing but objects without a name in common: what a copy of members
+    /// can be made from.
     fileprivate var hasCopies: Bool {
-        kind == .object
-            || kind == .array && !isEmpty && elements.allSatisfy { $0.kind == .object }
+        if kind == .object { return true }
+        guard kind == .array, !isEmpty, elements.allSatisfy({ $0.kind == .object }) else {
+            return false
+        }
+        let names = elements.flatMap(\.members).compactMap(\.key.string)
+        return Set(names).count == names.count
     }
 }
 

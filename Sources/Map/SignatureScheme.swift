@@ -24,7 +24,13 @@ package struct SignatureScheme: Sendable, Equatable {
     package init() {}
 
     /// Whether the signed text differs for every request, so that an equal one is a repeat.
-    package var isUnique: Bool { signed.names.contains { $0 != "body" } }
+    ///
+    /// A time does that, and a header that ends with "id"; any other may be the same for all.
+    package var isUnique: Bool {
+        signed.names.contains { name in
+            name == "timestamp" || name.hasPrefix("header:") && name.lowercased().hasSuffix("id")
+        }
+    }
 
     /// The bytes that are signed; nil when a name has no value.
     package func message(body: [UInt8], _ value: (String) -> String?) -> [UInt8]? {
@@ -98,6 +104,7 @@ package struct SignatureScheme: Sendable, Equatable {
         guard !secret.isEmpty else { return nil }
         let text =
             secret.hasPrefix(secretPrefix) ? secret.dropFirst(secretPrefix.count) : secret[...]
+        guard !text.isEmpty else { return nil }
         switch secretEncoding {
         case .text: return SymmetricKey(data: Array(text.utf8))
         case .base64:

@@ -58,6 +58,14 @@ package enum Verification: Sendable, Equatable {
     }
 }
 
+extension Verification {
+    /// Whether a header belongs to what is signed; without a signature every one is as good.
+    package func signs(header name: String) -> Bool {
+        guard case .signature(_, let scheme, _) = self else { return true }
+        return scheme.signed.names.contains { $0.lowercased() == "header:\(name.lowercased())" }
+    }
+}
+
 /// An example that stands in a source blueprint and is run with it.
 package struct SourceTest: Sendable {
     package enum Expectation: Sendable {
@@ -113,7 +121,9 @@ extension Mapping {
 
 extension MapInput {
     /// A webhook's body and headers, as mappings read them.
-    package init(
+    ///
+    /// Nil when the body is nested so deeply that it cannot stand in another object.
+    package init?(
         webhook body: JSONValue, headers: [String: String], source: String, at now: Timestamp
     ) {
         let bytes = JSONWriter.make { writer in
@@ -128,8 +138,7 @@ extension MapInput {
             writer.endObject()
             writer.endObject()
         }
-        // A checked value in a written object: it can be read again unless it is too deep.
-        let document = (try? JSONReader.read(bytes)) ?? .emptyObject
+        guard let document = try? JSONReader.read(bytes) else { return nil }
         self.init(
             event: Event(
                 source: source, trusted: false, type: .track, timestamp: now, receivedAt: now,

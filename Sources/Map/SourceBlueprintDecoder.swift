@@ -177,6 +177,11 @@ extension Verification {
             let signature = SignatureScheme(value) { name in
                 name == "body" || name.hasPrefix("header:") || name == "timestamp" && stamp != nil
             }
+            if stamp != nil, !signature.signed.names.contains("timestamp") {
+                value.report(
+                    "The time is checked but not signed.",
+                    fix: "Write {timestamp} in \"signed\", or leave \"timestamp\" out.")
+            }
             self = .signature(header: Self.header(value), signature, stamp)
         default:
             (value["scheme"] ?? value).report(

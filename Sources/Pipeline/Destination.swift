@@ -59,8 +59,33 @@ package struct Destination: Sendable {
     /// Credentials that print as `***`.
     package struct Secrets: Sendable, CustomStringConvertible, CustomReflectable {
         private let values: [String: String]
+        /// Every form in which a secret may come back in an answer, the longest first.
+        private let forms: [String]
 
-        init(_ values: [String: String]) { self.values = values }
+        init(_ values: [String: String]) {
+            self.values = values
+            let all = Set(values.values.flatMap(Self.forms))
+            forms = all.filter { $0.utf8.count >= Self.shortest }
+                .sorted { ($0.utf8.count, $0) > ($1.utf8.count, $1) }
+        }
+
+        /// Shorter texts would mask what is no secret.
+        private static let shortest = 4
+        private static let shortestSegment = 8
+
+        /// The value, its parts, what an address hides in its path and query, and how JSON and
+        /// forms write them.
+        private static func forms(of value: String) -> [String] {
+            var forms = [value] + value.split(separator: " ").map(String.init)
+            if let scheme = value.firstRange(of: "://") {
+                let rest = value[scheme.upperBound...]
+                let path = rest.drop { $0 != "/" && $0 != "?" }
+                let segments = path.split { "/?&=#".contains($0) }.map(String.init)
+                forms += [String(path)] + segments
+                forms.removeAll { $0 != value && $0.utf8.count < shortestSegment }
+            }
+            return forms.flatMap { [$0, $0.replacing("/", with: "\\/"), percentEncoded($0)] }
+        }
 
         package var description: String { "***" }
         package var customMirror: Mirror { Mirror(self, children: [:]) }
@@ -76,14 +101,10 @@ package struct Destination: Sendable {
         /// The text with every secret that occurs in it masked: for answers that echo one.
         package func mask(_ text: String) -> String {
             var text = text
-            for value in values.values where value.utf8.count >= 4 {
-                while let range = find(value, in: text) { text.replaceSubrange(range, with: "***") }
+            for form in forms where text.contains(form) {
+                text = text.replacing(form, with: "***")
             }
             return text
-        }
-
-        private func find(_ part: String, in text: String) -> Range<String.Index>? {
-            text.firstRange(of: part)
         }
     }
 }

@@ -62,7 +62,7 @@ package struct Pipeline: Sendable {
         let deliveries = destinations.map { destination in
             let verdict = verdict(
                 destination, event, identity, refusal: refusal, own: own, standings,
-                service: rules?.service)
+                service: rules?.service, suppresses: effect?.suppress != nil)
             return Planned(
                 destination: destination.name, reason: verdict.reason,
                 detail: verdict.reason == nil ? destination.remark : verdict.detail,
@@ -78,13 +78,16 @@ package struct Pipeline: Sendable {
     ) throws -> ConsentGate.Verdict {
         let standings = try identity.keys.compactMap { try store.standing($0) }
         let reduces = destination.preset.plan(for: event)?.reduces ?? false
+        let rules = event.trusted ? sources.first { $0.name == event.source } : nil
         return destination.gate.decide(
-            event, own: consent.answers(in: event), stored: standings, reduces: reduces)
+            event, own: consent.answers(in: event), stored: standings, reduces: reduces,
+            suppresses: rules?.effect(of: event)?.suppress != nil)
     }
 
     private func verdict(
         _ destination: Destination, _ event: Event, _ identity: Identity, refusal: Reason?,
-        own: [ConsentAnswer], _ standings: [Standing], service: String?
+        own: [ConsentAnswer], _ standings: [Standing], service: String?,
+        suppresses: Bool
     ) -> ConsentGate.Verdict {
         func refuse(_ reason: Reason, _ detail: String? = nil) -> ConsentGate.Verdict {
             ConsentGate.Verdict(reason: reason, detail: detail, record: nil)
@@ -108,8 +111,7 @@ package struct Pipeline: Sendable {
             return refuse(reason.0, reason.1)
         }
         return destination.gate.decide(
-            event, own: own, stored: standings,
-            reduces: plan.reduces)
+            event, own: own, stored: standings, reduces: plan.reduces, suppresses: suppresses)
     }
 
     /// Whether the destination can know who this is.

@@ -67,7 +67,7 @@ package struct Effect: Sendable {
                 standing.take(
                     Suppression(cause: suppress, at: at, origin: origin, event: event.id))
             }
-            if !lift.isEmpty { standing.lift(lift, at: at) }
+            if !lift.isEmpty { standing.lift(lift, at: at, origin: origin) }
             for (categories, granted) in [(deny, false), (grant, true)] {
                 for category in categories {
                     standing.take(
@@ -78,7 +78,10 @@ package struct Effect: Sendable {
             changed = true
             try store.save(standing, for: key)
         }
-        return changed ? words : []
+        if identity.keys.allSatisfy({ $0.kind == .anonymous }) {
+            return ["nobody is known whom this could be kept for"]
+        }
+        return changed || teachesIdentity ? words : []
     }
 
     /// What it does, in words.

@@ -22,6 +22,8 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         package var claimPause: Int64 = 5_000
         /// Tries, once the store is being closed, before what cannot be written is given up.
         package var triesWhenClosing = 50
+        /// Whether the pipeline is the running server's: only that is shown in the status.
+        package var isServer = true
 
         package init() {}
     }
@@ -84,7 +86,9 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         try DeliveryTable.recover(connection, at: clock.now())
         held = try Self.heldDestinations(connection)
         let writer = Locked<Writer?>(
-            try Writer(connection, pipeline: pipeline, room: room, clock: clock))
+            try Writer(
+                connection, pipeline: pipeline, room: room, clock: clock,
+                isServer: options.isServer))
         thread.withLock { thread in
             thread = WorkerThread { [self] in
                 if let writer = writer.withLock({ $0.take() }) { run(writer) }
@@ -364,35 +368,4 @@ package final class SQLiteStore: EventStore, DeliveryStore {
     private static let unavailable = Problem(
         code: "store_unavailable", message: "The event could not be stored.",
         hint: "Send it again; the same message id makes that safe.")
-}
-
-/// Why a transaction failed, by what follows from it.
-package enum StoreFault: Sendable, Equatable {
-    /// The file is locked or the disk is full: tried again until that has passed.
-    case passing(String)
-    /// The disk or the file cannot be trusted any more: the program has to end (DESIGN §10).
-    case fatal(String)
-    /// One piece of work cannot be done, whatever else happens.
-    case single(String)
-
-    init(_ error: any Error) {
-        let text = "\(error)"
-        guard let error = error as? SQLiteError else {
-            self = .single(text)
-            return
-        }
-        // The primary code is the low byte of the extended one.
-        switch error.code & 0xFF {
-        case SQLITE_BUSY, SQLITE_LOCKED, SQLITE_FULL, SQLITE_NOMEM: self = .passing(text)
-        case SQLITE_IOERR, SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_READONLY, SQLITE_CANTOPEN:
-            self = .fatal(text)
-        default: self = .single(text)
-        }
-    }
-
-    package var text: String {
-        switch self {
-        case .passing(let text), .fatal(let text), .single(let text): text
-        }
-    }
 }

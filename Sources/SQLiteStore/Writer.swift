@@ -41,7 +41,8 @@ final class Writer {
     private var lastEvent: [Int64: Timestamp] = [:]
 
     init(
-        _ connection: Connection, pipeline: Pipeline, room: Room, clock: WorldClock
+        _ connection: Connection, pipeline: Pipeline, room: Room, clock: WorldClock,
+        isServer: Bool
     ) throws {
         self.connection = connection
         self.pipeline = pipeline
@@ -84,7 +85,7 @@ final class Writer {
         lastID = EventID(
             number: Int64(try connection.text("SELECT max(id) FROM events") ?? "") ?? 0)
         try register(pipeline)
-        try register(pipeline.sources)
+        if isServer { try register(pipeline.sources) }
     }
 
     /// Names get their numbers, and blueprints are kept once per revision.
@@ -163,7 +164,8 @@ final class Writer {
     ) throws -> [Receipt] {
         let sourceNumber = try sources.number(source)
         if !envelope.events.isEmpty { lastEvent[sourceNumber] = clock.now() }
-        if !clearing.isEmpty { try clear(clearing, source) }
+        // What somebody else has read again in the meantime is not read twice.
+        if !clearing.isEmpty, try !clear(clearing, source) { return [] }
         var receipts: [Receipt] = []
         receipts.reserveCapacity(envelope.events.count)
         for (_, event) in envelope.events {
@@ -173,10 +175,17 @@ final class Writer {
         return receipts
     }
 
-    private func clear(_ rejections: [Int64], _ source: String) throws {
+    private func clear(_ rejections: [Int64], _ source: String) throws -> Bool {
         let delete = try connection.prepare("DELETE FROM rejections WHERE id = ? AND source = ?")
-        for id in rejections { try delete.reset().bind(1, id).bind(2, source).run() }
-        try audit("source replay", source, "\(rejections.count) kept bodies read again")
+        var cleared = 0
+        for id in rejections {
+            try delete.reset().bind(1, id).bind(2, source).run()
+            cleared += connection.changes
+        }
+        if cleared > 0 {
+            try audit("source replay", source, "\(cleared) kept bodies read again")
+        }
+        return cleared > 0
     }
 
     func audit(_ action: String, _ subject: String, _ detail: String) throws {

@@ -52,10 +52,10 @@ extension WebhookSource {
         guard let message else {
             throw Self.refusal("A header that is signed is missing.")
         }
-        guard let code = scheme.valid(given, message, secrets: secrets) else {
+        guard scheme.valid(given, message, secrets: secrets) != nil else {
             throw Self.refusal("The signature in \(name) fits no secret of the source.")
         }
-        return scheme.isUnique ? "sig_\(hexadecimal(SHA256.hash(data: code).prefix(16)))" : nil
+        return scheme.isUnique ? "sig_\(hexadecimal(SHA256.hash(data: message).prefix(16)))" : nil
     }
 
     /// The time of signing, as it is written; refused when it is too far off.

@@ -41,12 +41,20 @@ package struct WebhookReader: Sendable {
                     hint: Self.keptHint)
             }
             var reading = Reading(envelope: Envelope())
+            var seen: Set<String> = []
             for (index, item) in items.enumerated() {
                 let repairs = text.repairs.filter { item.range.contains($0.offset) }
                 take(
                     item, index, repairs, headers, source,
                     repeatable.map { items.count == 1 ? $0 : "\($0)_\(index)" }, now,
                     into: &reading.envelope)
+                // A header's id is the whole body's: the elements are still several events.
+                let last = reading.envelope.events.count - 1
+                guard last >= 0, reading.envelope.events[last].index == index else { continue }
+                let id = reading.envelope.events[last].event.messageID
+                if !id.isEmpty, !seen.insert(id).inserted {
+                    reading.envelope.events[last].event.messageID = "\(id)_\(index)"
+                }
             }
             return reading
         } catch {
@@ -75,7 +83,9 @@ package struct WebhookReader: Sendable {
             let event = try event(
                 item, repairs: repairs, headers: headers, from: source, at: now)
             envelope.events.append((index, event))
-            if event.messageID.isEmpty, let messageID {
+            // A header that is not signed cannot make a repeat look new.
+            let unsigned = headers.filter { !source.verification.signs(header: $0.key) }
+            if let messageID, event.messageID.isEmpty || unsigned.values.contains(event.messageID) {
                 envelope.events[envelope.events.count - 1].event.messageID = messageID
             }
         } catch {
@@ -91,7 +101,12 @@ package struct WebhookReader: Sendable {
         _ item: JSONValue, repairs: [RepairedPlace] = [], headers: [String: String],
         from source: WebhookSource, at now: Timestamp
     ) throws(Problem) -> Event {
-        let input = MapInput(webhook: item, headers: headers, source: source.name, at: now)
+        guard let input = MapInput(webhook: item, headers: headers, source: source.name, at: now)
+        else {
+            throw Problem(
+                code: "too_deep", message: "The webhook is nested too deeply.",
+                hint: Self.keptHint)
+        }
         let kind = source.blueprint.kind(of: input)
         let document: JSONDocument
         do {

@@ -142,7 +142,7 @@ private func standing(_ answers: ConsentAnswer...) -> Standing {
             let event = try Fixtures.accepted(text, at: ManualClock().now + 1_000)
             _ = try Pipeline(destinations: []).decide(event, in: &people)
             let standing = people.standing(IdentityKey(.user, "1"))
-            #expect((standing?.active().isEmpty ?? true) == lifted)
+            #expect((standing?.active.isEmpty ?? true) == lifted)
         }
     }
 
@@ -159,7 +159,7 @@ private func standing(_ answers: ConsentAnswer...) -> Standing {
                 lane: LaneKey(number: 1))
             try reader.learn(
                 from: event, identity, own: [], lifts: event.isTestResubscribe, in: &people)
-            #expect((people.standing(IdentityKey(.user, "1"))?.active().isEmpty ?? true) == lifted)
+            #expect((people.standing(IdentityKey(.user, "1"))?.active.isEmpty ?? true) == lifted)
         }
     }
 }

@@ -78,6 +78,11 @@ private final class Script: Transport {
             ])
     }
 
+    @Test func `takes no harm from a token that would never end`() {
+        let script = Script([token("one-1", expires: .max), answer(200)])
+        #expect(send(keeper(script))?.status == 200)
+    }
+
     @Test func `asks again once when the token is no longer taken`() {
         let script = Script([
             token("one-1"), answer(401), token("two-2"), answer(401, "bad two-2"),

@@ -178,7 +178,7 @@ private let marketing = """
                     == "[{\"key\":\"write-key\",\"n\":1.10}]")
             let known = try running.server.log.known(
                 IdentityKey(.email, "john.doe@sendpulse.com"))
-            #expect(known.standing?.active().map(\.cause) == ["complained"])
+            #expect(known.standing?.active.map(\.cause) == ["complained"])
         }
     }
 }

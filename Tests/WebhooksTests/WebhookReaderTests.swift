@@ -88,6 +88,49 @@ private let samples = [
         #expect(reading.envelope.rejections.count == 1)
     }
 
+    @Test func `in a list counts as one of its own, though a header's id is the same for all`()
+        throws
+    {
+        let source = try Fixtures.webhookSource("custom")
+        let reading = reader.read(
+            Array("[{\"email\":\"a@x.co\"},{\"email\":\"b@x.co\"}]".utf8),
+            headers: ["webhook-id": "abc"], from: source, at: now)
+        #expect(reading.envelope.events.map(\.event.messageID) == ["abc", "abc_1"])
+    }
+
+    @Test func `is no new one for an id in a header that is not signed`() throws {
+        let source = try Fixtures.webhookSource(
+            "custom",
+            verification: """
+                {"scheme":"hmac","header":"X-Sign","signed":"{timestamp}.{body}",
+                 "timestamp":{"header":"X-Time"}}
+                """)
+        let reading = reader.read(
+            Array("{\"email\":\"a@x.co\"}".utf8), headers: ["webhook-id": "zz1"], from: source,
+            repeatable: "sig_1", at: now)
+        #expect(reading.envelope.events.map(\.event.messageID) == ["sig_1"])
+    }
+
+    @Test func `that is nested too deeply is kept with that reason`() throws {
+        let deep = String(repeating: "[", count: 63) + String(repeating: "]", count: 63)
+        let reading = read("{\"type\":\"sent\",\"user\":{\"id\":9},\"x\":\(deep)}")
+        #expect(reading.envelope.rejections.map(\.problem.code) == ["too_deep"])
+    }
+
+    @Test func `keeps a field whose name a derived property would take`() throws {
+        let source = try Fixtures.webhookSource("sendpulse")
+        let reading = reader.read(
+            Array(
+                """
+                [{"automation_id":"1","email":"v@x.co","task_id":5,"campaign_id":6,
+                  "variables":[{"name1":"a"},{"name1":"b"}]}]
+                """.utf8), headers: [:], from: source, at: now)
+        let properties = try #require(
+            reading.envelope.events.first?.event.document.root["properties"])
+        #expect(properties["campaign_id"]?.integer == 6)
+        #expect(properties["variables"]?.elements.count == 2)
+    }
+
     @Test func `is marked when a value in it had to be repaired`() throws {
         let event = try #require(
             read("{\"type\":\"sent\",\"user\":{\"id\":1},\"x\":NaN}").envelope.events.first?.event)

@@ -183,13 +183,23 @@ private struct Incoming {
             fields[header[..<colon].lowercased()] = String(value)
         }
         let now = WorldClock.system.now()
-        let text = try Acceptor().read(bytes)
-        let items = text.document.root
-        return try (items.kind == .array ? items.elements : [items]).map { item in
-            let input = MapInput(webhook: item, headers: fields, source: name, at: now)
+        let reading = WebhookReader(acceptor: Acceptor()).read(
+            bytes, headers: fields, from: source, at: now)
+        if let problem = reading.problem { throw problem }
+        for rejection in reading.envelope.rejections {
+            Terminal.standard.writeError(
+                "Webhook \(rejection.index) would be kept apart: \(rejection.problem.message) "
+                    + rejection.problem.hint)
+        }
+        let items = try Acceptor().read(bytes).document.root
+        let all = items.kind == .array ? items.elements : [items]
+        return reading.envelope.events.compactMap { index, event in
+            guard
+                let input = MapInput(
+                    webhook: all[index], headers: fields, source: name, at: now)
+            else { return nil }
             let kind = source.blueprint.kind(of: input)
-            var event = try WebhookReader(acceptor: Acceptor()).event(
-                item, headers: fields, from: source, at: now)
+            var event = event
             event.id = EventID(first: now)
             if event.messageID.isEmpty { event.messageID = event.id.text }
             return Incoming(

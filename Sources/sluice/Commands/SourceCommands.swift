@@ -154,6 +154,8 @@ struct SourceTestCommand: AsyncParsableCommand {
         switch result {
         case .answer(let answer):
             switch answer.status {
+            case 200 where isRefused(answer.body):
+                return "The server took it, but could not use it. See: sluice rejected"
             case 200: return "It works. See what became of it: sluice deliveries --limit 5"
             case 404:
                 return "The server does not know this address: it was started with another token."
@@ -164,6 +166,12 @@ struct SourceTestCommand: AsyncParsableCommand {
             return "No answer: \(failure.message) Is the server running? sluice serve"
         }
     }
+}
+
+/// Whether an answer says that nothing of the body became an event.
+private func isRefused(_ body: [UInt8]) -> Bool {
+    let answer = try? JSONReader.read(body).root
+    return answer?["accepted"]?.integer == 0 && (answer?["rejected"]?.integer ?? 0) > 0
 }
 
 struct SourceReplayCommand: AsyncParsableCommand {
@@ -182,10 +190,14 @@ struct SourceReplayCommand: AsyncParsableCommand {
     @OptionGroup var options: StoreOptions
 
     func run() async throws {
-        let file = try PipelineFile.read(
-            options.configPath,
-            .init(environment: StoreOptions.environment, data: options.data, needsSecrets: false))
-        let result = try await Control(directory: file.data).replay(name, number, file)
+        let options = options
+        let control = Control(directory: try options.directory())
+        let result = try await control.replay(name, number) {
+            // No server runs: what becomes of the events is decided here, with all it takes.
+            try PipelineFile.read(
+                options.configPath,
+                .init(environment: StoreOptions.environment, data: options.data))
+        }
         Terminal.standard.write(
             "\(result.bodies) kept: \(result.events) became events, \(result.kept) still cannot be used."
         )

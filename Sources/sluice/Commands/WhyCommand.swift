@@ -182,7 +182,11 @@ extension DeliveryDetail {
             writer.member("method", request.method)
             writer.member("url", request.url.text)
             writer.key("body")
-            writer.raw(request.body.bytes[...])
+            if request.encoding == .json {
+                writer.raw(request.body.bytes[...])
+            } else {
+                writer.string(request.body.text)
+            }
             writer.endObject()
         }
         writer.endArray()

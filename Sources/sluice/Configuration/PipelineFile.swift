@@ -208,7 +208,8 @@ struct PipelineDecoder {
                 continue
             }
             for (event, value) in value.members("\"\(name)\"") {
-                let text = variables.expand(value, "A value") ?? ""
+                var text = variables.expand(value, "A value") ?? ""
+                if text.isEmpty, !overrides.needsSecrets { text = "{\(name)}" }
                 if !text.isEmpty { result[ParameterValues.key(name, event: event)] = text }
             }
         }

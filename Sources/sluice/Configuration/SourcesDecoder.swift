@@ -114,6 +114,13 @@ struct SourcesDecoder {
                 "The source \"\(name)\" checks a secret and has none.",
                 fix: "Add \"secrets\": [\"${…}\"], as the service shows it.")
         }
+        if case .signature(_, let scheme, _) = source.verification,
+            let wrong = source.secrets.first(where: { !scheme.accepts($0) })
+        {
+            value["secrets"]?.report(
+                "A secret of \(wrong.utf8.count) bytes cannot check signatures.",
+                fix: "Copy it as the service shows it.")
+        }
         sources.webhooks.append(source)
         sources.rules.append(
             SourceRules(

@@ -121,7 +121,7 @@ struct Control {
 
     /// Reads kept webhooks of a source again.
     func replay(
-        _ source: String, _ number: Int64?, _ file: PipelineFile
+        _ source: String, _ number: Int64?, file: () throws -> PipelineFile
     ) async throws -> KeptBodies.Result {
         let query = number.map { "?number=\($0)" } ?? ""
         if let answer = try await ask("/sources/\(percentEncoded(source))/replay\(query)") {
@@ -129,6 +129,7 @@ struct Control {
                 bodies: answer["bodies"]?.integer ?? 0, events: answer["events"]?.integer ?? 0,
                 kept: answer["kept"]?.integer ?? 0)
         }
+        let file = try file()
         return try await withStore(file.pipeline) { store in
             try await KeptBodies(
                 store: store, log: try SQLiteLog(directory: directory), sources: file.webhooks
@@ -141,9 +142,11 @@ struct Control {
         _ pipeline: Pipeline, _ body: (SQLiteStore) async throws -> Result
     ) async throws -> Result {
         let lock = try DataDirectory(directory)
+        var options = SQLiteStore.Options()
+        options.isServer = false
         let store = try SQLiteStore(
             directory: lock.path, pipeline: pipeline, room: Room(), clock: .system,
-            hashKey: Chance.bytes(32), news: { _ in })
+            hashKey: Chance.bytes(32), options: options, news: { _ in })
         defer { store.close() }
         return try await body(store)
     }

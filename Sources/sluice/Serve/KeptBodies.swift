@@ -11,7 +11,7 @@ struct KeptBodies: Sendable {
     let sources: [WebhookSource]
 
     /// Bodies that are read at once.
-    private static let slice = 100
+    private static let slice = 16
 
     /// What came of it.
     struct Result: Sendable {
@@ -38,7 +38,7 @@ struct KeptBodies: Sendable {
                 result.bodies += 1
                 let reading = reader.read(
                     row.body, headers: WebhookReader.headers(row.headers), from: source,
-                    at: row.receivedAt)
+                    repeatable: row.messageID, at: row.receivedAt)
                 if reading.envelope.events.isEmpty {
                     result.kept += 1
                 } else {
