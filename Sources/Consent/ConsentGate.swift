@@ -57,7 +57,8 @@ package struct ConsentGate: Sendable {
         }
         if reduces { return Verdict(reason: nil, detail: nil, record: nil) }
         if !suppresses, let newest = suppression(in: stored) {
-            return Verdict(reason: .suppressed, detail: newest.text, record: nil)
+            let reason: Reason = newest.cause == Suppression.erased ? .erased : .suppressed
+            return Verdict(reason: reason, detail: newest.text, record: nil)
         }
         guard let rule else { return Verdict(reason: nil, detail: nil, record: nil) }
         var record: ConsentRecord?

@@ -28,6 +28,9 @@ package struct Suppression: Sendable, Equatable {
     package var event: EventID?
     package var liftedAt: Timestamp?
 
+    /// The cause of a person who was forgotten.
+    package static let erased = "erased"
+
     package init(
         cause: String, at: Timestamp, origin: String, event: EventID? = nil,
         liftedAt: Timestamp? = nil

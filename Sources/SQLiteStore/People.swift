@@ -12,6 +12,7 @@ final class People: IdentityStore, ConsentStore {
     private let hasher: Hasher128
     private let select: Statement
     private let upsert: Statement
+    private let delete: Statement
     /// Rows read in this transaction.
     private var rows: [IdentityKey: Row] = [:]
     /// People whose consent changed in this transaction.
@@ -21,6 +22,7 @@ final class People: IdentityStore, ConsentStore {
         self.hasher = hasher
         select = try connection.prepare(
             "SELECT user_id, email, lane, answers, suppression FROM identities WHERE key = ?")
+        delete = try connection.prepare("DELETE FROM identities WHERE key = ?")
         upsert = try connection.prepare(
             """
             INSERT INTO identities (key, kind, value, user_id, email, lane, answers, suppression)
@@ -61,6 +63,24 @@ final class People: IdentityStore, ConsentStore {
     func save(_ standing: Standing, for key: IdentityKey) throws {
         consentChanges.append(key)
         try change(key) { $0.standing = standing }
+    }
+
+    /// Leaves a keyed hash and a suppression of an identifier; nothing at all without one.
+    func forget(_ key: IdentityKey, leaving standing: Standing?) throws {
+        rows[key] = nil
+        let digest = hasher.digest(key)
+        try delete.reset().bind(1, digest).run()
+        guard let standing else { return }
+        consentChanges.append(key)
+        upsert.reset().bind(1, digest).bind(2, key.kind.rawValue).bind(3, nil as String?)
+            .bind(4, nil as String?).bind(5, nil as String?).bind(6, nil as Int64?)
+            .bind(7, nil as String?).bind(8, Self.text(standing.suppressions))
+        try upsert.run()
+    }
+
+    /// An identifier as audit rows may hold it: its keyed hash.
+    func shown(_ key: IdentityKey?) -> String {
+        key.map { hexadecimal(hasher.digest($0)) } ?? ""
     }
 
     private func change(_ key: IdentityKey, _ body: (inout Row) -> Void) throws {

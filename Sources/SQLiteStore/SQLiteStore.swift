@@ -34,6 +34,8 @@ package final class SQLiteStore: EventStore, DeliveryStore {
             CheckedContinuation<Result<[Receipt], Problem>, Never>)
         case work([DeliveryWork])
         case order(Order)
+        /// Work that cannot be done inside a transaction; it is done alone.
+        case outside(Order)
         /// Everything before it is committed.
         case barrier(@Sendable () -> Void)
     }
@@ -102,6 +104,8 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         let settings = [
             ("journal_mode", "WAL", "wal"), ("synchronous", "FULL", "2"),
             ("foreign_keys", "ON", "1"), ("trusted_schema", "OFF", "0"),
+            // What is deleted is overwritten: a person that is forgotten is in no free page.
+            ("secure_delete", "ON", "1"),
         ]
         for (name, value, expected) in settings {
             _ = try connection.text("PRAGMA \(name) = \(value)")
@@ -166,6 +170,30 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         }
     }
 
+    /// Does something outside every transaction, such as cleaning the file.
+    func outside<Answer: Sendable>(
+        _ body: @escaping @Sendable (Writer) throws -> Answer
+    ) async throws(Problem) -> Answer {
+        try await ask { continuation in
+            .outside(
+                Order { writer in
+                    let answer = try body(writer)
+                    return { continuation.resume(returning: .success(answer)) }
+                } refuse: {
+                    continuation.resume(returning: .failure(Self.unavailable))
+                })
+        }
+    }
+
+    private func performOutside(_ order: Order, _ writer: Writer) {
+        do {
+            try order.perform(writer)()
+        } catch {
+            faults(.single("\(error)"))
+            order.refuse()
+        }
+    }
+
     private func ask<Answer: Sendable>(
         _ item: (CheckedContinuation<Result<Answer, Problem>, Never>) -> Item
     ) async throws(Problem) -> Answer {
@@ -208,13 +236,19 @@ package final class SQLiteStore: EventStore, DeliveryStore {
             if let taken, taken.isEmpty { return }
             // Nothing came, but whether the file can be written again has to be found out.
             if taken == nil, !isFailing { continue }
-            commit(taken ?? [], writer)
+            if case .outside(let order)? = taken?.first {
+                performOutside(order, writer)
+            } else {
+                commit(taken ?? [], writer)
+            }
         }
     }
 
     private static func takeItems(_ items: inout [Item], upTo limit: Int) -> [Item] {
         var weight = 0
+        if case .outside? = items.first { return [items.removeFirst()] }
         let end = items.firstIndex { item in
+            if case .outside = item { return true }
             weight += Self.weight(item)
             return weight > limit
         }
@@ -227,7 +261,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         switch item {
         case .accept(let envelope, _, _, _): envelope.events.count + envelope.rejections.count
         case .work(let work): work.count
-        case .order, .barrier: 1
+        case .order, .outside, .barrier: 1
         }
     }
 
@@ -267,7 +301,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         case .work(let work):
             for item in work { try writer.perform(item) }
             return {}
-        case .order(let order): return try order.perform(writer)
+        case .order(let order), .outside(let order): return try order.perform(writer)
         case .barrier(let done): return done
         }
     }
@@ -333,7 +367,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         switch item {
         case .accept(_, _, _, let continuation):
             continuation.resume(returning: .failure(unavailable))
-        case .order(let order): order.refuse()
+        case .order(let order), .outside(let order): order.refuse()
         case .barrier(let done): done()
         case .work: break
         }
@@ -351,7 +385,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         for item in items {
             switch item {
             case .work, .barrier: if givesUp { Self.refuse(item) } else { kept.append(item) }
-            case .accept, .order: Self.refuse(item)
+            case .accept, .order, .outside: Self.refuse(item)
             }
         }
         let again = kept

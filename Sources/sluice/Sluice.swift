@@ -28,6 +28,9 @@ struct Sluice: AsyncParsableCommand {
                     DeliveryCommand.self, RejectedCommand.self, ExplainCommand.self,
                 ]),
             CommandGroup(
+                name: "People",
+                subcommands: [ConsentCommand.self, ForgetCommand.self, ExportCommand.self]),
+            CommandGroup(
                 name: "Configure and operate",
                 subcommands: [
                     CheckCommand.self, BlueprintCommand.self, SourceCommand.self,

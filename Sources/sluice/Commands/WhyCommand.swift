@@ -53,19 +53,8 @@ struct WhyCommand: ParsableCommand {
 
     /// What is stored about a person's consent, when the id is a person's.
     private func standing(in log: SQLiteLog) throws -> [String] {
-        var lines: [String] = []
-        for kind in [IdentityKey.Kind.user, .email] {
-            guard let standing = try log.known(IdentityKey(kind, id)).standing else { continue }
-            for answer in standing.answers {
-                let word = answer.granted ? "granted" : "denied"
-                lines.append(
-                    "Stored: \(answer.category) \(word) on \(answer.at.iso8601), by \(answer.origin)."
-                )
-            }
-            for suppression in standing.suppressions {
-                let lifted = suppression.liftedAt.map { "; lifted on \($0.iso8601)" }
-                lines.append("Stored: \(suppression.text)\(lifted ?? "; nothing is sent").")
-            }
+        let lines = try [IdentityKey.Kind.user, .email].flatMap {
+            try log.known(IdentityKey($0, id)).standing?.lines ?? []
         }
         return lines.isEmpty ? [] : lines.map { printable($0) } + [""]
     }

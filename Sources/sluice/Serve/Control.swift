@@ -11,6 +11,8 @@ struct ControlRoutes: Sendable {
     let store: SQLiteStore
     let kept: KeptBodies
     let log: any DeliveryLog
+    let pipeline: Pipeline
+    let clock: WorldClock
 
     func router() -> Router<BasicRequestContext> {
         let router = Router()
@@ -24,6 +26,8 @@ struct ControlRoutes: Sendable {
                 return failure(.serviceUnavailable, problem)
             }
         }
+        router.post("/people/consent") { request, _ in await people(request, setConsent) }
+        router.post("/people/forget") { request, _ in await people(request, forget) }
         router.post("/sources/:name/replay") { request, context in
             let name = try context.parameters.require("name")
             let number = request.uri.queryParameters["number"].flatMap { Int64($0) }
@@ -65,6 +69,52 @@ extension ControlRoutes {
         }
     }
 
+    /// Runs an order about a person, whose id is in the query.
+    private func people(
+        _ request: Request, _ order: (String, Request) async throws -> Response
+    ) async -> Response {
+        guard let id = request.uri.queryParameters["id"].map({ String($0) }), !id.isEmpty else {
+            return failure(
+                .badRequest,
+                Problem(code: "no_id", message: "The order names nobody.", hint: "Give an id."))
+        }
+        do {
+            return try await order(id, request)
+        } catch let problem as Problem {
+            return failure(.serviceUnavailable, problem)
+        } catch {
+            return failure(
+                .serviceUnavailable,
+                Problem(
+                    code: "store_unavailable", message: "The store cannot be read now.",
+                    hint: "Try again."))
+        }
+    }
+
+    private func setConsent(_ id: String, _ request: Request) async throws -> Response {
+        let parameters = request.uri.queryParameters
+        let answers = parameters["set"].map { String($0) } ?? ""
+        let choices = answers.split(separator: ",").compactMap {
+            ConsentChoice(argument: String($0))
+        }
+        let now = clock.now()
+        let keys = try await store.setConsent(
+            of: id, choices.map { $0.answer(at: now) }, lifting: parameters["lift"] == "true")
+        return json(.ok) { $0.member("identifiers", keys.all.count) }
+    }
+
+    private func forget(_ id: String, _ request: Request) async throws -> Response {
+        let report = try await Forgetting(
+            store: store, log: log, pipeline: pipeline, clock: clock, isServing: true
+        ).run(id)
+        return json(.ok) { writer in
+            writer.key("lines")
+            writer.beginArray()
+            for line in report.lines { writer.string(line) }
+            writer.endArray()
+        }
+    }
+
     /// Held first, so that what the deliverer has in memory goes back into the store.
     private func drop(_ name: String) async throws -> Response {
         let wasHeld = try log.destinations().first { $0.name == name }?.hold != nil
@@ -86,7 +136,7 @@ struct Control {
     let directory: String
 
     /// Milliseconds a command waits for the server.
-    private static let patience = 60_000
+    private static let patience = 120_000
 
     /// False when the destination was not held.
     func release(_ destination: String) async throws -> Bool {
@@ -116,6 +166,34 @@ struct Control {
         }
         return try await withStore(Pipeline(destinations: [])) {
             try await $0.drop(destination).dropped
+        }
+    }
+
+    /// Stores consent; gives how many identifiers it is kept for.
+    func setConsent(_ id: String, _ answers: [ConsentChoice], lift: Bool) async throws -> Int {
+        let set = answers.map(\.text).joined(separator: ",")
+        let path =
+            "/people/consent?id=\(percentEncoded(id))&set=\(percentEncoded(set))&lift=\(lift)"
+        if let answer = try await ask(path) { return answer["identifiers"]?.integer ?? 0 }
+        let now = WorldClock.system.now()
+        return try await withStore(Pipeline(destinations: [])) { store in
+            try await store.setConsent(
+                of: id, answers.map { $0.answer(at: now) }, lifting: lift
+            ).all.count
+        }
+    }
+
+    /// Forgets a person; gives the report, line by line.
+    func forget(_ id: String, file: () throws -> PipelineFile) async throws -> [String] {
+        if let answer = try await ask("/people/forget?id=\(percentEncoded(id))") {
+            return answer["lines"]?.elements.compactMap(\.string) ?? []
+        }
+        let pipeline = try file().pipeline
+        return try await withStore(pipeline) { store in
+            try await Forgetting(
+                store: store, log: try SQLiteLog(directory: directory), pipeline: pipeline,
+                clock: .system, isServing: false
+            ).run(id).lines
         }
     }
 

@@ -122,7 +122,8 @@ struct Server: Sendable {
             makeServer(
                 ControlRoutes(
                     store: store,
-                    kept: KeptBodies(store: store, log: log, sources: file.webhooks), log: log
+                    kept: KeptBodies(store: store, log: log, sources: file.webhooks), log: log,
+                    pipeline: file.pipeline, clock: clock
                 ).router(),
                 listen: .unix(path: DataDirectory.socketPath(file.data)), logger: logger),
             makeServer(

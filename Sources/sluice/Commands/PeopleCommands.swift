@@ -1,0 +1,231 @@
+import ArgumentParser
+import Consent
+import Deliver
+import Events
+import SQLiteStore
+
+struct ConsentCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "consent", abstract: "See and set what is stored about a person's consent.",
+        subcommands: [ConsentShowCommand.self, ConsentSetCommand.self])
+}
+
+struct ConsentShowCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "Show the stored consent and suppressions of a person.")
+
+    @Argument(help: "A user id or an email.")
+    var id: String
+
+    @OptionGroup var options: StoreOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() throws {
+        let log = try options.store()
+        let found = try [IdentityKey.Kind.user, .email].compactMap {
+            try log.known(IdentityKey($0, id)).standing
+        }
+        if output.json {
+            Terminal.standard.write(json: JSONWriter.make { found.write(to: &$0) })
+            return
+        }
+        let lines = found.flatMap(\.lines)
+        if lines.isEmpty {
+            Terminal.standard.write("Nothing is stored about the consent of \(printable(id)).")
+        }
+        for line in lines { Terminal.standard.write(printable(line)) }
+    }
+}
+
+struct ConsentSetCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "set",
+        abstract: "Store a person's consent, as of now.",
+        discussion: """
+            ANSWER is a category and yes or no: marketing=no. It holds for the user id and the \
+            email that belong together, and for what is waiting already.
+            """)
+
+    @Argument(help: "A user id or an email.")
+    var id: String
+
+    @Argument(help: "Answers such as marketing=yes analytics=no.")
+    var answers: [ConsentChoice] = []
+
+    @Flag(help: "Lift suppressions, such as after an unsubscribe: the person wants to be sent to.")
+    var lift = false
+
+    @OptionGroup var options: StoreOptions
+
+    func validate() throws {
+        if answers.isEmpty, !lift {
+            throw ValidationError("Give an answer such as marketing=no, or --lift.")
+        }
+    }
+
+    func run() async throws {
+        let keys = try await Control(directory: try options.directory()).setConsent(
+            id, answers, lift: lift)
+        Terminal.standard.write("Stored for \(keys) identifier(s) of \(printable(id)).")
+    }
+}
+
+/// An answer on the command line.
+struct ConsentChoice: ExpressibleByArgument {
+    let category: String
+    let granted: Bool
+
+    var text: String { "\(category)=\(granted ? "yes" : "no")" }
+
+    init?(argument: String) {
+        let parts = argument.split(separator: "=", maxSplits: 1)
+        guard parts.count == 2, ["yes", "no"].contains(parts[1]) else { return nil }
+        category = String(parts[0])
+        granted = parts[1] == "yes"
+    }
+
+    func answer(at now: Timestamp) -> ConsentAnswer {
+        ConsentAnswer(category: category, granted: granted, at: now, origin: "sluice consent set")
+    }
+}
+
+extension Standing {
+    /// What is stored, in sentences.
+    var lines: [String] {
+        let answers = answers.map { answer in
+            let word = answer.granted ? "granted" : "denied"
+            return
+                "Stored: \(answer.category) \(word) on \(answer.at.iso8601), by \(answer.origin)."
+        }
+        let held = suppressions.map { suppression in
+            let lifted = suppression.liftedAt.map { "; lifted on \($0.iso8601)" }
+            return "Stored: \(suppression.text)\(lifted ?? "; nothing is sent")."
+        }
+        return answers + held
+    }
+}
+
+extension [Standing] {
+    func write(to writer: inout JSONWriter) {
+        writer.beginArray()
+        for standing in self {
+            writer.beginObject()
+            writer.key("answers")
+            writer.beginArray()
+            for answer in standing.answers {
+                writer.beginObject()
+                writer.member("category", answer.category)
+                writer.member("granted", answer.granted)
+                writer.member("at", answer.at.iso8601)
+                writer.member("origin", answer.origin)
+                writer.endObject()
+            }
+            writer.endArray()
+            writer.key("suppressions")
+            writer.beginArray()
+            for suppression in standing.suppressions {
+                writer.beginObject()
+                writer.member("cause", suppression.cause)
+                writer.member("at", suppression.at.iso8601)
+                writer.member("origin", suppression.origin)
+                writer.member("event", suppression.event?.text)
+                writer.member("liftedAt", suppression.liftedAt?.iso8601)
+                writer.endObject()
+            }
+            writer.endArray()
+            writer.endObject()
+        }
+        writer.endArray()
+    }
+}
+
+struct ForgetCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "forget",
+        abstract: "Forget a person: nothing is sent any more, and what is kept is removed.",
+        discussion: """
+            First nothing more is sent to the person. Then the deletion goes to the destinations \
+            that know one, and events, requests, answers and identities are emptied; of the person \
+            only keyed hashes stay, so that an old event cannot bring them back. "Done" means that \
+            the files are clean. Backups are yours to clean.
+            """)
+
+    @Argument(help: "A user id or an email.")
+    var id: String
+
+    @Flag(help: "Do it; without this, only what would be removed is shown.")
+    var yes = false
+
+    @OptionGroup var options: StoreOptions
+
+    func run() async throws {
+        let log = try options.store()
+        guard yes else {
+            let events = try Explanation.events(for: id, in: log, limit: 10_000)
+            Terminal.standard.write(
+                "\(events.count) events of \(printable(id)) are kept. Remove them with --yes")
+            return
+        }
+        let report = try await Control(directory: try options.directory()).forget(id) {
+            try PipelineFile.read(options.configPath, .init(environment: StoreOptions.environment))
+        }
+        for line in report { Terminal.standard.write(printable(line)) }
+        if report.last != "Done: the files are clean." { throw ExitCode.failure }
+    }
+}
+
+extension Forgetting.Report {
+    var lines: [String] {
+        var lines = ["\(events) events and \(rejected) rejected bodies were removed."]
+        if !forwarded.isEmpty { lines.append("Deleted at \(forwarded.joined(separator: ", ")).") }
+        for line in unforwarded { lines.append("Not deleted at \(line).") }
+        lines.append(
+            isClean
+                ? "Done: the files are clean."
+                : "Not done: something is still under way. Run it again in a moment.")
+        return lines
+    }
+}
+
+struct ExportCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "export",
+        abstract: "Print all that is kept of a person, as JSON.",
+        discussion: "Consent, events with their bodies, deliveries with requests and answers.")
+
+    @Argument(help: "A user id or an email.")
+    var id: String
+
+    @OptionGroup var options: StoreOptions
+
+    /// Events that are printed at the most.
+    private static let limit = 1_000_000
+
+    func run() throws {
+        let log = try options.store()
+        let standings = try [IdentityKey.Kind.user, .email].compactMap {
+            try log.known(IdentityKey($0, id)).standing
+        }
+        let byUser = try log.events(of: IdentityKey(.user, id), limit: Self.limit)
+        let byEmail = try log.events(of: IdentityKey(.email, id), limit: Self.limit)
+        var writer = JSONWriter()
+        writer.beginObject()
+        writer.member("person", id)
+        writer.key("consent")
+        standings.write(to: &writer)
+        writer.key("events")
+        writer.beginArray()
+        for event in Set(byUser + byEmail).sorted() {
+            guard let story = try Explanation(event: event, only: nil, log: log) else { continue }
+            writer.beginObject()
+            writer.key("body")
+            writer.value(story.row.event.document.root)
+            writer.key("log")
+            story.write(to: &writer)
+            writer.endObject()
+        }
+        writer.endArray()
+        writer.endObject()
+        Terminal.standard.write(json: writer.bytes)
+    }
+}
