@@ -3,6 +3,36 @@ import Deliver
 package import Events
 
 extension SQLiteStore {
+    /// Does something in a transaction of the writer, and gives its answer after the commit.
+    func order<Answer: Sendable>(
+        _ body: @escaping @Sendable (Writer) throws -> Answer
+    ) async throws(Problem) -> Answer {
+        try await ask { continuation in
+            .order(
+                Order { writer in
+                    let answer = try body(writer)
+                    return { continuation.resume(returning: .success(answer)) }
+                } refuse: {
+                    continuation.resume(returning: .failure(Self.unavailable))
+                })
+        }
+    }
+
+    /// Does something outside every transaction, such as cleaning the file.
+    func outside<Answer: Sendable>(
+        _ body: @escaping @Sendable (Writer) throws -> Answer
+    ) async throws(Problem) -> Answer {
+        try await ask { continuation in
+            .outside(
+                Order { writer in
+                    let answer = try body(writer)
+                    return { continuation.resume(returning: .success(answer)) }
+                } refuse: {
+                    continuation.resume(returning: .failure(Self.unavailable))
+                })
+        }
+    }
+
     /// Releases a held destination; false when it was not held.
     package func release(_ destination: String) async throws(Problem) -> Bool {
         try await order { try $0.release(destination) }

@@ -28,7 +28,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         package init() {}
     }
 
-    private enum Item {
+    enum Item {
         case accept(
             Envelope, source: String, clearing: [Int64],
             CheckedContinuation<Result<[Receipt], Problem>, Never>)
@@ -155,36 +155,6 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         inbox.signal { $0.items.append(.work(work)) }
     }
 
-    /// Does something in a transaction of the writer, and gives its answer after the commit.
-    func order<Answer: Sendable>(
-        _ body: @escaping @Sendable (Writer) throws -> Answer
-    ) async throws(Problem) -> Answer {
-        try await ask { continuation in
-            .order(
-                Order { writer in
-                    let answer = try body(writer)
-                    return { continuation.resume(returning: .success(answer)) }
-                } refuse: {
-                    continuation.resume(returning: .failure(Self.unavailable))
-                })
-        }
-    }
-
-    /// Does something outside every transaction, such as cleaning the file.
-    func outside<Answer: Sendable>(
-        _ body: @escaping @Sendable (Writer) throws -> Answer
-    ) async throws(Problem) -> Answer {
-        try await ask { continuation in
-            .outside(
-                Order { writer in
-                    let answer = try body(writer)
-                    return { continuation.resume(returning: .success(answer)) }
-                } refuse: {
-                    continuation.resume(returning: .failure(Self.unavailable))
-                })
-        }
-    }
-
     private func performOutside(_ order: Order, _ writer: Writer) {
         do {
             try order.perform(writer)()
@@ -194,7 +164,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         }
     }
 
-    private func ask<Answer: Sendable>(
+    func ask<Answer: Sendable>(
         _ item: (CheckedContinuation<Result<Answer, Problem>, Never>) -> Item
     ) async throws(Problem) -> Answer {
         let limit = options.waitingRequests
@@ -399,7 +369,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
     /// Why the last transaction failed; nil when it did not.
     package var lastFailure: String? { failure.withLock { $0 } }
 
-    private static let unavailable = Problem(
+    static let unavailable = Problem(
         code: "store_unavailable", message: "The event could not be stored.",
         hint: "Send it again; the same message id makes that safe.")
 }

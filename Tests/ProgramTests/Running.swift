@@ -166,6 +166,13 @@ struct Program {
         return Fixtures.root + "/.build/debug/sluice"
     }()
 
+    private static let starting = Locked(())
+
+    /// Starts one process at a time: Foundation's copy of the environment is not safe otherwise.
+    static func start(_ process: Process) throws {
+        try starting.withLock { _ in try process.run() }
+    }
+
     struct Result {
         let code: Int32
         let output: String
@@ -203,7 +210,7 @@ struct Program {
         let errors = Pipe()
         process.standardOutput = output
         process.standardError = errors
-        try process.run()
+        try start(process)
         let said = output.fileHandleForReading.readDataToEndOfFile()
         let complained = errors.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
@@ -237,7 +244,7 @@ final class ServerProcess: Sendable {
             environment: environment)
         process.standardError = errors
         process.standardOutput = FileHandle.nullDevice
-        try process.run()
+        try Program.start(process)
         self.process = process
         let reading = errors.fileHandleForReading
         let said = try await offPool {
