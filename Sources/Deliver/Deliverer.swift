@@ -64,6 +64,9 @@ package final class Deliverer: Sendable {
     /// Takes news from the store; returns at once.
     package func tell(_ news: [StoreNews]) { post([.news(news)]) }
 
+    /// Takes the destinations of a changed pipeline.
+    package func change(_ limits: [String: DeliveryLimits]) { post([.limits(limits)]) }
+
     /// Begins nothing more and waits for what is in flight; says whether all of it ended.
     package func drain(atMost milliseconds: Int64) -> Bool {
         post([.drain])

@@ -11,6 +11,8 @@ package struct DeliveryMachine {
         case news([StoreNews])
         case ended(DeliveryID, Ended)
         case tick
+        /// The pipeline has changed: these are the destinations now.
+        case limits([String: DeliveryLimits])
         /// Begin nothing more; give back what was not begun.
         case drain
     }
@@ -96,10 +98,23 @@ package struct DeliveryMachine {
             for item in news { take(item) }
         case .ended(let id, let ended): end(id, ended, now, &actions)
         case .tick: break
+        case .limits(let limits): change(limits, now)
         case .drain: draining = true
         }
         for name in queues.keys { advance(name, now, &actions) }
         return actions
+    }
+
+    /// What is gone or switched off begins nothing more; what is new begins.
+    private mutating func change(_ limits: [String: DeliveryLimits], _ now: Timestamp) {
+        for (name, queue) in queues {
+            queue.isOff = limits[name] == nil
+            if let limit = limits[name] { queue.change(limit, now: now) }
+        }
+        for (name, limit) in limits where queues[name] == nil {
+            room.open(name, limit.inMemory)
+            add(name, limit, nil, now)
+        }
     }
 
     private mutating func take(_ news: StoreNews) {
@@ -143,7 +158,8 @@ package struct DeliveryMachine {
 
     /// Starts what may start and asks the store for more.
     private mutating func advance(_ name: String, _ now: Timestamp, _ actions: inout [Action]) {
-        if draining || queues[name]?.mode.isClosed == true { giveBackReady(name, &actions) }
+        if queues[name]?.isOff == true { room.setOpen(name, false) }
+        if draining || queues[name]?.isClosed == true { giveBackReady(name, &actions) }
         guard !draining, !storeFails, let queue = queues[name] else { return }
         while let job = queue.nextToStart(now: now) {
             if job.identity.keys.contains(where: { changed[$0] ?? .min > job.decidedAt }) {
@@ -163,7 +179,7 @@ package struct DeliveryMachine {
             actions.append(
                 .store(.claim(destination: name, limit: places, oldest: oldest)))
         }
-        room.setOpen(name, queue.mode == .open && !queue.backlog)
+        room.setOpen(name, queue.mode == .open && !queue.isOff && !queue.backlog)
         if !changed.isEmpty, queues.values.allSatisfy({ $0.ready.isEmpty && $0.active.isEmpty }) {
             changed = [:]
         }

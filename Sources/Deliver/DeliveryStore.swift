@@ -183,6 +183,11 @@ package final class Room: Sendable {
         }
     }
 
+    /// Places for a destination that is new.
+    func open(_ destination: String, _ count: Int) {
+        places.withLock { $0.free[destination] = $0.free[destination] ?? count }
+    }
+
     package func give(_ destination: String, _ count: Int = 1) {
         places.withLock { $0.free[destination, default: 0] += count }
     }

@@ -31,6 +31,8 @@ final class DestinationQueue {
     }
     var limits: DeliveryLimits
     var mode: Mode
+    /// Gone from the pipeline or switched off: what waits, waits.
+    var isOff = false
     /// Transient failures in a row, and rests without success between them.
     var failures = 0
     var rests = 0
@@ -65,12 +67,21 @@ final class DestinationQueue {
         bucket = limits.perSecond.map { TokenBucket(perSecond: $0, now: now) }
     }
 
-    var concurrency: Int {
-        switch mode {
-        case .open: min(ramp ?? limits.inFlight, limits.inFlight)
-        case .probing: 1
-        case .held, .resting: 0
+    /// Nothing is sent.
+    var isClosed: Bool { isOff || mode.isClosed }
+
+    /// Takes the limits of a changed pipeline.
+    func change(_ limits: DeliveryLimits, now: Timestamp) {
+        if limits.perSecond != self.limits.perSecond {
+            bucket = limits.perSecond.map { TokenBucket(perSecond: $0, now: now) }
         }
+        self.limits = limits
+        waiting = true
+    }
+
+    var concurrency: Int {
+        if isClosed { return 0 }
+        return mode == .open ? min(ramp ?? limits.inFlight, limits.inFlight) : 1
     }
 
     /// The next delivery to try, when one may be.
@@ -119,7 +130,7 @@ final class DestinationQueue {
         }
         if case .held(let next?) = mode, next <= now { probe(after: .hold(persisted: true)) }
         if case .resting(let until) = mode, until <= now { probe(after: .rest) }
-        guard waiting, !claiming else { return 0 }
+        guard waiting, !claiming, !isOff else { return 0 }
         switch mode {
         case .held, .resting: return 0
         case .probing: return active.isEmpty && ready.isEmpty ? 1 : 0

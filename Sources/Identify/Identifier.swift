@@ -57,7 +57,7 @@ package enum Identifier {
     }
 
     /// What a browser key may not say: another email, an alias, or that someone (un)subscribed.
-    private static func refusal(of event: Event, _ email: Identity.EmailState) -> Reason? {
+    package static func refusal(of event: Event, _ email: Identity.EmailState) -> Reason? {
         if event.trusted { return nil }
         switch event.type {
         case .alias: return .untrustedIdentity

@@ -67,7 +67,7 @@ extension Request {
     static var inflatedBytes: Int { 16 << 20 }
 
     /// The body as it came; refused by its length before it is read.
-    func wire(limit: Int) async throws -> [UInt8] {
+    package func wire(limit: Int) async throws -> [UInt8] {
         let tooLarge = Problem(
             code: "body_too_large", message: "The body is larger than \(limit) bytes.",
             hint: "Send smaller batches.")

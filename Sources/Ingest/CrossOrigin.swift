@@ -9,14 +9,14 @@ struct CrossOriginMiddleware<Context: RequestContext>: RouterMiddleware {
     /// Seconds a browser may remember the answer to a preflight.
     private static var maxAge: String { "600" }
 
-    let origins: Set<String>
+    let senders: Senders
 
     func handle(
         _ request: Request, context: Context,
         next: (Request, Context) async throws -> Response
     ) async throws -> Response {
         guard let origin = request.headers[.origin] else { return try await next(request, context) }
-        let isAllowed = origins.contains(origin)
+        let isAllowed = senders.keys.origins.contains(origin)
         var response: Response
         if request.method == .options {
             response = isAllowed ? preflight(request) : failure(.forbidden, Self.refusal(origin))

@@ -11,15 +11,15 @@ import Webhooks
 /// The answer goes out after the commit and waits for no destination.
 struct HookRoutes: Sendable {
     private let acceptor: Acceptor
-    private let ring: WebhookRing
+    private let senders: Senders
     private let reader: WebhookReader
     private let store: any EventStore
     private let clock: WorldClock
     private let rates = RateLimits()
 
-    init(acceptor: Acceptor, ring: WebhookRing, store: any EventStore, clock: WorldClock) {
+    init(acceptor: Acceptor, senders: Senders, store: any EventStore, clock: WorldClock) {
         self.acceptor = acceptor
-        self.ring = ring
+        self.senders = senders
         self.store = store
         self.clock = clock
         reader = WebhookReader(acceptor: acceptor)
@@ -30,7 +30,7 @@ struct HookRoutes: Sendable {
             let name = try context.parameters.require("source")
             let token = try context.parameters.require("token")
             // The same error as for a path that does not exist, before anything is read.
-            guard let source = ring.source(name: name, token: token) else {
+            guard let source = senders.hooks.source(name: name, token: token) else {
                 throw HTTPError(.notFound)
             }
             return await receive(request, source)

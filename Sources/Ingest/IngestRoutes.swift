@@ -4,7 +4,6 @@ package import Events
 import HTTPTypes
 package import Hummingbird
 import NIOCore
-package import Webhooks
 
 /// The ingest API (DESIGN §4): reads a request, finds its source, hands the events to the store.
 package struct IngestRoutes: Sendable {
@@ -12,7 +11,7 @@ package struct IngestRoutes: Sendable {
     package static let retryAfter = 5
 
     private let acceptor: Acceptor
-    private let keys: KeyRing
+    private let senders: Senders
     private let store: any EventStore
     private let log: any DeliveryLog
     private let clock: WorldClock
@@ -22,22 +21,22 @@ package struct IngestRoutes: Sendable {
 
     /// - Parameter isReady: why events cannot be taken now; nil when they can.
     package init(
-        acceptor: Acceptor, keys: KeyRing, hooks: WebhookRing, store: any EventStore,
+        acceptor: Acceptor, senders: Senders, store: any EventStore,
         log: any DeliveryLog, clock: WorldClock, isReady: @escaping @Sendable () -> Problem?
     ) {
         self.acceptor = acceptor
-        self.keys = keys
+        self.senders = senders
         self.store = store
         self.log = log
         self.clock = clock
         self.isReady = isReady
-        self.hooks = HookRoutes(acceptor: acceptor, ring: hooks, store: store, clock: clock)
+        self.hooks = HookRoutes(acceptor: acceptor, senders: senders, store: store, clock: clock)
     }
 
     private enum Shape: Sendable { case single(EventType?), batch, either }
 
     package func add(to router: Router<some RequestContext>) {
-        router.middlewares.add(CrossOriginMiddleware(origins: keys.origins))
+        router.middlewares.add(CrossOriginMiddleware(senders: senders))
         router.middlewares.add(ProblemMiddleware())
         for type in EventType.allCases {
             for name in [type.rawValue, String(type.rawValue.prefix(1))] {
@@ -60,7 +59,7 @@ package struct IngestRoutes: Sendable {
             try verdicts(request, id: context.parameters.require("id"))
         }
         hooks.add(to: router)
-        SideRoutes(keys: keys).add(to: router)
+        SideRoutes(senders: senders).add(to: router)
         router.get("/healthz") { _, _ in json(.ok) { $0.member("status", "ok") } }
         router.get("/readyz") { _, _ in
             if let problem = isReady() { return failure(.serviceUnavailable, problem) }
@@ -103,6 +102,7 @@ package struct IngestRoutes: Sendable {
 
     private func call(_ request: Request, at now: Timestamp) async throws -> Call {
         let wire = try await request.wire(limit: acceptor.limits.bodyBytes)
+        let keys = senders.keys
         if let (source, messageID) = try keys.signatures.signer(
             of: request.headers, body: wire, at: now)
         {
@@ -115,7 +115,7 @@ package struct IngestRoutes: Sendable {
             return Call(source: source, text: try acceptor.read(body))
         }
         let text = try? acceptor.read(body)
-        guard let source = keyed(request, text?.document) else { throw Self.unknownKey }
+        guard let source = keyed(request, text?.document, keys) else { throw Self.unknownKey }
         return Call(source: source, text: try text ?? acceptor.read(body))
     }
 
@@ -159,6 +159,7 @@ package struct IngestRoutes: Sendable {
     /// A picture whose address is an event.
     private func pixel(_ request: Request, _ type: EventType) async -> Response {
         await answer(request) { _ in
+            let keys = senders.keys
             let query = request.uri.queryParameters.map { (String($0.key), String($0.value)) }
             let key = query.first { $0.0 == "wk" || $0.0 == "writeKey" }?.1
             guard let source = key.flatMap({ keys.source(of: $0) }) else { throw Self.unknownKey }
@@ -170,7 +171,9 @@ package struct IngestRoutes: Sendable {
     }
 
     /// The key in the body, else in the address.
-    private func keyed(_ request: Request, _ document: JSONDocument?) -> Source? {
+    private func keyed(
+        _ request: Request, _ document: JSONDocument?, _ keys: KeyRing
+    ) -> Source? {
         let written = document?.root["writeKey"]?.string ?? document?.root["write_key"]?.string
         let query = request.uri.queryParameters["writeKey"].map { String($0) }
         return (written ?? query).flatMap { keys.source(of: $0) }
@@ -214,7 +217,8 @@ package struct IngestRoutes: Sendable {
     /// The verdict per destination, for the server that sent the event.
     private func verdicts(_ request: Request, id: String) -> Response {
         let key = request.headers[.authorization].flatMap { KeyRing.key(inHeader: $0) }
-        guard let source = key.flatMap({ keys.source(of: $0) }) ?? keyed(request, nil),
+        let keys = senders.keys
+        guard let source = key.flatMap({ keys.source(of: $0) }) ?? keyed(request, nil, keys),
             source.kind == .server
         else { return failure(.unauthorized, Self.unknownKey) }
         do {

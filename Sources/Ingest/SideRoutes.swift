@@ -5,7 +5,7 @@ import NIOCore
 
 /// What SDKs fetch or send besides events; without it some of them send nothing.
 struct SideRoutes: Sendable {
-    let keys: KeyRing
+    let senders: Senders
 
     func add(to router: Router<some RequestContext>) {
         router.get("/v1/projects/:key/settings") { request, context in
@@ -20,7 +20,7 @@ struct SideRoutes: Sendable {
 
     /// analytics.js and the Swift SDK ask for this first (`/v1/projects/<key>/settings`).
     private func settings(_ key: String, host: String?) -> Response {
-        guard keys.source(of: key) != nil else { return failure(.notFound, Self.unknown) }
+        guard senders.keys.source(of: key) != nil else { return failure(.notFound, Self.unknown) }
         return json(.ok) { writer in
             writer.key("integrations")
             writer.beginObject()
@@ -52,7 +52,7 @@ struct SideRoutes: Sendable {
     private func sourceConfig(_ request: Request) -> Response {
         let header = request.headers[.authorization].flatMap { KeyRing.key(inHeader: $0) }
         let key = request.uri.queryParameters["writeKey"].map { String($0) } ?? header
-        guard let key, let source = keys.source(of: key) else {
+        guard let key, let source = senders.keys.source(of: key) else {
             return failure(.unauthorized, Self.unknown)
         }
         return json(.ok) { writer in

@@ -84,6 +84,22 @@ package struct Pipeline: Sendable {
             suppresses: rules?.effect(of: event)?.suppress != nil)
     }
 
+    /// The whole decision once more, for an event that is replayed: who it is and what they allow
+    /// now, and the blueprint as it is now.
+    package func replan(
+        _ event: Event, _ identity: Identity, destination: Destination,
+        in store: some ConsentStore
+    ) throws -> ConsentGate.Verdict {
+        let rules = sources.first { $0.name == event.source }
+        let effect = event.trusted ? rules?.effect(of: event) : nil
+        return verdict(
+            destination, event, identity,
+            refusal: Identifier.refusal(of: event, identity.emailState),
+            own: consent.answers(in: event),
+            try identity.keys.compactMap { try store.standing($0) },
+            service: rules?.service, suppresses: effect?.suppress != nil)
+    }
+
     private func verdict(
         _ destination: Destination, _ event: Event, _ identity: Identity, refusal: Reason?,
         own: [ConsentAnswer], _ standings: [Standing], service: String?,

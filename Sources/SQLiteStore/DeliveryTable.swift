@@ -65,6 +65,13 @@ final class DeliveryTable {
         return placement
     }
 
+    /// Whether nothing of a lane is open.
+    func isFree(_ lane: LaneKey, _ destination: Int64) throws -> Bool {
+        occupied.reset().bind(1, destination).bind(2, lane.number)
+        defer { occupied.reset() }
+        return try !occupied.step() || occupied.int(0) == 1
+    }
+
     /// Where a new delivery begins.
     enum Placement {
         case filtered
@@ -179,7 +186,7 @@ final class DeliveryTable {
     /// Opens the next attempt and gives the job for it.
     func open(
         _ id: DeliveryID, destination: Int64, _ event: Event, _ identity: Identity,
-        at now: Timestamp, decidedAt: Int64
+        at now: Timestamp, decidedAt: Int64, current: (Identity) throws -> Identity
     ) throws -> Job? {
         open.reset().bind(1, now.milliseconds).bind(2, id.event.number).bind(3, destination)
         try open.run()
@@ -187,6 +194,8 @@ final class DeliveryTable {
         defer { selectDelivery.reset() }
         guard try selectDelivery.step() else { return nil }
         let run = selectDelivery.int(0)
+        // A replay is for the person as they are known now.
+        let identity = run > 1 ? try current(identity) : identity
         let requests = try RequestColumns.read(
             selectRequests.reset().bind(1, id.event.number).bind(2, destination).bind(3, run))
         return Job(

@@ -1,6 +1,7 @@
 import Consent
 import Deliver
 package import Events
+package import Pipeline
 
 extension SQLiteStore {
     /// Does something in a transaction of the writer, and gives its answer after the commit.
@@ -30,6 +31,31 @@ extension SQLiteStore {
                 } refuse: {
                     continuation.resume(returning: .failure(Self.unavailable))
                 })
+        }
+    }
+
+    /// Decides by another pipeline from here on; what was decided stays.
+    package func replace(_ pipeline: Pipeline) async throws(Problem) {
+        try await ask { continuation in
+            .order(
+                Order { writer in
+                    try writer.register(pipeline)
+                    return {
+                        writer.pipeline = pipeline
+                        continuation.resume(returning: .success(()))
+                    }
+                } refuse: {
+                    continuation.resume(returning: .failure(Self.unavailable))
+                })
+        } as Void
+    }
+
+    /// Keeps what is wrong with the pipeline file, for the status; nil when nothing is.
+    package func noteReload(_ fault: String?) async throws(Problem) {
+        try await order { writer in
+            let save = try writer.connection.prepare(
+                "INSERT INTO meta VALUES ('reload_fault', ?) ON CONFLICT DO UPDATE SET value = ?1")
+            try save.bind(1, Array((fault ?? "").utf8)).run()
         }
     }
 

@@ -44,6 +44,16 @@ package final class SQLiteLog: DeliveryLog {
         }
     }
 
+    /// What is wrong with the pipeline file that the server could not take; nil when nothing is.
+    package func reloadFault() throws -> String? {
+        try connection.withLock { connection in
+            let select = try connection.prepare(
+                "SELECT value FROM meta WHERE key = 'reload_fault'")
+            guard try select.step(), let bytes = select.blob(0), !bytes.isEmpty else { return nil }
+            return String(decoding: bytes, as: UTF8.self)
+        }
+    }
+
     package func events(messageID: String) throws -> [EventID] {
         try connection.withLock { connection in
             let select = try connection.prepare(

@@ -42,7 +42,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
     /// Something an operator wants, done in a transaction like anything else.
     struct Order: Sendable {
         /// Gives what is to be done after the commit.
-        let perform: @Sendable (Writer) throws -> @Sendable () -> Void
+        let perform: @Sendable (Writer) throws -> () -> Void
         let refuse: @Sendable () -> Void
     }
     private struct Inbox {

@@ -18,9 +18,10 @@ final class Writer {
     private let begin, commit: Statement
     var sources: NameTable
     var destinations: NameTable
-    let pipeline: Pipeline
+    var pipeline: Pipeline
     private let room: Room
     let clock: WorldClock
+    private let isServer: Bool
     private var lastID: EventID
     /// Counts changes, so that a delivery knows whether consent changed after it was decided.
     var change: Int64 = 0
@@ -84,16 +85,17 @@ final class Writer {
         destinations = try NameTable(connection, "destinations")
         lastID = EventID(
             number: Int64(try connection.text("SELECT max(id) FROM events") ?? "") ?? 0)
+        // What rested before a restart is tried again.
+        try connection.execute("UPDATE destinations SET resting_until = NULL")
+        self.isServer = isServer
         try register(pipeline)
-        if isServer { try register(pipeline.sources) }
     }
 
     /// Names get their numbers, and blueprints are kept once per revision.
-    private func register(_ pipeline: Pipeline) throws {
+    func register(_ pipeline: Pipeline) throws {
+        if isServer { try register(pipeline.sources) }
         let insert = try connection.prepare(
             "INSERT OR IGNORE INTO blueprints VALUES (?, ?, ?, ?)")
-        // What rested before a restart is tried again.
-        try connection.execute("UPDATE destinations SET resting_until = NULL")
         let enable = try connection.prepare("UPDATE destinations SET is_enabled = ? WHERE id = ?")
         for destination in pipeline.destinations {
             let number = try destinations.number(destination.name)
@@ -332,7 +334,8 @@ final class Writer {
             row.event, row.identity, destination: target, in: people)
         guard let reason = verdict.reason else {
             return try deliveries.open(
-                id, destination: destination, row.event, row.identity, at: now, decidedAt: change)
+                id, destination: destination, row.event, row.identity, at: now, decidedAt: change,
+                current: current)
         }
         try deliveries.end(
             id, destination: destination, reason, detail: verdict.detail, verdict.record, at: now)

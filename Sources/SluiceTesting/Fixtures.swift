@@ -132,10 +132,10 @@ private func remove(_ path: String) {
 
 /// Waits for something that has happened; looks often, gives up after a minute.
 package func eventually<Value>(
-    _ what: String, _ body: () throws -> Value?
+    _ what: String, _ body: () async throws -> Value?
 ) async throws -> Value {
     for _ in 0..<12_000 {
-        if let value = try body() { return value }
+        if let value = try await body() { return value }
         try await Task.sleep(for: .milliseconds(5))
     }
     throw TestFailure("it did not happen: \(what)")

@@ -26,6 +26,7 @@ struct Sluice: AsyncParsableCommand {
                 subcommands: [
                     SendCommand.self, WhyCommand.self, DeliveriesCommand.self,
                     DeliveryCommand.self, RejectedCommand.self, ExplainCommand.self,
+                    ReplayCommand.self,
                 ]),
             CommandGroup(
                 name: "People",

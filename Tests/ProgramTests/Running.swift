@@ -233,14 +233,19 @@ final class ServerProcess: Sendable {
     let url: String
     private let process: Process
 
+    /// Where its built-in stand-in for Vero listens, when it has one.
+    let veroURL: String
+
     /// Starts `sluice serve` and waits until it takes events.
-    init(data: String, environment: [String: String]) async throws {
+    init(
+        data: String, environment: [String: String], config: String = "pipeline.example.json",
+        more: [String] = []
+    ) async throws {
         let errors = Pipe()
         let process = Program.process(
             [
-                "serve", "--config", "pipeline.example.json", "--data", data, "--listen",
-                "127.0.0.1:0",
-            ],
+                "serve", "--config", config, "--data", data, "--listen", "127.0.0.1:0",
+            ] + more,
             environment: environment)
         process.standardError = errors
         process.standardOutput = FileHandle.nullDevice
@@ -260,6 +265,8 @@ final class ServerProcess: Sendable {
             throw TestFailure("no address in: \(said)")
         }
         url = String(match.1)
+        veroURL =
+            said.firstMatch(of: /stand-in at ([0-9.:]+):/).map { "http://\($0.1)/api/v2" } ?? ""
     }
 
     func kill() async throws {

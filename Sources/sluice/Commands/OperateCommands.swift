@@ -4,6 +4,7 @@ import Events
 import Ingest
 import Map
 import Pipeline
+import SQLiteStore
 
 struct DestinationCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -144,9 +145,10 @@ struct StatusCommand: ParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func run() throws {
-        let log = try options.log()
+        let log = try options.store()
         let rows = try log.destinations()
         let sources = try log.sources()
+        let fault = try log.reloadFault()
         if output.json {
             let bytes = JSONWriter.make { writer in
                 writer.beginObject()
@@ -154,6 +156,7 @@ struct StatusCommand: ParsableCommand {
                 sources.write(to: &writer)
                 writer.key("destinations")
                 rows.write(to: &writer)
+                writer.member("reloadFault", fault)
                 writer.endObject()
             }
             Terminal.standard.write(json: bytes)
@@ -161,6 +164,10 @@ struct StatusCommand: ParsableCommand {
             show(sources)
             if !sources.isEmpty { Terminal.standard.write() }
             show(rows)
+            if let fault {
+                Terminal.standard.write(
+                    "\nThe changed pipeline was not taken; the last good one runs:\n\(fault)")
+            }
         }
         if rows.contains(where: { $0.hold != nil }) { throw ExitCode.failure }
     }

@@ -10,7 +10,8 @@ struct ServeCommand: AsyncParsableCommand {
         abstract: "Run the server: take events in, deliver them, keep the log.",
         discussion: """
             Ends in order on SIGTERM or Ctrl-C: takes no more events, finishes what is in flight \
-            (20 s at most), exits 0. Reads the environment that the pipeline file names.
+            (20 s at most), exits 0. Reads the environment that the pipeline file names. Takes a \
+            changed pipeline or blueprint by itself, or on SIGHUP; one that is wrong is refused whole.
             """)
 
     @OptionGroup var options: StoreOptions
@@ -31,7 +32,10 @@ struct ServeCommand: AsyncParsableCommand {
             environment: StoreOptions.environment, listen: listen, data: options.data)
         let logger = makeLogger()
         guard mockVero else {
-            try await serve(try read(overrides), logger)
+            let file = try read(overrides)
+            try await serve(file, logger) { [options, overrides] in
+                try PipelineFile.read(options.configPath, overrides)
+            }
             return
         }
         if overrides.environment["VERO_AUTH_TOKEN", default: ""].isEmpty {
@@ -42,7 +46,10 @@ struct ServeCommand: AsyncParsableCommand {
             overrides.standIn = "http://\(address)/api/v2"
             Terminal.standard.writeError(
                 "Vero's place is taken by a stand-in at \(address): nothing goes to Vero.")
-            try await serve(try PipelineFile.read(options.configPath, overrides), logger)
+            let read = { @Sendable [options, overrides] in
+                try PipelineFile.read(options.configPath, overrides)
+            }
+            try await serve(try read(), logger, reading: read)
         }
     }
 
@@ -63,9 +70,12 @@ struct ServeCommand: AsyncParsableCommand {
         }
     }
 
-    private func serve(_ file: PipelineFile, _ logger: Logger) async throws {
+    private func serve(
+        _ file: PipelineFile, _ logger: Logger,
+        reading: @escaping @Sendable () throws -> PipelineFile
+    ) async throws {
         let server = try Server(file, logger: logger)
-        try await server.run { address in
+        try await server.run(reading: reading) { address in
             Terminal.standard.writeError("Listening on http://\(address) · data in \(file.data)")
         }
     }

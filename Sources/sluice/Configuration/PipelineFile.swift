@@ -17,6 +17,8 @@ struct PipelineFile {
     var alertsURL: String?
     /// Networks that are reached although they are private.
     var allowedNetworks: [String]
+    /// The file and every blueprint it names: what is watched for changes.
+    var files: [String] = []
     var pipeline: Pipeline
 
     /// What commands may put in the file's place.
@@ -37,8 +39,9 @@ struct PipelineFile {
             variables: Variables(
                 environment: overrides.environment, isLenient: !overrides.needsSecrets),
             folder: folder(of: path), overrides: overrides)
-        let file = decoder.pipelineFile()
+        var file = decoder.pipelineFile()
         try source.throwFaults()
+        file.files = [path] + decoder.blueprintFiles
         return file
     }
 }
@@ -70,6 +73,15 @@ struct PipelineDecoder {
             alertsURL: alertsURL(), allowedNetworks: networks,
             pipeline: Pipeline(
                 destinations: destinations, sources: sources.rules, consentCodes: codes))
+    }
+
+    /// The blueprints' files, of sources and destinations.
+    var blueprintFiles: [String] {
+        let members = ["sources", "destinations"].flatMap { root[$0]?.members($0) ?? [] }
+        let names = members.compactMap { member in
+            member.value["blueprint"].flatMap { variables.expand($0, "\"blueprint\"") }
+        }
+        return Set(names.map { resolve($0, in: folder) }).sorted()
     }
 
     private func listen() -> ListenAddress {

@@ -11,7 +11,7 @@ struct ControlRoutes: Sendable {
     let store: SQLiteStore
     let kept: KeptBodies
     let log: any DeliveryLog
-    let pipeline: Pipeline
+    let pipeline: @Sendable () -> Pipeline
     let clock: WorldClock
 
     func router() -> Router<BasicRequestContext> {
@@ -22,6 +22,19 @@ struct ControlRoutes: Sendable {
             let order = try context.parameters.require("order")
             do {
                 return try await perform(order, name, request)
+            } catch let problem as Problem {
+                return failure(.serviceUnavailable, problem)
+            }
+        }
+        router.post("/replay") { request, _ in
+            do {
+                let body = try await request.wire(limit: 1 << 20)
+                let result = try await store.replay(try ReplayOrder(json: body))
+                return json(.ok) { writer in
+                    writer.member("queued", result.queued)
+                    writer.member("filtered", result.filtered)
+                    writer.member("refused", result.refused)
+                }
             } catch let problem as Problem {
                 return failure(.serviceUnavailable, problem)
             }
@@ -105,7 +118,7 @@ extension ControlRoutes {
 
     private func forget(_ id: String, _ request: Request) async throws -> Response {
         let report = try await Forgetting(
-            store: store, log: log, pipeline: pipeline, clock: clock, isServing: true
+            store: store, log: log, pipeline: pipeline(), clock: clock, isServing: true
         ).run(id)
         return json(.ok) { writer in
             writer.key("lines")
@@ -169,6 +182,19 @@ struct Control {
         }
     }
 
+    func replay(
+        _ order: ReplayOrder, pipeline: Pipeline
+    ) async throws -> ReplayOrder.Result {
+        if let answer = try await ask("/replay", order.json) {
+            var result = ReplayOrder.Result()
+            result.queued = answer["queued"]?.integer ?? 0
+            result.filtered = answer["filtered"]?.integer ?? 0
+            result.refused = answer["refused"]?.integer ?? 0
+            return result
+        }
+        return try await withStore(pipeline) { try await $0.replay(order) }
+    }
+
     /// Stores consent; gives how many identifiers it is kept for.
     func setConsent(_ id: String, _ answers: [ConsentChoice], lift: Bool) async throws -> Int {
         let set = answers.map(\.text).joined(separator: ",")
@@ -209,8 +235,9 @@ struct Control {
         }
         let file = try file()
         return try await withStore(file.pipeline) { store in
-            try await KeptBodies(
-                store: store, log: try SQLiteLog(directory: directory), sources: file.webhooks
+            let webhooks = file.webhooks
+            return try await KeptBodies(
+                store: store, log: try SQLiteLog(directory: directory), sources: { webhooks }
             ).replay(source, number: number)
         }
     }
@@ -230,7 +257,7 @@ struct Control {
     }
 
     /// The server's answer; nil when no server runs.
-    private func ask(_ path: String) async throws -> JSONValue? {
+    private func ask(_ path: String, _ body: [UInt8] = []) async throws -> JSONValue? {
         let transport = CurlTransport()
         defer { transport.close() }
         var options = TransportOptions()
@@ -238,7 +265,7 @@ struct Control {
         options.unixSocket = DataDirectory.socketPath(directory)
         let result = await transport.exchange(
             OutgoingRequest(
-                method: "POST", url: "http://localhost\(path)", headers: [], body: [],
+                method: "POST", url: "http://localhost\(path)", headers: [], body: body,
                 options: options))
         switch result {
         case .failure(let failure) where !failure.maybeSent: return nil
@@ -256,5 +283,32 @@ struct Control {
             }
             return value
         }
+    }
+}
+
+extension ReplayOrder {
+    /// As it travels from a command to the server.
+    fileprivate var json: [UInt8] {
+        JSONWriter.make { writer in
+            writer.beginObject()
+            writer.key("deliveries")
+            writer.beginArray()
+            for id in deliveries { writer.string(id.text) }
+            writer.endArray()
+            writer.member("asWas", asWas)
+            writer.key("perSecond")
+            writer.raw(Array("\(perSecond)".utf8)[...])
+            writer.member("reason", reason)
+            writer.endObject()
+        }
+    }
+
+    fileprivate init(json: [UInt8]) throws {
+        let root = try JSONReader.read(json).root
+        self.init(
+            deliveries: (root["deliveries"]?.elements ?? []).compactMap {
+                $0.string.flatMap { DeliveryID($0) }
+            }, asWas: root["asWas"]?.bool ?? false, perSecond: root["perSecond"]?.double ?? 1,
+            reason: root["reason"]?.string ?? "")
     }
 }

@@ -8,7 +8,8 @@ import Webhooks
 struct KeptBodies: Sendable {
     let store: SQLiteStore
     let log: any DeliveryLog
-    let sources: [WebhookSource]
+    /// The sources with their blueprints as they are now.
+    let sources: @Sendable () -> [WebhookSource]
 
     /// Bodies that are read at once.
     private static let slice = 16
@@ -23,6 +24,7 @@ struct KeptBodies: Sendable {
 
     /// - Parameter number: only this one; nil for all of the source.
     func replay(_ name: String, number: Int64?) async throws -> Result {
+        let sources = sources()
         guard let source = sources.first(where: { $0.name == name }) else {
             throw Problem(
                 code: "no_such_source", message: "There is no webhook source \"\(name)\".",

@@ -9,7 +9,6 @@ import Pipeline
 import SQLiteStore
 import ServiceLifecycle
 import UnixSignals
-import Webhooks
 
 #if canImport(Glibc)
 import Glibc
@@ -27,6 +26,9 @@ struct Server: Sendable {
     let log: SQLiteLog
     let transport: CurlTransport
     let deliverer: Deliverer
+    let live: Live
+    private let senders: Senders
+    /// What was read at the start; where it listens and keeps its data does not change.
     private let file: PipelineFile
     private let clock: WorldClock
     private let logger: Logger
@@ -37,21 +39,21 @@ struct Server: Sendable {
         logger: Logger
     ) throws {
         self.file = file
+        live = Live(file)
+        senders = Senders(file.sources, file.webhooks)
         self.clock = clock
         self.logger = logger
         directory = try DataDirectory(file.data)
         transport = CurlTransport()
         let pipeline = file.pipeline
-        let active = pipeline.destinations.filter(\.isEnabled)
-        let limits = Dictionary(
-            uniqueKeysWithValues: active.map { ($0.name, $0.limits) })
+        let limits = file.limits
         let room = Room(limits.mapValues(\.inMemory))
         var options = TransportOptions()
         options.allowedNetworks = file.allowedNetworks
         let alerts = Alerts(
             url: file.alertsURL, options: options, transport: transport, logger: logger)
         let deliverer = Deliverer(
-            transport: TokenKeeper(transport, clock: clock), builder: pipeline, clock: clock,
+            transport: TokenKeeper(transport, clock: clock), builder: live, clock: clock,
             alerts: { alerts($0) })
         self.deliverer = deliverer
         store = try SQLiteStore(
@@ -81,16 +83,34 @@ struct Server: Sendable {
     /// The exit code when the disk or the file failed (EX_IOERR).
     static let storeFailureCode: Int32 = 74
 
+    var now: Timestamp { clock.now() }
+
+    /// Goes on with another pipeline: decisions, requests, limits and keys, each as a whole.
+    func replace(_ next: PipelineFile) async throws {
+        if next.listen != file.listen || next.data != file.data {
+            logger.warning("\"listen\" and \"data\" change only when the server is started again.")
+        }
+        try await store.replace(next.pipeline)
+        live.replace(next)
+        senders.replace(next.sources, next.webhooks)
+        deliverer.change(next.limits)
+    }
+
     /// Listens until the program is told to stop; then ends in order and returns.
     ///
-    /// - Parameter onListening: gets the address the ingest API really listens on.
+    /// - Parameters:
+    ///   - reading: reads the pipeline again when it has changed; nil leaves it as it is.
+    ///   - onListening: gets the address the ingest API really listens on.
     func run(
         signals: [UnixSignal] = [.sigterm, .sigint],
+        reading: (@Sendable () throws -> PipelineFile)? = nil,
         onListening: @escaping @Sendable (ListenAddress) async -> Void
     ) async throws {
+        let reloaders = reading.map { [Reloader(server: self, read: $0, logger: logger)] } ?? []
         let group = ServiceGroup(
             configuration: .init(
-                services: Self.together(services(onListening)), gracefulShutdownSignals: signals,
+                services: Self.together(services(onListening) + reloaders),
+                gracefulShutdownSignals: signals,
                 logger: logger))
         try await group.run()
     }
@@ -111,6 +131,7 @@ struct Server: Sendable {
         let store = store
         let transport = transport
         let deliverer = deliverer
+        let live = live
         return [
             Closing { store.close() },
             Closing { transport.close() },
@@ -122,8 +143,8 @@ struct Server: Sendable {
             makeServer(
                 ControlRoutes(
                     store: store,
-                    kept: KeptBodies(store: store, log: log, sources: file.webhooks), log: log,
-                    pipeline: file.pipeline, clock: clock
+                    kept: KeptBodies(store: store, log: log) { live.now.webhooks }, log: log,
+                    pipeline: { live.now.pipeline }, clock: clock
                 ).router(),
                 listen: .unix(path: DataDirectory.socketPath(file.data)), logger: logger),
             makeServer(
@@ -135,9 +156,7 @@ struct Server: Sendable {
         let router = Router()
         let store = store
         IngestRoutes(
-            acceptor: Acceptor(), keys: KeyRing(file.sources), hooks: WebhookRing(file.webhooks),
-            store: store, log: log,
-            clock: clock,
+            acceptor: Acceptor(), senders: senders, store: store, log: log, clock: clock,
             isReady: {
                 store.lastFailure.map { _ in
                     Problem(

@@ -1,0 +1,66 @@
+import Events
+import Glibc
+import Logging
+import SQLiteStore
+import ServiceLifecycle
+import UnixSignals
+
+/// Takes a changed pipeline while the server runs: on SIGHUP, and when a file of it has changed.
+///
+/// One that is wrong is refused whole, with line and column; the last good one stays.
+struct Reloader: Service {
+    let server: Server
+    let read: @Sendable () throws -> PipelineFile
+    let logger: Logger
+
+    /// Milliseconds between two looks at the files.
+    private static let pause = 1_000
+
+    func run() async throws {
+        try? await cancelWhenGracefulShutdown {
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                tasks.addTask {
+                    for await _ in await UnixSignalsSequence(trapping: .sighup) { await reload() }
+                }
+                tasks.addTask { try await watch() }
+                try await tasks.waitForAll()
+            }
+        }
+    }
+
+    private func watch() async throws {
+        var before = Self.stamps(server.live.now.files)
+        while true {
+            try await Task.sleep(for: .milliseconds(Self.pause))
+            let now = Self.stamps(server.live.now.files)
+            guard now != before else { continue }
+            await reload()
+            before = Self.stamps(server.live.now.files)
+        }
+    }
+
+    func reload() async {
+        do {
+            let file = try read()
+            try await server.replace(file)
+            try await server.store.noteReload(nil)
+            logger.notice("The pipeline was read again.")
+        } catch {
+            let fault = (error as? Problem).map { "\($0.message) \($0.hint)" } ?? "\(error)"
+            logger.error("The changed pipeline is not taken; the last good one stays: \(fault)")
+            try? await server.store.noteReload(fault)
+        }
+    }
+
+    /// What tells that a file is another one: when it was changed, its size, its number.
+    private static func stamps(_ files: [String]) -> [[Int64]] {
+        files.map { path in
+            var found = stat()
+            guard stat(path, &found) == 0 else { return [] }
+            return [
+                Int64(found.st_mtim.tv_sec), Int64(found.st_mtim.tv_nsec), Int64(found.st_size),
+                Int64(found.st_ino),
+            ]
+        }
+    }
+}
