@@ -34,6 +34,11 @@ package enum Fixtures {
         var chunk = [UInt8](repeating: 0, count: 65_536)
         while true {
             let count = fread(&chunk, 1, chunk.count, file)
+            // A child that ends elsewhere interrupts a read.
+            if count == 0, ferror(file) != 0, errno == EINTR {
+                clearerr(file)
+                continue
+            }
             if count == 0 { return result }
             result += chunk[..<count]
         }
