@@ -7,8 +7,8 @@ package struct Alert: Sendable, Equatable {
         case held
         /// A destination rests: it does not answer.
         case resting
-        /// The disk is nearly full: no events are taken.
-        case diskReserve = "disk_reserve"
+        /// The disk is nearly full, or too many wait: no events are taken.
+        case storePressed = "store_pressed"
     }
     package var kind: Kind
     package var destination: String?
@@ -35,7 +35,7 @@ package struct Alert: Sendable, Equatable {
         switch kind {
         case .held: "\(destination ?? "") is held: \(hint) \(fix) Then: \(command)"
         case .resting: "\(destination ?? "") does not answer and rests: \(hint) See: \(command)"
-        case .diskReserve: "No events are taken: \(hint) \(fix) See: \(command)"
+        case .storePressed: "No events are taken: \(hint) \(fix) See: \(command)"
         }
     }
 
@@ -43,7 +43,7 @@ package struct Alert: Sendable, Equatable {
     package var command: String {
         switch kind {
         case .held: "sluice destination release \(destination ?? "")"
-        case .resting, .diskReserve: "sluice status"
+        case .resting, .storePressed: "sluice status"
         }
     }
 

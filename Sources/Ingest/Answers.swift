@@ -37,7 +37,7 @@ func failure(_ problem: Problem) -> Response {
     let status: HTTPResponse.Status =
         switch problem.code {
         case "body_too_large": .contentTooLarge
-        case "store_unavailable": .serviceUnavailable
+        case "store_unavailable", "disk_reserve", "queue_full": .serviceUnavailable
         case "unknown_key", "bad_signature", "verification_failed": .unauthorized
         default: .badRequest
         }

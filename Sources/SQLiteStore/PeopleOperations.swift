@@ -53,6 +53,12 @@ extension SQLiteStore {
         }
     }
 
+    /// Gives the space of removed rows back to the disk; nothing else is done meanwhile.
+    package func compact() async throws(Problem) {
+        try await outside { try $0.connection.execute("VACUUM") }
+        _ = try await clean()
+    }
+
     /// Removes rejected bodies that name one of the identifiers; gives how many.
     package func eraseRejected(_ keys: PersonKeys) async throws(Problem) -> Int {
         try await order { try $0.eraseRejected(keys) }

@@ -56,6 +56,21 @@ final class Connection {
         return try statement.step() ? statement.text(0) : nil
     }
 
+    /// Copies the whole database to a new file.
+    func backup(to path: String) throws(SQLiteError) {
+        var target: OpaquePointer?
+        defer { sqlite3_close(target) }
+        let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_EXCLUSIVE
+        guard sqlite3_open_v2(path, &target, flags, nil) == SQLITE_OK,
+            let copy = sqlite3_backup_init(target, "main", handle, "main")
+        else { throw SQLiteError(code: SQLITE_CANTOPEN, message: "no copy", sql: path) }
+        let code = sqlite3_backup_step(copy, -1)
+        let end = sqlite3_backup_finish(copy)
+        guard code == SQLITE_DONE, end == SQLITE_OK else {
+            throw SQLiteError(code: code, message: "the copy ended early", sql: path)
+        }
+    }
+
     /// Rows the last statement changed.
     var changes: Int { Int(sqlite3_changes(handle)) }
 

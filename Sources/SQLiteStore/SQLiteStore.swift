@@ -24,6 +24,11 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         package var triesWhenClosing = 50
         /// Whether the pipeline is the running server's: only that is shown in the status.
         package var isServer = true
+        package var limits = StoreLimits()
+        /// Bytes that are free where the store lies; nil when that cannot be found out.
+        package var freeSpace: @Sendable () -> Int64? = { nil }
+        /// Milliseconds between two looks at space, queues and what is old.
+        package var houseInterval: Int64 = 250
 
         package init() {}
     }
@@ -51,11 +56,12 @@ package final class SQLiteStore: EventStore, DeliveryStore {
     }
     private let inbox = Locked(Inbox())
     private let thread = Locked<WorkerThread?>(nil)
-    private let options: Options
+    let options: Options
     private let room: Room
     private let news: @Sendable ([StoreNews]) -> Void
-    private let faults: @Sendable (StoreFault) -> Void
+    let faults: @Sendable (StoreFault) -> Void
     private let failure = Locked<String?>(nil)
+    let pressed = Locked<StorePressure?>(nil)
     private let ended = Locked(false)
     /// Transactions that failed in a row.
     private let postponed = Locked(0)
@@ -81,11 +87,16 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         self.news = news
         self.faults = faults
         path = directory + "/sluice.db"
-        let connection = try Connection(
-            path: path, mode: .readWrite, busyTimeout: options.busyTimeout)
-        settings = try Self.configure(connection)
-        try Schema.migrate(connection, key: hashKey)
-        try DeliveryTable.recover(connection, at: clock.now())
+        let connection: Connection
+        do {
+            connection = try Connection(
+                path: path, mode: .readWrite, busyTimeout: options.busyTimeout)
+            settings = try Self.configure(connection)
+            try Schema.migrate(connection, key: hashKey)
+            try DeliveryTable.recover(connection, at: clock.now())
+        } catch let error as SQLiteError {
+            throw StoreFile.damage(error, path) ?? error
+        }
         held = try Self.heldDestinations(connection)
         let writer = Locked<Writer?>(
             try Writer(
@@ -197,19 +208,25 @@ package final class SQLiteStore: EventStore, DeliveryStore {
     // MARK: The writer's thread
 
     private func run(_ writer: Writer) {
+        var house = Housekeeping(writer.now)
         while true {
+            keepHouse(&house, writer)
             let isFailing = lastFailure != nil
-            let taken = inbox.wait(atMost: isFailing ? 1_000 : 60_000) { inbox -> [Item]? in
+            let pause =
+                house.isBusy ? Self.sliceInterval : isFailing ? options.houseInterval : 1_000
+            let taken = inbox.wait(atMost: pause) { inbox -> [Item]? in
                 guard !inbox.items.isEmpty else { return inbox.closing ? [] : nil }
                 return Self.takeItems(&inbox.items, upTo: options.transactionItems)
             }
             if let taken, taken.isEmpty { return }
             // Nothing came, but whether the file can be written again has to be found out.
             if taken == nil, !isFailing { continue }
-            if case .outside(let order)? = taken?.first {
+            let items = refusing(taken ?? [])
+            if items.isEmpty, taken?.isEmpty == false { continue }
+            if case .outside(let order)? = items.first {
                 performOutside(order, writer)
             } else {
-                commit(taken ?? [], writer)
+                commit(items, writer)
             }
         }
     }
@@ -285,7 +302,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         let fault = StoreFault(error)
         failure.withLock { $0 = fault.text }
         switch fault {
-        case .passing: postpone(items, fault)
+        case .passing, .pressed: postpone(items, fault)
         case .fatal:
             faults(fault)
             postpone(items, fault)
@@ -305,7 +322,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
                 faults(own ?? fault)
                 Self.refuse(part)
                 giveUp(part, writer)
-            case .passing, .fatal:
+            case .passing, .pressed, .fatal:
                 failure.withLock { $0 = own?.text }
                 if case .fatal = own { faults(own ?? fault) }
                 postpone(Array(parts[index...]), own ?? fault)

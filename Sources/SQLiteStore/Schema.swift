@@ -190,7 +190,11 @@ enum Schema {
         """
 
     /// Brings the file to this program's version; refuses one that is newer.
-    static func migrate(_ connection: Connection, key: [UInt8]) throws {
+    ///
+    /// - Parameter last: where to stop; tests make older files by it.
+    static func migrate(
+        _ connection: Connection, key: [UInt8], upTo last: Int = migrations.count
+    ) throws {
         let version = Int(try connection.text("PRAGMA user_version") ?? "") ?? 0
         guard version <= migrations.count else {
             throw Problem(
@@ -199,7 +203,7 @@ enum Schema {
                     "The store has schema version \(version); this program knows \(migrations.count).",
                 hint: "Start the newer program that wrote it, or use another data directory.")
         }
-        for (index, migration) in migrations.enumerated().dropFirst(version) {
+        for (index, migration) in migrations.prefix(last).enumerated().dropFirst(version) {
             try connection.execute("BEGIN IMMEDIATE")
             do {
                 try connection.execute(migration)

@@ -9,6 +9,8 @@ package enum StoreFault: Sendable, Equatable {
     case fatal(String)
     /// One piece of work cannot be done, whatever else happens.
     case single(String)
+    /// No events are taken: the disk is nearly full, or too many wait.
+    case pressed(StorePressure)
 
     init(_ error: any Error) {
         let text = "\(error)"
@@ -28,6 +30,7 @@ package enum StoreFault: Sendable, Equatable {
     package var text: String {
         switch self {
         case .passing(let text), .fatal(let text), .single(let text): text
+        case .pressed(let pressure): pressure.problem.message
         }
     }
 }

@@ -36,7 +36,7 @@ struct Sluice: AsyncParsableCommand {
                 subcommands: [
                     CheckCommand.self, BlueprintCommand.self, SourceCommand.self,
                     DestinationCommand.self,
-                    StatusCommand.self,
+                    StatusCommand.self, StoreCommand.self,
                 ]),
         ])
 

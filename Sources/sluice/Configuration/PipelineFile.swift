@@ -5,6 +5,7 @@ import Events
 import Ingest
 import Map
 import Pipeline
+import SQLiteStore
 import Webhooks
 
 /// `pipeline.json`, read and checked whole (DESIGN §12).
@@ -17,6 +18,7 @@ struct PipelineFile {
     var alertsURL: String?
     /// Networks that are reached although they are private.
     var allowedNetworks: [String]
+    var storeLimits: StoreLimits
     /// The file and every blueprint it names: what is watched for changes.
     var files: [String] = []
     var pipeline: Pipeline
@@ -56,7 +58,7 @@ struct PipelineDecoder {
         root.refuseUnknownKeys(
             [
                 "$schema", "listen", "data", "allow_private", "sources", "consent", "destinations",
-                "alerts",
+                "alerts", "store",
             ],
             in: "A pipeline")
         for key in ["sources", "destinations"] where root[key] == nil {
@@ -70,7 +72,7 @@ struct PipelineDecoder {
         let sources = SourcesDecoder(pipeline: self, codes: codes).sources(root["sources"])
         return PipelineFile(
             listen: listen(), data: data(), sources: sources.senders, webhooks: sources.webhooks,
-            alertsURL: alertsURL(), allowedNetworks: networks,
+            alertsURL: alertsURL(), allowedNetworks: networks, storeLimits: storeLimits(),
             pipeline: Pipeline(
                 destinations: destinations, sources: sources.rules, consentCodes: codes))
     }
@@ -102,6 +104,38 @@ struct PipelineDecoder {
         if let data = overrides.data { return data }
         let text = root["data"].flatMap { variables.expand($0, "\"data\"") } ?? "./sluice-data"
         return resolve(text, in: folder)
+    }
+
+    private func storeLimits() -> StoreLimits {
+        var limits = StoreLimits()
+        guard let value = root["store"] else { return limits }
+        value.refuseUnknownKeys(
+            ["reserve_mb", "queue", "bodies", "events", "rejected", "size_mb"], in: "\"store\"")
+        let megabytes = 1...1_000_000_000
+        if let given = value["reserve_mb"]?.integer("\"reserve_mb\"", in: megabytes) {
+            limits.reserve = Int64(given) << 20
+        }
+        limits.queue = value["queue"]?.integer("\"queue\"", in: 1...1_000_000_000) ?? limits.queue
+        limits.size = value["size_mb"]?.integer("\"size_mb\"", in: megabytes).map {
+            Int64($0) << 20
+        }
+        limits.bodies = span(value["bodies"], "\"bodies\"") ?? limits.bodies
+        limits.rejected = span(value["rejected"], "\"rejected\"") ?? limits.rejected
+        limits.events = span(value["events"], "\"events\"") ?? limits.events
+        if limits.events < StoreLimits.shortestEvents {
+            value["events"]?.report(
+                "Events are kept for seven days at least: a repeat has to be recognised.",
+                fix: "Write \"7d\" or more.")
+        }
+        return limits
+    }
+
+    /// A span of time such as `30d`, in milliseconds.
+    private func span(_ value: ConfigurationValue?, _ what: String) -> Int64? {
+        guard let value, let text = value.string(what) else { return nil }
+        if let span = Span(argument: text) { return span.milliseconds }
+        value.report("\"\(text)\" is no span of time.", fix: "Write such as \"30d\" or \"12h\".")
+        return nil
     }
 
     private func alertsURL() -> String? {

@@ -182,6 +182,11 @@ struct Control {
         }
     }
 
+    /// Only without a server: nothing can be taken meanwhile.
+    func compact() async throws {
+        try await withStore(Pipeline(destinations: [])) { try await $0.compact() }
+    }
+
     func replay(
         _ order: ReplayOrder, pipeline: Pipeline
     ) async throws -> ReplayOrder.Result {

@@ -56,9 +56,19 @@ struct Server: Sendable {
             transport: TokenKeeper(transport, clock: clock), builder: live, clock: clock,
             alerts: { alerts($0) })
         self.deliverer = deliverer
+        let data = file.data
+        var storeOptions = SQLiteStore.Options()
+        storeOptions.limits = file.storeLimits
+        if storeOptions.limits.reserve == StoreLimits.standardReserve {
+            // Never more than a tenth of a small disk.
+            let tenth = diskBytes(at: data).map { $0 / 10 } ?? .max
+            storeOptions.limits.reserve = min(storeOptions.limits.reserve, tenth)
+        }
+        storeOptions.freeSpace = { freeBytes(at: data) }
         store = try SQLiteStore(
             directory: file.data, pipeline: pipeline, room: room, clock: clock,
-            hashKey: Chance.bytes(32), faults: { Self.report($0, logger) }
+            hashKey: Chance.bytes(32), options: storeOptions,
+            faults: { Self.report($0, logger, clock, alerts) }
         ) { deliverer.tell($0) }
         log = try SQLiteLog(directory: file.data)
         let machine = DeliveryMachine(
@@ -70,8 +80,16 @@ struct Server: Sendable {
     /// Says what the store cannot do; ends the program when the store cannot be trusted any more.
     ///
     /// After a failed fsync it is unknown what is on disk (DESIGN §10).
-    private static func report(_ fault: StoreFault, _ logger: Logger) {
+    private static func report(
+        _ fault: StoreFault, _ logger: Logger, _ clock: WorldClock, _ alerts: Alerts
+    ) {
         switch fault {
+        case .pressed(let pressure):
+            let problem = pressure.problem
+            alerts(
+                Alert(
+                    kind: .storePressed, destination: nil, at: clock.now(), hint: problem.message,
+                    fix: problem.hint, delivery: nil))
         case .passing(let text): logger.error("The store cannot be written now: \(text)")
         case .single(let text): logger.error("Something could not be stored: \(text)")
         case .fatal(let text):
@@ -158,7 +176,8 @@ struct Server: Sendable {
         IngestRoutes(
             acceptor: Acceptor(), senders: senders, store: store, log: log, clock: clock,
             isReady: {
-                store.lastFailure.map { _ in
+                if let pressure = store.pressure { return pressure.problem }
+                return store.lastFailure.map { _ in
                     Problem(
                         code: "store_unavailable", message: "The store cannot be written now.",
                         hint: "Free disk space, or see what else holds the file.")

@@ -16,6 +16,21 @@ extension WorldClock {
     }
 }
 
+/// Bytes that an unprivileged program may still write where `path` lies; nil when that cannot be
+/// found out.
+@Sendable func freeBytes(at path: String) -> Int64? {
+    var found = statvfs()
+    guard statvfs(path, &found) == 0 else { return nil }
+    return Int64(clamping: UInt64(found.f_bavail) &* UInt64(found.f_frsize))
+}
+
+/// Bytes of the whole disk where `path` lies.
+func diskBytes(at path: String) -> Int64? {
+    var found = statvfs()
+    guard statvfs(path, &found) == 0 else { return nil }
+    return Int64(clamping: UInt64(found.f_blocks) &* UInt64(found.f_frsize))
+}
+
 /// Randomness of the running program; the only place that draws it.
 enum Chance {
     @Sendable static func fraction() -> Double { Double.random(in: 0..<1) }

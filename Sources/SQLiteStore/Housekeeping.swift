@@ -1,0 +1,64 @@
+import Events
+
+extension SQLiteStore {
+    /// What the writer looks after between transactions.
+    struct Housekeeping {
+        /// Something old is left.
+        var isBusy = false
+        var next: Timestamp
+        var nextCount: Timestamp
+
+        init(_ now: Timestamp) {
+            next = now
+            nextCount = now
+        }
+    }
+
+    /// Milliseconds between two slices of what is old.
+    static let sliceInterval: Int64 = 20
+    /// Milliseconds between two counts of what waits.
+    private static let countInterval: Int64 = 5_000
+
+    /// Looks whether events may be taken, and removes a slice of what is old.
+    func keepHouse(_ house: inout Housekeeping, _ writer: Writer) {
+        let now = writer.now
+        guard options.isServer, now >= house.next || now < house.next + -60_000 else { return }
+        house.next = now + (house.isBusy ? Self.sliceInterval : options.houseInterval)
+        var pressure = pressed.withLock { $0 }
+        if case .disk? = pressure { pressure = nil }
+        if let free = options.freeSpace(), free < options.limits.reserve {
+            pressure = .disk(free: free, reserve: options.limits.reserve)
+        } else if now >= house.nextCount {
+            house.nextCount = now + Self.countInterval
+            let longest = (try? writer.countWaiting())?.max { $0.value < $1.value }
+            pressure = longest.flatMap { name, waiting in
+                waiting < options.limits.queue ? nil : .queue(destination: name, waiting: waiting)
+            }
+        }
+        let before = pressed.withLock { pressed in
+            defer { pressed = pressure }
+            return pressed
+        }
+        if before == nil, let pressure { faults(.pressed(pressure)) }
+        guard lastFailure == nil else { return }
+        house.isBusy = false
+        do {
+            try writer.transaction { house.isBusy = try writer.removeOld(options.limits) }
+        } catch {
+            faults(.single("removing what is old: \(error)"))
+        }
+    }
+
+    /// Answers events that cannot be taken now; gives the rest.
+    func refusing(_ items: [Item]) -> [Item] {
+        guard let pressure = pressed.withLock({ $0 }) else { return items }
+        return items.filter { item in
+            guard case .accept(_, _, _, let continuation) = item else { return true }
+            continuation.resume(returning: .failure(pressure.problem))
+            return false
+        }
+    }
+
+    /// Why no events are taken; nil when they are.
+    package var pressure: StorePressure? { pressed.withLock { $0 } }
+}

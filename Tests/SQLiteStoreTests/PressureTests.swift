@@ -1,0 +1,184 @@
+import Accept
+import CSQLite
+import Deliver
+import Events
+import Pipeline
+import SluiceTesting
+import Testing
+
+@testable import SQLiteStore
+
+/// A store with limits, whose disk and clock are the test's.
+private final class Bench: Sendable {
+    let folder: TemporaryFolder
+    let clock = ManualClock()
+    let free = Locked<Int64?>(nil)
+    let faults = Locked<[StoreFault]>([])
+    let store: SQLiteStore
+
+    init(_ change: (inout StoreLimits) -> Void = { _ in }, isEnabled: Bool = true) throws {
+        folder = try TemporaryFolder()
+        var options = SQLiteStore.Options()
+        change(&options.limits)
+        options.houseInterval = 0
+        let free = free
+        let faults = faults
+        options.freeSpace = { free.withLock { $0 } }
+        store = try SQLiteStore(
+            directory: folder.path,
+            pipeline: Pipeline(destinations: [try Fixtures.destination(isEnabled: isEnabled)]),
+            room: Room(), clock: clock.world, hashKey: [1], options: options,
+            faults: { fault in faults.withLock { $0.append(fault) } }, news: { _ in })
+    }
+
+    func accept(_ message: String, user: String = "1") async throws -> EventID {
+        let event = try Fixtures.track(user: user, message: message, at: clock.now)
+        return try await store.accept(Envelope(events: [(0, event)]), from: "backend")[0].id
+    }
+
+    var log: SQLiteLog { get throws { try SQLiteLog(directory: folder.path) } }
+
+    /// What an event is answered when it cannot be taken.
+    func refusal(_ message: String) async -> String? {
+        do {
+            _ = try await accept(message)
+            return nil
+        } catch { return (error as? Problem)?.code }
+    }
+}
+
+@Suite struct `A store under pressure` {
+    @Test func `takes no events below the reserve, and goes on by itself`() async throws {
+        let bench = try Bench { $0.reserve = 1_000 }
+        bench.free.withLock { $0 = 999 }
+        _ = try await eventually("the disk to be seen") { bench.store.pressure }
+        #expect(await bench.refusal("a") == "disk_reserve")
+        #expect(bench.faults.withLock { $0.count } == 1, "one alert, not one for each event")
+        bench.free.withLock { $0 = 1_000 }
+        _ = try await eventually("the space to be seen") {
+            bench.store.pressure == nil ? true : nil
+        }
+        #expect(await bench.refusal("a") == nil)
+        bench.store.close()
+    }
+
+    @Test func `takes no more events than may wait`() async throws {
+        let bench = try Bench { $0.queue = 3 }
+        for number in 1...3 { _ = try await bench.accept("m\(number)", user: "\(number)") }
+        bench.clock.advance(milliseconds: 10_000)
+        _ = try await eventually("the queue to be counted") { bench.store.pressure }
+        #expect(await bench.refusal("m4") == "queue_full")
+        _ = try await bench.store.drop("vero")
+        bench.clock.advance(milliseconds: 10_000)
+        _ = try await eventually("the room to be seen") {
+            bench.store.pressure == nil ? true : nil
+        }
+        #expect(await bench.refusal("m4") == nil)
+        bench.store.close()
+    }
+
+    @Test func `removes bodies first, then rows, and only what has ended`() async throws {
+        let bench = try Bench(
+            {
+                $0.bodies = StoreLimits.day
+                $0.events = 10 * StoreLimits.day
+            }, isEnabled: false)
+        let id = try await bench.accept("m1")
+        bench.clock.advance(milliseconds: StoreLimits.day + 1_000)
+        let log = try bench.log
+        _ = try await eventually("the body to go") {
+            try log.event(id)?.event.document.root.isEmpty == true ? true : nil
+        }
+        #expect(try log.deliveries(of: id).count == 1, "what became of it stays")
+        #expect(try log.events(messageID: "m1") == [id], "a repeat is still recognised")
+        bench.clock.advance(milliseconds: 10 * StoreLimits.day)
+        _ = try await eventually("the row to go") { try log.event(id) == nil ? true : nil }
+        #expect(try log.deliveries(of: id).isEmpty && log.events(messageID: "m1").isEmpty)
+        bench.store.close()
+    }
+
+    @Test func `keeps the body of what still waits`() async throws {
+        let bench = try Bench { $0.bodies = StoreLimits.day }
+        let id = try await bench.accept("m1")
+        bench.clock.advance(milliseconds: 100 * StoreLimits.day)
+        _ = try await bench.accept("m2")
+        let log = try bench.log
+        for _ in 1...20 { bench.store.flush() }
+        #expect(try log.event(id)?.event.document.root.isEmpty == false)
+        bench.store.close()
+    }
+
+    @Test func `gives up the oldest bodies when its file is too large`() async throws {
+        let bench = try Bench({ $0.size = 1 }, isEnabled: false)
+        let id = try await bench.accept("m1")
+        bench.clock.advance(milliseconds: 5_000)
+        let log = try bench.log
+        _ = try await eventually("the body to go") {
+            try log.event(id)?.event.document.root.isEmpty == true ? true : nil
+        }
+        bench.store.close()
+    }
+}
+
+@Suite struct `The store's file` {
+    @Test func `is copied while it is written, and the copy is good`() async throws {
+        let bench = try Bench()
+        let id = try await bench.accept("m1")
+        let copy = try TemporaryFolder()
+        let file = StoreFile(directory: bench.folder.path)
+        try file.backup(to: copy.path + "/sluice.db")
+        #expect(try file.faults().isEmpty)
+        #expect(try StoreFile(directory: copy.path).faults().isEmpty)
+        #expect(try SQLiteLog(directory: copy.path).event(id) != nil)
+        let problem = #expect(throws: Problem.self) {
+            try file.backup(to: copy.path + "/sluice.db")
+        }
+        #expect(problem?.code == "file_exists")
+        bench.store.close()
+    }
+
+    @Test func `that is damaged is refused with what to do`() throws {
+        let folder = try TemporaryFolder()
+        _ = try folder.write(String(repeating: "no database ", count: 1_000), to: "sluice.db")
+        let problem = #expect(throws: Problem.self) {
+            try SQLiteStore(
+                directory: folder.path, pipeline: Pipeline(destinations: []), room: Room(),
+                clock: ManualClock().world, hashKey: [1], news: { _ in })
+        }
+        #expect(problem?.code == "store_damaged" && problem?.hint.contains("backup") == true)
+    }
+
+    @Test(arguments: 1..<Schema.migrations.count)
+    func `of every older version is brought up to date, with all that was in it`(
+        version: Int
+    ) async throws {
+        let folder = try TemporaryFolder()
+        do {
+            let connection = try Connection(
+                path: folder.path + "/sluice.db", mode: .readWrite, busyTimeout: 1_000)
+            try Schema.migrate(connection, key: [1], upTo: version)
+            try connection.execute(
+                """
+                INSERT INTO sources (id, name) VALUES (1, 'backend');
+                INSERT INTO destinations (id, name) VALUES (1, 'vero');
+                INSERT INTO blueprints VALUES ('r', 'vero', x'7B7D', 1);
+                INSERT INTO events (id, source, trusted, type, name, message_id, user_id,
+                    email_state, lane, happened_at, received_at, marks, body)
+                VALUES (5, 1, 1, 'track', 'Product Viewed', 'm', 'u', 'fine', 7, 1, 1, '', x'7B7D');
+                INSERT INTO deliveries (event, destination, lane, state, revision, due_at)
+                VALUES (5, 1, 7, 'queued', 'r', 1);
+                """)
+        }
+        let old = #expect(throws: Problem.self) { try SQLiteLog(directory: folder.path) }
+        #expect(old?.code == "store_other_version")
+        let store = try SQLiteStore(
+            directory: folder.path,
+            pipeline: Pipeline(destinations: [try Fixtures.destination()]), room: Room(),
+            clock: ManualClock().world, hashKey: [2], news: { _ in })
+        let log = try SQLiteLog(directory: folder.path)
+        #expect(try log.event(EventID(number: 5))?.event.userID == "u")
+        #expect(try log.deliveries(of: EventID(number: 5)).map(\.state) == [.queued])
+        #expect(try StoreFile(directory: folder.path).faults().isEmpty)
+        store.close()
+    }
+}
