@@ -92,7 +92,8 @@ let package = Package(
         tests(
             "SQLiteStoreTests",
             [
-                "SQLiteStore", "Accept", "Deliver", "Events", "Pipeline", "SluiceTesting",
+                "SQLiteStore", "Accept", "Consent", "Deliver", "Events", "Map", "Pipeline",
+                "SluiceTesting",
                 "CSQLite",
             ]),
         tests("CurlTransportTests", ["CurlTransport", "Deliver", "Events", "SluiceTesting"]),
@@ -103,6 +104,9 @@ let package = Package(
                 "Map",
                 "Pipeline", "SQLiteStore", "SluiceTesting", "Webhooks", crypto, logging, lifecycle,
             ]),
+        tests(
+            "FaultTests",
+            ["CurlTransport", "Deliver", "Events", "SQLiteStore", "SluiceTesting", "sluice"]),
         tests("TidyTests", ["SluiceTesting"]),
         .systemLibrary(
             name: "CCurl", providers: [.apt(["libcurl4-openssl-dev"])]),

@@ -66,6 +66,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
     /// Transactions that failed in a row.
     private let postponed = Locked(0)
     package let path: String
+    package let tally = Tally()
     /// Destinations that were held when the store was opened.
     package let held: [String: HoldKind]
     /// What durability depends on, as the writer's connection reads it back.
@@ -272,6 +273,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
             }
             if failed { news([.storeFails(false)]) }
             postponed.withLock { $0 = 0 }
+            tally.add(writer.effects.counts)
             if !writer.effects.news.isEmpty { news(writer.effects.news) }
             for answer in answers { answer() }
             return nil

@@ -33,6 +33,11 @@ final class Writer {
         var places: [String] = []
         var waiting: Set<String> = []
         var news: [StoreNews] = []
+        var counts: [Tally.Key: Int] = [:]
+
+        mutating func count(_ key: Tally.Key, _ number: Int = 1) {
+            counts[key, default: 0] += number
+        }
     }
     var effects = Effects()
     /// The last thing that happened at each destination in this transaction.
@@ -173,6 +178,12 @@ final class Writer {
         for (_, event) in envelope.events {
             receipts.append(try accept(event, sourceNumber))
         }
+        let duplicates = receipts.count { $0.duplicate }
+        effects.count(.accepted(source: source), receipts.count - duplicates)
+        if duplicates > 0 { effects.count(.duplicate(source: source), duplicates) }
+        if !envelope.rejections.isEmpty {
+            effects.count(.rejected(source: source), envelope.rejections.count)
+        }
         for rejection in envelope.rejections { try reject(rejection, source) }
         return receipts
     }
@@ -234,7 +245,10 @@ final class Writer {
             planned, event, lane: identity.lane, destination: try destinations.number(name),
             takePlace: { takePlace(name) })
         switch placement {
-        case .filtered, .behind: break
+        case .filtered:
+            let state = planned.reason?.state ?? .filtered
+            effects.count(.ended(destination: name, state, planned.reason))
+        case .behind: break
         case .waiting: effects.waiting.insert(name)
         case .handedOver:
             effects.handedOver.append(
@@ -293,12 +307,30 @@ final class Writer {
         let becameDue = try deliveries.record(
             outcome, destination: try destinations.number(name))
         if becameDue { effects.waiting.insert(name) }
+        count(outcome, name)
         switch outcome.attempt.answerClass {
         case .delivered: lastDelivered[name] = outcome.endedAt
         default:
             let status = outcome.attempt.status.map { "\($0): " } ?? ""
             let words = outcome.attempt.note ?? outcome.hint ?? outcome.attempt.answer ?? ""
             lastError[name] = (status + words, outcome.endedAt)
+        }
+    }
+
+    private func count(_ outcome: Outcome, _ name: String) {
+        if let kind = outcome.attempt.answerClass {
+            effects.count(.attempt(destination: name, kind))
+        }
+        switch outcome.next {
+        case .delivered:
+            effects.count(.ended(destination: name, .delivered, nil))
+            let latency = max(0, outcome.endedAt - outcome.job.event.receivedAt)
+            effects.count(.latency(destination: name, bucket: Tally.bucket(latency)))
+            effects.count(.latencySum(destination: name), Int(latency))
+        case .failed(let reason, _):
+            effects.count(.ended(destination: name, reason.state, reason))
+        case .expired: effects.count(.ended(destination: name, .expired, .exhausted))
+        case .nextStep, .retry, .requeue: break
         }
     }
 
@@ -337,6 +369,7 @@ final class Writer {
                 id, destination: destination, row.event, row.identity, at: now, decidedAt: change,
                 current: current)
         }
+        effects.count(.ended(destination: id.destination, reason.state, reason))
         try deliveries.end(
             id, destination: destination, reason, detail: verdict.detail, verdict.record, at: now)
         if try deliveries.promoteNext(row.identity.lane, destination, at: now) {

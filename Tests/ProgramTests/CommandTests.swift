@@ -25,27 +25,27 @@ private let environment = ["SLUICE_WRITE_KEY": "k", "VERO_AUTH_TOKEN": "t"]
     @Test(arguments: [
         ("\"listen\":", "\"listen\"", "pipeline.json:3:", "Expected ':' after the key."),
         (
-            "\"enabled\": true", "\"enabeld\": true", "pipeline.json:37:7",
+            "\"enabled\": true", "\"enabeld\": true", "pipeline.json:39:7",
             "Did you mean \"enabled\"?"
         ),
         (
-            "\"kind\": \"browser\"", "\"kind\": \"browsr\"", "pipeline.json:8:22",
+            "\"kind\": \"browser\"", "\"kind\": \"browsr\"", "pipeline.json:10:22",
             "Did you mean \"browser\"?"
         ),
         (
-            "/Blueprints/vero.json", "/Blueprints/nothing.json", "pipeline.json:35:20",
+            "/Blueprints/vero.json", "/Blueprints/nothing.json", "pipeline.json:37:20",
             "cannot be read"
         ),
         (
-            "\"preset\": \"default\"", "\"preset\": \"defalt\"", "pipeline.json:36:17",
+            "\"preset\": \"default\"", "\"preset\": \"defalt\"", "pipeline.json:38:17",
             "Did you mean \"default\"?"
         ),
         (
-            "\"auth_token\": \"${VERO_AUTH_TOKEN}\",", "", "pipeline.json:34:13",
+            "\"auth_token\": \"${VERO_AUTH_TOKEN}\",", "", "pipeline.json:36:13",
             "The parameter \"auth_token\" has no value."
         ),
         (
-            "\"missing\": \"deny\"", "\"missing\": \"maybe\"", "pipeline.json:43:56",
+            "\"missing\": \"deny\"", "\"missing\": \"maybe\"", "pipeline.json:45:56",
             "Known: \"allow\", \"deny\""
         ),
         (
@@ -54,7 +54,7 @@ private let environment = ["SLUICE_WRITE_KEY": "k", "VERO_AUTH_TOKEN": "t"]
         ),
         ("${SLUICE_ALLOW_PRIVATE:-}", "home", "pipeline.json:5:20", "\"home\" is no network."),
         (
-            "\"in_flight\": 64", "\"in_flight\": 0", "pipeline.json:44:31",
+            "\"in_flight\": 64", "\"in_flight\": 0", "pipeline.json:46:31",
             "whole number from 1 to 1024"
         ),
     ])

@@ -59,7 +59,7 @@ import Testing
         }
         #expect(
             result.errors.contains(
-                "pipeline.example.json:39:23: The environment variable VERO_AUTH_TOKEN"))
+                "pipeline.example.json:41:23: The environment variable VERO_AUTH_TOKEN"))
     }
 
     @Test func `names every state and every reason that can be met`() throws {

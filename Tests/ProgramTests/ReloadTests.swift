@@ -93,7 +93,7 @@ private func post(_ url: String, key: String = "write-key", user: String = "1000
             try files.edit("pipeline.json", "\"missing\": \"deny\"", "\"missing\": \"maybe\"")
             let log = try SQLiteLog(directory: data)
             let fault = try await eventually("the fault to be noted") { try log.reloadFault() }
-            #expect(fault.contains("pipeline.json:43:56"))
+            #expect(fault.contains("pipeline.json:45:56"))
             let status = try await Program.run(["status", "--data", data])
             #expect(status.output.contains("the last good one runs"))
             #expect(try await post(server.url) != nil)

@@ -12,6 +12,8 @@ import Webhooks
 struct PipelineFile {
     var listen: ListenAddress
     var data: String
+    /// Where metrics are shown; nil for nowhere.
+    var metrics: ListenAddress?
     var sources: [Source]
     var webhooks: [WebhookSource]
     /// Where alerts are posted to; nil for nowhere.
@@ -58,7 +60,7 @@ struct PipelineDecoder {
         root.refuseUnknownKeys(
             [
                 "$schema", "listen", "data", "allow_private", "sources", "consent", "destinations",
-                "alerts", "store",
+                "alerts", "store", "metrics",
             ],
             in: "A pipeline")
         for key in ["sources", "destinations"] where root[key] == nil {
@@ -71,7 +73,8 @@ struct PipelineDecoder {
         }
         let sources = SourcesDecoder(pipeline: self, codes: codes).sources(root["sources"])
         return PipelineFile(
-            listen: listen(), data: data(), sources: sources.senders, webhooks: sources.webhooks,
+            listen: listen(), data: data(), metrics: metrics(), sources: sources.senders,
+            webhooks: sources.webhooks,
             alertsURL: alertsURL(), allowedNetworks: networks, storeLimits: storeLimits(),
             pipeline: Pipeline(
                 destinations: destinations, sources: sources.rules, consentCodes: codes))
@@ -104,6 +107,18 @@ struct PipelineDecoder {
         if let data = overrides.data { return data }
         let text = root["data"].flatMap { variables.expand($0, "\"data\"") } ?? "./sluice-data"
         return resolve(text, in: folder)
+    }
+
+    private func metrics() -> ListenAddress? {
+        guard let value = root["metrics"] else { return nil }
+        let text = variables.expand(value, "\"metrics\"") ?? ""
+        if text.isEmpty { return nil }
+        let address = ListenAddress(text)
+        if address == nil {
+            value.report(
+                "\"\(text)\" is no address.", fix: "Write host:port, such as 127.0.0.1:9464.")
+        }
+        return address
     }
 
     private func storeLimits() -> StoreLimits {

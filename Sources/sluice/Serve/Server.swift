@@ -150,6 +150,11 @@ struct Server: Sendable {
         let transport = transport
         let deliverer = deliverer
         let live = live
+        let pages = file.metrics.map { address in
+            makeServer(
+                MetricsRoutes(store: store, log: log, clock: clock, data: file.data).router(),
+                listen: address, logger: logger) as any Service
+        }
         return [
             Closing { store.close() },
             Closing { transport.close() },
@@ -167,7 +172,7 @@ struct Server: Sendable {
                 listen: .unix(path: DataDirectory.socketPath(file.data)), logger: logger),
             makeServer(
                 ingestRouter(), listen: file.listen, logger: logger, onListening: onListening),
-        ]
+        ] + [pages].compactMap { $0 }
     }
 
     private func ingestRouter() -> Router<BasicRequestContext> {

@@ -31,6 +31,12 @@ func diskBytes(at path: String) -> Int64? {
     return Int64(clamping: UInt64(found.f_blocks) &* UInt64(found.f_frsize))
 }
 
+/// Bytes of a file; nil when there is none.
+func fileBytes(at path: String) -> Int64? {
+    var found = stat()
+    return stat(path, &found) == 0 ? Int64(found.st_size) : nil
+}
+
 /// Randomness of the running program; the only place that draws it.
 enum Chance {
     @Sendable static func fraction() -> Double { Double.random(in: 0..<1) }

@@ -1,0 +1,326 @@
+import Accept
+import Consent
+import Deliver
+import Events
+import Foundation
+import Map
+import Pipeline
+import SluiceTesting
+import Testing
+
+@testable import SQLiteStore
+
+/// Numbers that are the same for the same seed (SplitMix64).
+private struct Seeded: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+
+    mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &self) < percent }
+}
+
+/// What a simulation found to be wrong.
+private struct Broken: Error, CustomStringConvertible {
+    let description: String
+}
+
+/// The store and the delivery machine on one thread, with a stepped clock, destinations that do
+/// anything, and crashes at any moment.
+private final class Simulation {
+    private struct Exchange {
+        let job: Job
+        let body: [UInt8]
+        let requests: [MappedRequest]
+        let revision: String?
+        let startedAt: Timestamp
+        let run: Int
+    }
+    private var random: Seeded
+    private let clock = ManualClock()
+    private let connection: Connection
+    private let pipeline: Pipeline
+    private var writer: Writer
+    private var machine: DeliveryMachine
+    private var room: Room
+    private var exchanges: [Exchange] = []
+    /// Requests of a machine that crashed; some had arrived.
+    private var faultsStopped = false
+
+    private var accepted: [(id: EventID, user: String)] = []
+    private var received: [DeliveryID: [[UInt8]]] = [:]
+    private var firstReceived: [String: [EventID]] = [:]
+    private var started: [DeliveryID: Int] = [:]
+    private var withdrawn: Set<String> = []
+    private var crashes = 0
+    private var ambiguous = 0
+    private var wasOutOfOrder = false
+
+    private static let names = ["a", "b"]
+    private static let inFlight = 3
+    private static let text: [UInt8] = (try? Fixtures.bytes("Blueprints/webhook.json")) ?? []
+    private static let blueprint = try? Blueprint.read(file: "webhook.json", bytes: text)
+
+    init(seed: UInt64) throws {
+        random = Seeded(state: seed)
+        connection = try Connection(path: ":memory:", mode: .readWrite, busyTimeout: 0)
+        try Schema.migrate(connection, key: [1])
+        guard let blueprint = Self.blueprint else { throw Broken(description: "no blueprint") }
+        pipeline = Pipeline(
+            destinations: try Self.names.map {
+                var limits = DeliveryLimits(inFlight: Self.inFlight)
+                limits.inMemory = 4
+                return try Fixtures.destination(
+                    $0, consent: ConsentRule(require: ["marketing"], missing: .allow),
+                    limits: limits, blueprint: blueprint, parameters: ["url": "https://x/"])
+            })
+        room = Room()
+        writer = try Writer(
+            connection, pipeline: pipeline, room: room, clock: clock.world, isServer: true)
+        machine = DeliveryMachine(
+            limits: [:], held: [:], schedule: Schedule(), room: room, now: clock.now,
+            jitter: { 0.5 })
+        try open()
+    }
+
+    /// Starts the program on what is in the file.
+    private func open() throws {
+        try DeliveryTable.recover(connection, at: clock.now)
+        let limits = Dictionary(
+            uniqueKeysWithValues: pipeline.destinations.map { ($0.name, $0.limits) })
+        room = Room(limits.mapValues(\.inMemory))
+        writer = try Writer(
+            connection, pipeline: pipeline, room: room, clock: clock.world, isServer: true)
+        machine = DeliveryMachine(
+            limits: limits, held: try held(), schedule: Schedule(), room: room, now: clock.now,
+            jitter: { 0.5 })
+        exchanges = []
+        try handle([.tick])
+    }
+
+    private func held() throws -> [String: HoldKind] {
+        let select = try connection.prepare(
+            "SELECT name FROM destinations WHERE held_since IS NOT NULL")
+        var held: [String: HoldKind] = [:]
+        while try select.step() { held[select.text(0) ?? ""] = .setup }
+        return held
+    }
+
+    // MARK: Running
+
+    func run(steps: Int) throws {
+        for _ in 0..<steps { try step() }
+        faultsStopped = true
+        for name in Self.names { try transaction { _ = try self.writer.release(name) } }
+        for _ in 0..<20_000 {
+            if exchanges.isEmpty {
+                if try waiting() == 0 { break }
+                let wake = machine.nextWake(now: clock.now) ?? clock.now + 1_000
+                clock.advance(milliseconds: max(1, wake - clock.now))
+                try handle([.tick])
+            } else {
+                try end(exchanges.remove(at: Int.random(in: 0..<exchanges.count, using: &random)))
+            }
+        }
+        try check()
+    }
+
+    private func step() throws {
+        switch Int.random(in: 0..<100, using: &random) {
+        case 0..<30: try accept()
+        case 30..<75:
+            guard !exchanges.isEmpty else { return }
+            try end(exchanges.remove(at: Int.random(in: 0..<exchanges.count, using: &random)))
+        case 75..<94:
+            let wake = machine.nextWake(now: clock.now) ?? clock.now
+            let jump = random.chance(50) ? max(0, wake - clock.now) : 700
+            clock.advance(milliseconds: jump)
+            try handle([.tick])
+        case 94..<96: try crash()
+        case 96..<98: try withdraw()
+        default: try transaction { _ = try self.writer.release(Self.names[0]) }
+        }
+    }
+
+    private func accept() throws {
+        let user = "u\(Int.random(in: 0..<4, using: &random))"
+        let event = try Fixtures.accepted(
+            """
+            {"type":"track","event":"E","userId":"\(user)","messageId":"m\(accepted.count)"}
+            """, at: clock.now)
+        var receipts: [Receipt] = []
+        try transaction {
+            receipts = try self.writer.accept(Envelope(events: [(0, event)]), from: "backend")
+        }
+        accepted.append((receipts[0].id, user))
+    }
+
+    private func withdraw() throws {
+        let user = "u\(Int.random(in: 0..<4, using: &random))"
+        let answer = ConsentAnswer(
+            category: "marketing", granted: false, at: clock.now, origin: "simulation")
+        try transaction {
+            _ = try self.writer.setConsent(of: user, [answer], lifting: false)
+        }
+        withdrawn.insert(user)
+    }
+
+    private func crash() throws {
+        crashes += 1
+        // Of what was on its way some arrived.
+        for exchange in exchanges where random.chance(50) { receive(exchange) }
+        try open()
+    }
+
+    private func transaction(_ body: () throws -> Void) throws {
+        try writer.transaction(body)
+        let news = writer.effects.news
+        if !news.isEmpty { try handle([.news(news)]) }
+    }
+
+    private func handle(_ inputs: [DeliveryMachine.Input]) throws {
+        for input in inputs {
+            var work: [DeliveryWork] = []
+            for action in machine.handle(input, now: clock.now) {
+                switch action {
+                case .start(let job): try start(job)
+                case .store(let item): work.append(item)
+                case .alert: break
+                }
+            }
+            if work.isEmpty { continue }
+            try transaction { for item in work { try self.writer.perform(item) } }
+        }
+    }
+
+    private func start(_ job: Job) throws {
+        let user = job.identity.userID ?? ""
+        if withdrawn.contains(user) {
+            throw Broken(description: "I5: \(job.id.text) was sent after \(user) withdrew")
+        }
+        let lane = job.identity.lane
+        if exchanges.contains(where: {
+            $0.job.identity.lane == lane && $0.job.id.destination == job.id.destination
+        }), !wasOutOfOrder {
+            throw Broken(description: "two of one lane in flight: \(job.id.text)")
+        }
+        let isOpen = exchanges.count { $0.job.id.destination == job.id.destination }
+        if isOpen >= Self.inFlight { throw Broken(description: "more in flight than allowed") }
+        var requests = job.requests
+        var revision: String?
+        if requests.isEmpty, case .success(let built) = pipeline.requests(for: job) {
+            (requests, revision) = built
+        }
+        started[job.id, default: 0] += 1
+        exchanges.append(
+            Exchange(
+                job: job, body: pipeline.outgoing(requests[0], for: job, at: clock.now).body,
+                requests: requests, revision: revision, startedAt: clock.now, run: job.run))
+    }
+
+    private func receive(_ exchange: Exchange) {
+        let id = exchange.job.id
+        if received[id] == nil {
+            let user = exchange.job.identity.userID ?? ""
+            firstReceived["\(id.destination) \(user)", default: []].append(id.event)
+        }
+        received[id, default: []].append(exchange.body)
+    }
+
+    /// An exchange ends, well or badly.
+    private func end(_ exchange: Exchange) throws {
+        let result: TransportResult
+        switch faultsStopped ? 0 : Int.random(in: 0..<100, using: &random) {
+        case 0..<60:
+            receive(exchange)
+            result = .answer(.init(status: 200))
+        case 60..<65: result = .answer(.init(status: 400))
+        case 65..<68: result = .answer(.init(status: 401))
+        case 68..<73: result = .answer(.init(status: 429, retryAfter: 7))
+        case 73..<88: result = .answer(.init(status: 503))
+        default:
+            if random.chance(50) { receive(exchange) }
+            ambiguous += 1
+            result = .failure(.init(kind: .timeout, message: "no answer", maybeSent: true))
+        }
+        try handle([
+            .ended(
+                exchange.job.id,
+                .init(
+                    result: .exchanged(result), requests: exchange.requests,
+                    revision: exchange.revision, startedAt: exchange.startedAt))
+        ])
+        // After fifteen minutes the rest of a lane passes; from then on two may be on their way.
+        if try count("SELECT count(*) FROM deliveries WHERE passed = 1") > 0 {
+            wasOutOfOrder = true
+        }
+    }
+
+    // MARK: What has to hold
+
+    private func count(_ sql: String) throws -> Int { Int(try connection.text(sql) ?? "") ?? 0 }
+
+    private func waiting() throws -> Int {
+        try count("SELECT count(*) FROM deliveries WHERE \(Schema.open)")
+    }
+
+    private func check() throws {
+        func hold(_ holds: Bool, _ what: String) throws {
+            if !holds { throw Broken(description: what) }
+        }
+        try hold(try waiting() == 0, "I3: \(try waiting()) never ended")
+        try hold(
+            try count("SELECT count(*) FROM events") == accepted.count, "I1: an event is missing")
+        let rows = accepted.count * Self.names.count
+        try hold(
+            try count("SELECT count(*) FROM deliveries") == rows,
+            "I2: not one delivery for each event and destination")
+        for (id, bodies) in received {
+            try hold(bodies.count <= started[id] ?? 0, "I4: \(id.text) came more often than sent")
+            try hold(Set(bodies).count == 1, "I4: the copies of \(id.text) differ")
+        }
+        let repeats = received.values.reduce(0) { $0 + $1.count - 1 }
+        let allowed = crashes * Self.inFlight * Self.names.count + ambiguous
+        try hold(repeats <= allowed, "I6: \(repeats) repeats, \(allowed) can be explained")
+        let select = try connection.prepare(
+            """
+            SELECT event, name FROM deliveries JOIN destinations ON id = destination
+            WHERE state = 'delivered'
+            """)
+        while try select.step() {
+            let id = DeliveryID(
+                event: EventID(number: select.int64(0)), destination: select.text(1) ?? "")
+            try hold(received[id] != nil, "\(id.text) reads delivered and never arrived")
+        }
+        if !wasOutOfOrder {
+            for (lane, events) in firstReceived {
+                try hold(events == events.sorted(), "I7: out of order in \(lane)")
+            }
+        }
+        try hold(try connection.text("PRAGMA integrity_check") == "ok", "I9: the file is damaged")
+    }
+}
+
+@Suite struct `A simulation of store and deliverer` {
+    @Test func `holds its invariants for every seed`() throws {
+        let seeds = ProcessInfo.processInfo.environment["SLUICE_SEEDS"].flatMap { UInt64($0) } ?? 25
+        let first = ProcessInfo.processInfo.environment["SLUICE_SEED"].flatMap { UInt64($0) } ?? 1
+        for seed in first..<first + seeds {
+            do {
+                try Simulation(seed: seed).run(steps: 150)
+            } catch {
+                Issue.record("seed \(seed): \(error). Again: SLUICE_SEED=\(seed) SLUICE_SEEDS=1")
+                return
+            }
+        }
+        if seeds > 25 {
+            FileHandle.standardError.write(
+                Data("simulation: \(seeds) seeds, all invariants hold\n".utf8))
+        }
+    }
+}
