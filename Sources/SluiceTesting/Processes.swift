@@ -118,6 +118,8 @@ package final class ServerProcess: Sendable {
             throw TestFailure("no address in: \(said)")
         }
         url = String(match.1)
+        // What it says later has to be read, or its pipe is full one day.
+        _ = WorkerThread { while !reading.availableData.isEmpty {} }
         veroURL =
             said.firstMatch(of: /stand-in at ([0-9.:]+):/).map { "http://\($0.1)/api/v2" } ?? ""
     }

@@ -102,8 +102,14 @@ package final class RawServer: Sendable {
 
 /// Sends bytes to a loopback port as they are, and gives what comes back.
 package enum RawClient {
-    /// Reads until the peer closes or a complete head with its Content-Length has come.
-    package static func exchange(port: Int, _ text: String) throws -> String {
+    /// Sends and goes away without waiting for an answer.
+    package static func post(port: Int, _ text: String) {
+        guard let connection = try? connect(port: port) else { return }
+        connection.write(text)
+        close(connection.descriptor)
+    }
+
+    private static func connect(port: Int) throws -> RawServer.Connection {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
@@ -112,12 +118,17 @@ package enum RawClient {
         let length = socklen_t(MemoryLayout<sockaddr_in>.size)
         let code = withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, length)
+                Glibc.connect(descriptor, $0, length)
             }
         }
         guard code == 0 else { throw TestFailure("nobody listens on \(port)") }
-        let connection = RawServer.Connection(descriptor: descriptor, number: 0)
-        defer { close(descriptor) }
+        return RawServer.Connection(descriptor: descriptor, number: 0)
+    }
+
+    /// Reads until the peer closes or a complete head with its Content-Length has come.
+    package static func exchange(port: Int, _ text: String) throws -> String {
+        let connection = try connect(port: port)
+        defer { close(connection.descriptor) }
         connection.write(text)
         return connection.readRequest() ?? ""
     }

@@ -83,7 +83,9 @@ struct ServeCommand: AsyncParsableCommand {
 
 /// A logger for the libraries: warnings and worse, on standard error.
 func makeLogger() -> Logger {
-    var logger = Logger(label: "sluice") { StreamLogHandler.standardError(label: $0) }
+    var logger = Logger(label: "sluice") { _ in
+        LineLogHandler(lines: .standardError, clock: .system)
+    }
     logger.logLevel = .warning
     return logger
 }

@@ -93,7 +93,9 @@ struct Server: Sendable {
         case .passing(let text): logger.error("The store cannot be written now: \(text)")
         case .single(let text): logger.error("Something could not be stored: \(text)")
         case .fatal(let text):
-            logger.critical("The store cannot be trusted any more, stopping: \(text)")
+            // Written here and now: the program ends before the log's thread gets to it.
+            Terminal.standard.writeError(
+                "The store cannot be trusted any more, stopping: \(printable(text))")
             exit(storeFailureCode)
         }
     }
