@@ -1,3 +1,4 @@
+import Deliver
 package import Events
 
 /// Counts of what the store has committed since the program started.
@@ -31,5 +32,25 @@ package final class Tally: Sendable {
 
     static func bucket(_ milliseconds: Int64) -> Int {
         buckets.firstIndex { milliseconds <= $0 } ?? buckets.count
+    }
+}
+
+extension Writer.Effects {
+    /// Counts the end of an attempt.
+    mutating func count(_ outcome: Outcome, _ destination: String) {
+        if let kind = outcome.attempt.answerClass {
+            count(.attempt(destination: destination, kind))
+        }
+        switch outcome.next {
+        case .delivered:
+            count(.ended(destination: destination, .delivered, nil))
+            let latency = max(0, outcome.endedAt - outcome.job.event.receivedAt)
+            count(.latency(destination: destination, bucket: Tally.bucket(latency)))
+            count(.latencySum(destination: destination), Int(latency))
+        case .failed(let reason, _):
+            count(.ended(destination: destination, reason.state, reason))
+        case .expired: count(.ended(destination: destination, .expired, .exhausted))
+        case .nextStep, .retry, .requeue: break
+        }
     }
 }

@@ -307,30 +307,13 @@ final class Writer {
         let becameDue = try deliveries.record(
             outcome, destination: try destinations.number(name))
         if becameDue { effects.waiting.insert(name) }
-        count(outcome, name)
+        effects.count(outcome, name)
         switch outcome.attempt.answerClass {
         case .delivered: lastDelivered[name] = outcome.endedAt
         default:
             let status = outcome.attempt.status.map { "\($0): " } ?? ""
             let words = outcome.attempt.note ?? outcome.hint ?? outcome.attempt.answer ?? ""
             lastError[name] = (status + words, outcome.endedAt)
-        }
-    }
-
-    private func count(_ outcome: Outcome, _ name: String) {
-        if let kind = outcome.attempt.answerClass {
-            effects.count(.attempt(destination: name, kind))
-        }
-        switch outcome.next {
-        case .delivered:
-            effects.count(.ended(destination: name, .delivered, nil))
-            let latency = max(0, outcome.endedAt - outcome.job.event.receivedAt)
-            effects.count(.latency(destination: name, bucket: Tally.bucket(latency)))
-            effects.count(.latencySum(destination: name), Int(latency))
-        case .failed(let reason, _):
-            effects.count(.ended(destination: name, reason.state, reason))
-        case .expired: effects.count(.ended(destination: name, .expired, .exhausted))
-        case .nextStep, .retry, .requeue: break
         }
     }
 

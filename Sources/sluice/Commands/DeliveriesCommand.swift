@@ -8,26 +8,7 @@ struct DeliveriesCommand: AsyncParsableCommand {
         abstract: "List deliveries, newest first.",
         discussion: "Each line is one event at one destination. Look closer with: sluice why ID")
 
-    @Option(help: "Only this state: \(StateChoice.words.joined(separator: ", ")).")
-    var state: StateChoice?
-
-    @Option(help: "Only this reason, such as consent or anonymous.")
-    var reason: Reason?
-
-    @Option(help: "Only this destination.")
-    var destination: String?
-
-    @Option(help: "Only events of this name.")
-    var event: String?
-
-    @Option(help: "Only this user id or email.")
-    var user: String?
-
-    @Option(help: "Only this HTTP status, or a class such as 4xx.")
-    var status: StatusRange?
-
-    @Option(help: "How far to look back, such as 10m, 24h, 7d.")
-    var since = Span(milliseconds: 86_400_000)
+    @OptionGroup var selection: FilterOptions
 
     @Option(help: "How many lines at the most.")
     var limit = 50
@@ -42,15 +23,7 @@ struct DeliveriesCommand: AsyncParsableCommand {
 
     func run() async throws {
         let log = try options.log()
-        var filter = DeliveryFilter(
-            since: WorldClock.system.now() + -since.milliseconds, limit: limit)
-        filter.state = state?.state
-        filter.isHeld = state?.isHeld ?? false
-        filter.reason = reason
-        filter.destination = destination
-        filter.eventName = event
-        filter.user = user
-        filter.status = status?.range
+        var filter = selection.filter(limit: limit, now: WorldClock.system.now())
         var rows = try log.deliveries(filter)
         show(rows)
         guard follow else {
@@ -95,6 +68,52 @@ struct DeliveriesCommand: AsyncParsableCommand {
     private static let columns = [
         "RECEIVED", "DELIVERY", "EVENT", "USER", "STATE", "REASON", "STATUS", "TRIES", "DETAIL",
     ]
+}
+
+/// Which deliveries a command is about.
+struct FilterOptions: ParsableArguments {
+    @Option(help: "Only this state: \(StateChoice.words.joined(separator: ", ")).")
+    var state: StateChoice?
+
+    @Option(help: "Only this reason, such as consent or anonymous.")
+    var reason: Reason?
+
+    @Option(help: "Only this destination.")
+    var destination: String?
+
+    @Option(help: "Only events of this name.")
+    var event: String?
+
+    @Option(help: "Only this user id or email.")
+    var user: String?
+
+    @Option(help: "Only this HTTP status, or a class such as 4xx.")
+    var status: StatusRange?
+
+    @Option(help: "How far to look back, such as 10m, 24h, 7d.")
+    var since = Span(milliseconds: 86_400_000)
+
+    func filter(limit: Int, now: Timestamp) -> DeliveryFilter {
+        var filter = DeliveryFilter(since: now + -since.milliseconds, limit: limit)
+        filter.state = state?.state
+        filter.isHeld = state?.isHeld ?? false
+        filter.reason = reason
+        filter.destination = destination
+        filter.eventName = event
+        filter.user = user
+        filter.status = status?.range
+        return filter
+    }
+
+    /// What was asked for, in words; whose events they are is not said.
+    var words: [String] {
+        [
+            state.map { "state \($0.state?.rawValue ?? "held")" },
+            reason.map { "reason \($0.rawValue)" }, destination.map { "destination \($0)" },
+            event.map { "event \($0)" }, user.map { _ in "one user" },
+            status.map { "status \($0.range.lowerBound)" },
+        ].compactMap { $0 }
+    }
 }
 
 /// One HTTP status, or a class of them.

@@ -19,26 +19,7 @@ struct ReplayCommand: AsyncParsableCommand {
     @Argument(help: "Delivery or event ids; none for what the options below select.")
     var ids: [String] = []
 
-    @Option(help: "Only this state.")
-    var state: StateChoice?
-
-    @Option(help: "Only this reason, such as no_mapping.")
-    var reason: Reason?
-
-    @Option(help: "Only this destination.")
-    var destination: String?
-
-    @Option(help: "Only events of this name.")
-    var event: String?
-
-    @Option(help: "Only this user id or email.")
-    var user: String?
-
-    @Option(help: "Only this HTTP status, or a class such as 4xx.")
-    var status: StatusRange?
-
-    @Option(help: "How far to look back, such as 10m, 24h, 7d.")
-    var since = Span(milliseconds: 86_400_000)
+    @OptionGroup var selection: FilterOptions
 
     @Option(help: "How many at the most.")
     var limit = 10_000
@@ -70,8 +51,7 @@ struct ReplayCommand: AsyncParsableCommand {
         if asWas, onlyChanged {
             throw ValidationError("--as-was changes nothing; leave --only-changed out.")
         }
-        let hasFilter = state != nil || reason != nil || destination != nil || event != nil
-        if ids.isEmpty, !hasFilter, user == nil, status == nil {
+        if ids.isEmpty, selection.words.isEmpty {
             throw ValidationError("Name deliveries, or select some: --state, --reason, --event …")
         }
     }
@@ -107,14 +87,7 @@ struct ReplayCommand: AsyncParsableCommand {
 
     private func rows(_ log: SQLiteLog) throws -> [DeliveryRow] {
         guard ids.isEmpty else { return try ids.flatMap { try rows(of: $0, log) } }
-        var filter = DeliveryFilter(
-            since: WorldClock.system.now() + -since.milliseconds, limit: limit)
-        filter.state = state?.state
-        filter.reason = reason
-        filter.destination = destination
-        filter.eventName = event
-        filter.user = user
-        filter.status = status?.range
+        var filter = selection.filter(limit: limit, now: WorldClock.system.now())
         filter.oldestFirst = true
         return try log.deliveries(filter)
     }
@@ -129,21 +102,17 @@ struct ReplayCommand: AsyncParsableCommand {
                 hint: "Give evt_… or dlv_…; sluice deliveries lists them.")
         }
         return try log.deliveries(of: event).filter {
-            destination ?? $0.id.destination == $0.id.destination
+            selection.destination ?? $0.id.destination == $0.id.destination
         }
     }
 
-    /// What was asked for, for the audit; whose events they are is not said.
+    /// What was asked for, for the audit.
     private var words: String {
-        let parts = [
-            ids.isEmpty ? nil : "\(ids.count) ids",
-            state.map { "state \($0.state?.rawValue ?? "held")" },
-            reason.map { "reason \($0.rawValue)" }, destination.map { "destination \($0)" },
-            event.map { "event \($0)" }, user.map { _ in "one user" },
-            status.map { "status \($0.range.lowerBound)" }, asWas ? "as was" : nil,
+        let own = [
+            ids.isEmpty ? nil : "\(ids.count) ids", asWas ? "as was" : nil,
             onlyChanged ? "only changed" : nil,
         ]
-        return parts.compactMap { $0 }.joined(separator: ", ")
+        return (own.compactMap { $0 } + selection.words).joined(separator: ", ")
     }
 }
 
