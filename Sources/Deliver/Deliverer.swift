@@ -35,16 +35,21 @@ package final class Deliverer: Sendable {
     private let builder: any RequestBuilder
     private let clock: WorldClock
     private let alerts: @Sendable (Alert) -> Void
+    private let mark: @Sendable (DeliveryID?) -> Void
     private let thread = Locked<WorkerThread?>(nil)
 
     /// Milliseconds after which the thread looks up although nothing has happened.
     private static let longestSleep: Int64 = 1_000
 
-    /// - Parameter alerts: called on the deliverer's thread; must return at once.
+    /// - Parameters:
+    ///   - alerts: called on the deliverer's thread; must return at once.
+    ///   - mark: called with the delivery whose request is about to be built, and with nil after.
     package init(
         transport: any Transport, builder: any RequestBuilder, clock: WorldClock,
-        alerts: @escaping @Sendable (Alert) -> Void = { _ in }
+        alerts: @escaping @Sendable (Alert) -> Void = { _ in },
+        mark: @escaping @Sendable (DeliveryID?) -> Void = { _ in }
     ) {
+        self.mark = mark
         self.alerts = alerts
         self.transport = transport
         self.builder = builder
@@ -144,7 +149,10 @@ package final class Deliverer: Sendable {
         var requests = job.requests
         var revision: String?
         if requests.isEmpty {
-            switch builder.requests(for: job) {
+            mark(job.id)
+            let built = builder.requests(for: job)
+            mark(nil)
+            switch built {
             case .success(let built): (requests, revision) = built
             case .failure(let fault):
                 return .ended(

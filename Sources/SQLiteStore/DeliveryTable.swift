@@ -215,6 +215,40 @@ final class DeliveryTable {
         try finalize.run()
     }
 
+    /// Crashes after which a delivery is no longer tried.
+    static let crashesAllowed = 3
+
+    /// Counts a crash for a delivery; ends it when it was at work at so many of them.
+    static func quarantine(
+        _ id: DeliveryID, _ connection: Connection, at now: Timestamp
+    ) throws {
+        let destination = try connection.prepare("SELECT id FROM destinations WHERE name = ?")
+        guard try destination.bind(1, id.destination).step() else { return }
+        let number = destination.int64(0)
+        let count = try connection.prepare(
+            """
+            INSERT INTO crashes VALUES (?, ?, 1)
+            ON CONFLICT DO UPDATE SET count = count + 1 RETURNING count
+            """)
+        guard try count.bind(1, id.event.number).bind(2, number).step(),
+            count.int(0) >= crashesAllowed
+        else { return }
+        count.reset()
+        let end = try connection.prepare(
+            """
+            UPDATE deliveries SET state = 'failed', reason = 'mapping', detail = ?, due_at = NULL,
+                opened_at = NULL, ended_at = ?
+            WHERE event = ? AND destination = ? AND \(Schema.open) RETURNING lane
+            """)
+        end.bind(
+            1, "the program ended \(crashesAllowed) times while it built this request")
+        end.bind(2, now.milliseconds).bind(3, id.event.number).bind(4, number)
+        guard try end.step() else { return }
+        let lane = LaneKey(number: end.int64(0))
+        end.reset()
+        _ = try DeliveryTable(connection).promoteNext(lane, number, at: now)
+    }
+
     /// After a crash: attempts that were open may have been sent; they are due again.
     static func recover(_ connection: Connection, at now: Timestamp) throws {
         try connection.execute("BEGIN IMMEDIATE")

@@ -25,6 +25,8 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         /// Whether the pipeline is the running server's: only that is shown in the status.
         package var isServer = true
         package var limits = StoreLimits()
+        /// The delivery whose request was being built when the program last ended.
+        package var crashedOn: DeliveryID?
         /// Bytes that are free where the store lies; nil when that cannot be found out.
         package var freeSpace: @Sendable () -> Int64? = { nil }
         /// Milliseconds between two looks at space, queues and what is old.
@@ -94,6 +96,9 @@ package final class SQLiteStore: EventStore, DeliveryStore {
                 path: path, mode: .readWrite, busyTimeout: options.busyTimeout)
             settings = try Self.configure(connection)
             try Schema.migrate(connection, key: hashKey)
+            if let id = options.crashedOn {
+                try DeliveryTable.quarantine(id, connection, at: clock.now())
+            }
             try DeliveryTable.recover(connection, at: clock.now())
         } catch let error as SQLiteError {
             throw StoreFile.damage(error, path) ?? error

@@ -3,7 +3,7 @@ import Events
 
 /// The tables, as a list of steps that is only ever added to.
 enum Schema {
-    static let migrations = [first, second, third]
+    static let migrations = [first, second, third, fourth]
 
     /// The open deliveries: what the queue's partial indexes speak of, word for word.
     static let open = "state IN ('queued', 'sending', 'retrying')"
@@ -187,6 +187,16 @@ enum Schema {
         ALTER TABLE destinations ADD COLUMN held_by_operator INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE destinations ADD COLUMN resting_until INTEGER;
         ALTER TABLE destinations ADD COLUMN resting_hint TEXT;
+        """
+
+    /// How often the program ended while a delivery's request was built.
+    private static let fourth = """
+        CREATE TABLE crashes (
+            event INTEGER NOT NULL,
+            destination INTEGER NOT NULL,
+            count INTEGER NOT NULL,
+            PRIMARY KEY (event, destination)
+        ) STRICT, WITHOUT ROWID;
         """
 
     /// Brings the file to this program's version; refuses one that is newer.

@@ -120,6 +120,49 @@ private final class Bench: Sendable {
     }
 }
 
+@Suite struct `An event that ends the program` {
+    private func open(_ folder: TemporaryFolder, crashedOn id: DeliveryID?) throws -> SQLiteStore {
+        var options = SQLiteStore.Options()
+        options.crashedOn = id
+        return try SQLiteStore(
+            directory: folder.path,
+            pipeline: Pipeline(destinations: [try Fixtures.destination()]), room: Room(),
+            clock: ManualClock().world, hashKey: [1], options: options, news: { _ in })
+    }
+
+    @Test func `is put aside at the third time, and its person's next goes on`() async throws {
+        let folder = try TemporaryFolder()
+        var store = try open(folder, crashedOn: nil)
+        var ids: [EventID] = []
+        for message in ["m1", "m2"] {
+            let event = try Fixtures.track(user: "1", message: message)
+            ids += try await store.accept(Envelope(events: [(0, event)]), from: "backend").map(\.id)
+        }
+        store.close()
+        let id = DeliveryID(event: ids[0], destination: "vero")
+        for crash in 1...3 {
+            let marker = WorkMarker(directory: folder.path)
+            marker.mark(id)
+            #expect(WorkMarker(directory: folder.path).found == id)
+            store = try open(folder, crashedOn: id)
+            let row = try SQLiteLog(directory: folder.path).deliveries(of: ids[0])[0]
+            #expect((row.state == .failed) == (crash == 3))
+            store.close()
+        }
+        let log = try SQLiteLog(directory: folder.path)
+        #expect(try log.deliveries(of: ids[0])[0].reason == .mapping)
+        #expect(try log.deliveries(of: ids[1])[0].dueAt != nil, "it is the head now")
+    }
+
+    @Test func `leaves no mark when nothing was at work`() throws {
+        let folder = try TemporaryFolder()
+        let marker = WorkMarker(directory: folder.path)
+        marker.mark(DeliveryID(event: EventID(number: 7), destination: "vero"))
+        marker.mark(nil)
+        #expect(WorkMarker(directory: folder.path).found == nil)
+    }
+}
+
 @Suite struct `The store's file` {
     @Test func `is copied while it is written, and the copy is good`() async throws {
         let bench = try Bench()

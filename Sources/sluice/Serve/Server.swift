@@ -48,17 +48,19 @@ struct Server: Sendable {
         let pipeline = file.pipeline
         let limits = file.limits
         let room = Room(limits.mapValues(\.inMemory))
+        let marker = WorkMarker(directory: file.data)
         var options = TransportOptions()
         options.allowedNetworks = file.allowedNetworks
         let alerts = Alerts(
             url: file.alertsURL, options: options, transport: transport, logger: logger)
         let deliverer = Deliverer(
             transport: TokenKeeper(transport, clock: clock), builder: live, clock: clock,
-            alerts: { alerts($0) })
+            alerts: { alerts($0) }, mark: { marker.mark($0) })
         self.deliverer = deliverer
         let data = file.data
         var storeOptions = SQLiteStore.Options()
         storeOptions.limits = file.storeLimits
+        storeOptions.crashedOn = marker.found
         if storeOptions.limits.reserve == StoreLimits.standardReserve {
             // Never more than a tenth of a small disk.
             let tenth = diskBytes(at: data).map { $0 / 10 } ?? .max
