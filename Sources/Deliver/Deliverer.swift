@@ -8,8 +8,8 @@ package protocol RequestBuilder: Sendable {
     func outgoing(_ request: MappedRequest, for job: Job, at now: Timestamp) -> OutgoingRequest
     /// The blueprint's rules for reading the answer, the most special first.
     func answerRules(_ request: MappedRequest, of destination: String) -> [AnswerRule]
-    /// The text with the destination's secrets masked.
-    func mask(_ text: String, for destination: String) -> String
+    /// Masks the destination's secrets as they are now in a text; nil when it is gone.
+    func masker(for destination: String) -> (@Sendable (String) -> String)?
 }
 
 /// Why a job has no request.
@@ -70,7 +70,9 @@ package final class Deliverer: Sendable {
     package func tell(_ news: [StoreNews]) { post([.news(news)]) }
 
     /// Takes the destinations of a changed pipeline.
-    package func change(_ limits: [String: DeliveryLimits]) { post([.limits(limits)]) }
+    package func change(_ limits: [String: DeliveryLimits], held: [String: HoldKind]) {
+        post([.limits(limits, held: held)])
+    }
 
     /// Begins nothing more and waits for what is in flight; says whether all of it ended.
     package func drain(atMost milliseconds: Int64) -> Bool {
@@ -148,6 +150,14 @@ package final class Deliverer: Sendable {
         let destination = job.id.destination
         var requests = job.requests
         var revision: String?
+        // One state of the destination for the whole exchange, whatever is read meanwhile.
+        guard let mask = builder.masker(for: destination) else {
+            return .ended(
+                job.id,
+                .init(
+                    result: .unbuildable(.dropped, detail: "the destination is gone"),
+                    requests: requests, startedAt: startedAt))
+        }
         if requests.isEmpty {
             mark(job.id)
             let built = builder.requests(for: job)
@@ -173,7 +183,7 @@ package final class Deliverer: Sendable {
         let rules = builder.answerRules(request, of: destination)
         transport.send(builder.outgoing(request, for: job, at: startedAt)) {
             [self, requests, revision] result in
-            let result = result.masked { builder.mask($0, for: destination) }
+            let result = result.masked(mask)
             var answer: String?
             if case .answer(let body) = result, !body.body.isEmpty {
                 answer = String(decoding: body.body, as: UTF8.self)

@@ -12,7 +12,7 @@ package struct DeliveryMachine {
         case ended(DeliveryID, Ended)
         case tick
         /// The pipeline has changed: these are the destinations now.
-        case limits([String: DeliveryLimits])
+        case limits([String: DeliveryLimits], held: [String: HoldKind])
         /// Begin nothing more; give back what was not begun.
         case drain
     }
@@ -98,7 +98,7 @@ package struct DeliveryMachine {
             for item in news { take(item) }
         case .ended(let id, let ended): end(id, ended, now, &actions)
         case .tick: break
-        case .limits(let limits): change(limits, now)
+        case .limits(let limits, let held): change(limits, held, now)
         case .drain: draining = true
         }
         for name in queues.keys { advance(name, now, &actions) }
@@ -106,14 +106,21 @@ package struct DeliveryMachine {
     }
 
     /// What is gone or switched off begins nothing more; what is new begins.
-    private mutating func change(_ limits: [String: DeliveryLimits], _ now: Timestamp) {
+    private mutating func change(
+        _ limits: [String: DeliveryLimits], _ held: [String: HoldKind], _ now: Timestamp
+    ) {
         for (name, queue) in queues {
+            let wasOff = queue.isOff
             queue.isOff = limits[name] == nil
+            // It may have been held while it was off.
+            if wasOff, !queue.isOff, let kind = held[name] {
+                queue.hold(kind, now: now, probe: schedule.probeInterval)
+            }
             if let limit = limits[name] { queue.change(limit, now: now) }
         }
         for (name, limit) in limits where queues[name] == nil {
             room.open(name, limit.inMemory)
-            add(name, limit, nil, now)
+            add(name, limit, held[name], now)
         }
     }
 
@@ -127,8 +134,10 @@ package struct DeliveryMachine {
         case .consentChanged(let keys, let at):
             for key in keys { changed[key] = at }
         case .released(let destination):
+            queues[destination]?.heldByOperator = false
             queues[destination]?.probe(after: .hold(persisted: false))
         case .heldByOperator(let destination):
+            queues[destination]?.heldByOperator = true
             queues[destination]?.mode = .held(nextProbe: nil)
         case .probe(let destination):
             if case .held? = queues[destination]?.mode {
@@ -279,7 +288,8 @@ package struct DeliveryMachine {
         for job: Job, _ ended: Ended, _ judgement: Judgement, _ now: Timestamp
     ) -> Outcome.Next {
         if case .unbuildable(let reason, let detail) = ended.result {
-            return .failed(reason, detail: detail)
+            // A destination that is gone from the pipeline keeps what waits for it.
+            return reason == .dropped ? .requeue : .failed(reason, detail: detail)
         }
         var retryAfter: Int?
         if case .exchanged(.answer(let answer)) = ended.result { retryAfter = answer.retryAfter }
@@ -322,26 +332,34 @@ package struct DeliveryMachine {
             queue.ramp = after == .rest ? 1 : nil
             switch after {
             case .rest: actions.append(.store(.rest(destination: name, until: nil, hint: "")))
-            case .hold(persisted: true): actions.append(.store(.release(destination: name)))
+            case .hold(persisted: true):
+                let ordered = queue.heldByOperator
+                queue.heldByOperator = false
+                actions.append(.store(.release(destination: name, byOperator: ordered)))
             case .hold(persisted: false): break
             }
         } else if answerClass == .transient {
             switch after {
             case .rest: rest(queue, name, "It still does not answer.", now, &actions)
-            case .hold(persisted: true):
-                queue.mode = .held(nextProbe: now + schedule.probeInterval * 1000)
+            case .hold(persisted: true): queue.mode = .held(nextProbe: nextProbe(queue, now))
             case .hold(persisted: false): break
             }
         }
+    }
+
+    /// What an operator holds is not tried by itself.
+    private func nextProbe(_ queue: DestinationQueue, _ now: Timestamp) -> Timestamp? {
+        queue.heldByOperator ? nil : now + schedule.probeInterval * 1000
     }
 
     private mutating func hold(
         _ name: String, _ job: Job, _ judgement: Judgement, _ status: Int?, _ now: Timestamp,
         _ actions: inout [Action]
     ) {
-        let before = queues[name]?.mode
-        if case .held(nextProbe: nil)? = before { return }
-        queues[name]?.mode = .held(nextProbe: now + schedule.probeInterval * 1000)
+        guard let queue = queues[name] else { return }
+        let before = queue.mode
+        if case .held(nextProbe: nil) = before { return }
+        queue.mode = .held(nextProbe: nextProbe(queue, now))
         switch before {
         case .held, .probing(.hold(persisted: true)): return
         default: break

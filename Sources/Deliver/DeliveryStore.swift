@@ -121,7 +121,8 @@ package enum DeliveryWork: Sendable {
     /// Opens attempts of what is due. `oldest` takes by acceptance instead of by due time.
     case claim(destination: String, limit: Int, oldest: Bool)
     case hold(destination: String, Hold)
-    case release(destination: String)
+    /// `byOperator`: one whom an operator held, because the probe they ordered went well.
+    case release(destination: String, byOperator: Bool)
     /// The destination rests until then; nil when it does no longer.
     case rest(destination: String, until: Timestamp?, hint: String)
 }

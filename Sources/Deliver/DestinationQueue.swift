@@ -31,6 +31,8 @@ final class DestinationQueue {
     }
     var limits: DeliveryLimits
     var mode: Mode
+    /// An operator holds it, also while one delivery is tried on their order.
+    var heldByOperator = false
     /// Gone from the pipeline or switched off: what waits, waits.
     var isOff = false
     /// Transient failures in a row, and rests without success between them.
@@ -58,13 +60,14 @@ final class DestinationQueue {
 
     init(limits: DeliveryLimits, hold: HoldKind?, now: Timestamp, probe: Int64) {
         self.limits = limits
-        mode =
-            switch hold {
-            case nil: .open
-            case .setup: .held(nextProbe: now + probe * 1000)
-            case .operatorOrder: .held(nextProbe: nil)
-            }
+        mode = .open
         bucket = limits.perSecond.map { TokenBucket(perSecond: $0, now: now) }
+        if let hold { self.hold(hold, now: now, probe: probe) }
+    }
+
+    func hold(_ kind: HoldKind, now: Timestamp, probe: Int64) {
+        heldByOperator = kind == .operatorOrder
+        mode = .held(nextProbe: heldByOperator ? nil : now + probe * 1000)
     }
 
     /// Nothing is sent.

@@ -30,8 +30,9 @@ extension Pipeline: RequestBuilder {
         self[destination]?.answerRules(for: request.name) ?? []
     }
 
-    package func mask(_ text: String, for destination: String) -> String {
-        self[destination]?.secrets.mask(text) ?? text
+    package func masker(for destination: String) -> (@Sendable (String) -> String)? {
+        guard let secrets = self[destination]?.secrets else { return nil }
+        return { text in secrets.mask(text) }
     }
 }
 

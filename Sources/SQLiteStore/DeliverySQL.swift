@@ -23,7 +23,11 @@ enum DeliverySQL {
             SELECT 1 FROM deliveries AS passed
             WHERE passed.destination = ?3 AND passed.lane = ?4 AND passed.passed = 1
                 AND passed.state IN ('queued', 'sending', 'retrying')))
-        WHERE event = ?2 AND destination = ?3 AND state = 'queued'
+        WHERE event = ?2 AND destination = ?3 AND state = 'queued' AND NOT EXISTS (
+            SELECT 1 FROM deliveries AS head
+            WHERE head.destination = ?3 AND head.lane = ?4 AND head.passed = 0
+                AND head.state IN ('queued', 'sending', 'retrying')
+                AND (head.state = 'sending' OR head.due_at IS NOT NULL))
         """
 
     static let close = """

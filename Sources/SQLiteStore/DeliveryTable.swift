@@ -159,6 +159,14 @@ final class DeliveryTable {
         return connection.changes == 1
     }
 
+    /// The same for the lane of a delivery that has ended.
+    func promoteBehind(_ event: EventID, _ destination: Int64, at now: Timestamp) throws -> Bool {
+        let select = try connection.prepare(
+            "SELECT lane FROM deliveries WHERE event = ? AND destination = ?")
+        guard try select.bind(1, event.number).bind(2, destination).step() else { return false }
+        return try promoteNext(LaneKey(number: select.int64(0)), destination, at: now)
+    }
+
     func giveBack(_ job: Job, destination: Int64, at now: Timestamp) throws {
         giveBack.reset().bind(1, now.milliseconds).bind(2, job.id.event.number)
             .bind(3, destination)

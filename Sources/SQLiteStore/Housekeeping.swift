@@ -7,10 +7,13 @@ extension SQLiteStore {
         var isBusy = false
         var next: Timestamp
         var nextCount: Timestamp
+        /// When bodies of what has ended late are looked for from the beginning.
+        var nextSweep: Timestamp
 
         init(_ now: Timestamp) {
             next = now
             nextCount = now
+            nextSweep = now + StoreLimits.day
         }
     }
 
@@ -18,6 +21,8 @@ extension SQLiteStore {
     static let sliceInterval: Int64 = 20
     /// Milliseconds between two counts of what waits.
     private static let countInterval: Int64 = 5_000
+    /// The same while few wait.
+    private static let longCountInterval: Int64 = 60_000
 
     /// Looks whether events may be taken, and removes a slice of what is old.
     func keepHouse(_ house: inout Housekeeping, _ writer: Writer) {
@@ -29,8 +34,9 @@ extension SQLiteStore {
         if let free = options.freeSpace(), free < options.limits.reserve {
             pressure = .disk(free: free, reserve: options.limits.reserve)
         } else if now >= house.nextCount {
-            house.nextCount = now + Self.countInterval
             let longest = (try? writer.countWaiting())?.max { $0.value < $1.value }
+            let isNear = (longest?.value ?? 0) > options.limits.queue / 2
+            house.nextCount = now + (isNear ? Self.countInterval : Self.longCountInterval)
             pressure = longest.flatMap { name, waiting in
                 waiting < options.limits.queue ? nil : .queue(destination: name, waiting: waiting)
             }
@@ -43,9 +49,16 @@ extension SQLiteStore {
         guard lastFailure == nil else { return }
         house.isBusy = false
         do {
-            try writer.transaction { house.isBusy = try writer.removeOld(options.limits) }
+            try writer.transaction {
+                if now >= house.nextSweep { try writer.restartBodies() }
+                house.isBusy = try writer.removeOld(options.limits)
+            }
+            if now >= house.nextSweep { house.nextSweep = now + StoreLimits.day }
         } catch {
-            faults(.single("removing what is old: \(error)"))
+            // Cleaning can wait while the disk is full or the file locked.
+            let fault = StoreFault(error)
+            if case .passing = fault { return }
+            faults(fault)
         }
     }
 

@@ -1,5 +1,5 @@
 import Consent
-import Deliver
+package import Deliver
 package import Events
 package import Pipeline
 
@@ -35,19 +35,24 @@ extension SQLiteStore {
     }
 
     /// Decides by another pipeline from here on; what was decided stays.
-    package func replace(_ pipeline: Pipeline) async throws(Problem) {
+    ///
+    /// Gives the destinations that are held now.
+    package func replace(
+        _ pipeline: Pipeline
+    ) async throws(Problem) -> [String: HoldKind] {
         try await ask { continuation in
             .order(
                 Order { writer in
                     try writer.register(pipeline)
+                    let held = try Self.heldDestinations(writer.connection)
                     return {
                         writer.pipeline = pipeline
-                        continuation.resume(returning: .success(()))
+                        continuation.resume(returning: .success(held))
                     }
                 } refuse: {
                     continuation.resume(returning: .failure(Self.unavailable))
                 })
-        } as Void
+        }
     }
 
     /// Keeps what is wrong with the pipeline file, for the status; nil when nothing is.
@@ -83,14 +88,23 @@ extension SQLiteStore {
 }
 
 extension Writer {
+    /// What an operator ordered is not undone by what an answer meant.
+    func isHeldByOperator(_ name: String) throws -> Bool {
+        let select = try connection.prepare(
+            "SELECT 1 FROM destinations WHERE name = ? AND held_by_operator = 1")
+        return try select.bind(1, name).step()
+    }
+
     func release(_ name: String) throws -> Bool {
         let held = try connection.prepare(
             "SELECT 1 FROM destinations WHERE name = ? AND held_since IS NOT NULL")
-        guard try held.bind(1, name).step() else { return false }
+        let wasHeld = try held.bind(1, name).step()
         held.reset()
+        // Also told when the file says that it is not: nothing may stay stuck.
+        effects.news.append(.released(destination: name))
+        guard wasHeld else { return false }
         try save(nil, of: name)
         try audit("release", name, "")
-        effects.news.append(.released(destination: name))
         return true
     }
 
@@ -109,13 +123,19 @@ extension Writer {
         effects.news.append(.probe(destination: name))
     }
 
+    /// Deliveries ended at once; the newest first, so that a lane's head ends last.
+    private static let dropSlice = 5_000
+
     func drop(_ name: String) throws -> (dropped: Int, sending: Int) {
         let number = try destinations.number(name)
         let update = try connection.prepare(
             """
             UPDATE deliveries SET state = 'cancelled', reason = 'dropped', due_at = NULL,
-                ended_at = ?
-            WHERE destination = ? AND state IN ('queued', 'retrying') AND \(Schema.open)
+                ended_at = ?1
+            WHERE destination = ?2 AND event IN (
+                SELECT event FROM deliveries
+                WHERE destination = ?2 AND state IN ('queued', 'retrying') AND \(Schema.open)
+                ORDER BY event DESC LIMIT \(Self.dropSlice))
             """)
         try update.bind(1, clock.now().milliseconds).bind(2, number).run()
         let dropped = connection.changes

@@ -2,6 +2,7 @@ package import Consent
 import Deliver
 package import Events
 import Identify
+import Pipeline
 
 /// Everything an identifier leads to: the person's user ids, emails and anonymous ids.
 package struct PersonKeys: Sendable, Equatable {
@@ -128,56 +129,81 @@ extension Writer {
         }
         for key in keys.all where key.kind == .anonymous { try people.forget(key, leaving: nil) }
         try audit("forget", people.shown(keys.all.first), "suppressed")
-        _ = try endWaiting(of: keys)
+        try endWaiting(of: try events(of: keys))
         return keys
     }
 
-    /// Ends what waits for the person.
-    private func endWaiting(of keys: PersonKeys) throws -> Int {
-        var ended = 0
+    /// Ends what waits for the person, but the deletions; what is behind it in a lane goes on.
+    private func endWaiting(of events: [EventID]) throws {
         let end = try connection.prepare(
             """
             UPDATE deliveries SET state = 'filtered', reason = 'erased', due_at = NULL,
-                ended_at = ?
-            WHERE event = ? AND state IN ('queued', 'retrying') AND \(Schema.open)
+                ended_at = ?1
+            WHERE event = ?2 AND state IN ('queued', 'retrying') AND \(Schema.open)
+                AND NOT EXISTS (SELECT 1 FROM events JOIN sources ON sources.id = source
+                    WHERE events.id = ?2 AND sources.name = '\(Self.deletions)')
+            RETURNING destination, lane
             """)
-        for event in try events(of: keys) {
-            try end.reset().bind(1, clock.now().milliseconds).bind(2, event.number).run()
-            ended += connection.changes
+        let now = clock.now()
+        var lanes: [Int64: Set<LaneKey>] = [:]
+        for event in events {
+            end.reset().bind(1, now.milliseconds).bind(2, event.number)
+            while try end.step() {
+                lanes[end.int64(0), default: []].insert(LaneKey(number: end.int64(1)))
+            }
         }
-        return ended
+        for (destination, keys) in lanes {
+            for lane in keys { _ = try deliveries.promoteNext(lane, destination, at: now) }
+        }
+        if !lanes.isEmpty {
+            for destination in pipeline.destinations { effects.waiting.insert(destination.name) }
+        }
     }
+
+    /// The source of the events that ask destinations to delete somebody.
+    private static let deletions = "forget"
 
     /// Events one slice empties.
     private static let eraseSlice = 500
 
     private func events(of keys: PersonKeys) throws -> [EventID] {
         var found: Set<EventID> = []
+        // An email or a browser that others share does not make their events this person's.
+        func take(_ select: Statement) throws {
+            while try select.step() {
+                let owner = select.text(1)
+                guard owner == nil || keys.users.contains(owner ?? "") || select.int(2) == 1 else {
+                    continue
+                }
+                found.insert(EventID(number: select.int64(0)))
+            }
+        }
         for key in keys.all where key.kind != .anonymous {
             let index = key.kind == .email ? "email_key" : "user_key"
-            let select = try connection.prepare("SELECT id FROM events WHERE \(index) = ?")
-            select.bind(1, people.number(of: key))
-            while try select.step() { found.insert(EventID(number: select.int64(0))) }
+            let select = try connection.prepare(
+                "SELECT id, user_id, 0 FROM events WHERE \(index) = ?")
+            try take(select.bind(1, people.number(of: key)))
         }
         // What was said before the person was known, and aliases, have no index.
         let select = try connection.prepare(
-            "SELECT id FROM events WHERE anonymous_id = ?1 OR previous_id = ?1")
-        for text in keys.anonymous.union(keys.users) {
-            select.reset().bind(1, text)
-            while try select.step() { found.insert(EventID(number: select.int64(0))) }
-        }
+            """
+            SELECT id, user_id, previous_id = ?1 FROM events
+            WHERE anonymous_id = ?1 OR previous_id = ?1
+            """)
+        for text in keys.anonymous.union(keys.users) { try take(select.reset().bind(1, text)) }
         return found.sorted()
     }
 
     func erase(
         _ keys: PersonKeys, but kept: Set<EventID>
     ) throws -> (erased: Int, busy: Int) {
-        _ = try endWaiting(of: keys)
+        let events = try events(of: keys)
+        try endWaiting(of: events)
         let busy = try connection.prepare(
             "SELECT 1 FROM deliveries WHERE event = ? AND \(Schema.open) LIMIT 1")
         var erased = 0
         var waiting = 0
-        for event in try events(of: keys) where !kept.contains(event) {
+        for event in events where !kept.contains(event) {
             guard erased < Self.eraseSlice else { break }
             if try busy.reset().bind(1, event.number).step() {
                 waiting += 1
@@ -210,10 +236,17 @@ extension Writer {
 
     func eraseRejected(_ keys: PersonKeys) throws -> Int {
         let texts = keys.users.union(keys.emails).union(keys.anonymous)
-        let select = try connection.prepare("SELECT id, body FROM rejections")
+        let select = try connection.prepare(
+            "SELECT id, body, coalesce(message_id, '') || ' ' || coalesce(headers, '') FROM rejections"
+        )
         var found: [Int64] = []
         while try select.step() {
-            if Self.names(texts, select.blob(1) ?? []) { found.append(select.int64(0)) }
+            let beside = (select.text(2) ?? "").lowercased()
+            if Self.names(texts, select.blob(1) ?? [])
+                || texts.contains(where: { $0.count > 3 && beside.contains($0.lowercased()) })
+            {
+                found.append(select.int64(0))
+            }
         }
         let forgetError = try connection.prepare(
             "UPDATE destinations SET last_error = NULL WHERE instr(lower(last_error), ?) > 0")

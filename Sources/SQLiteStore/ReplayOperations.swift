@@ -10,8 +10,10 @@ package struct ReplayOrder: Sendable {
     package var deliveries: [DeliveryID]
     /// The requests of the last run, byte for byte, instead of new ones.
     package var asWas: Bool
-    /// Deliveries a second.
+    /// Deliveries a second, over all slices of one replay.
     package var perSecond: Double
+    /// How many went before in earlier slices.
+    package var first = 0
     /// What the operator asked for, for the audit.
     package var reason: String
 
@@ -49,7 +51,7 @@ extension Writer {
         let now = clock.now()
         change += 1
         for (index, id) in replay.deliveries.enumerated() {
-            let due = now + Int64(Double(index) / max(replay.perSecond, 0.01) * 1000)
+            let due = now + Int64(Double(replay.first + index) / max(replay.perSecond, 0.01) * 1000)
             switch try begin(id, asWas: replay.asWas, due: due, now) {
             case .queued: result.queued += 1
             case .filtered: result.filtered += 1
@@ -71,6 +73,7 @@ extension Writer {
             let row = try events.load(id.event), !row.event.document.root.isEmpty
         else { return .refused }
         let number = try destinations.number(id.destination)
+        guard try isFinal(id, number) else { return .refused }
         if asWas, try !copyRequests(id, number) { return .refused }
         let identity = try current(row.identity)
         let verdict = try pipeline.replan(
@@ -97,6 +100,13 @@ extension Writer {
         guard connection.changes == 1 else { return .refused }
         if reason == nil { effects.waiting.insert(id.destination) }
         return reason == nil ? .queued : .filtered
+    }
+
+    private func isFinal(_ id: DeliveryID, _ destination: Int64) throws -> Bool {
+        let select = try connection.prepare(
+            "SELECT state FROM deliveries WHERE event = ? AND destination = ?")
+        guard try select.bind(1, id.event.number).bind(2, destination).step() else { return false }
+        return DeliveryState(rawValue: select.text(0) ?? "")?.isFinal ?? false
     }
 
     /// Reasons that are the person's and not the blueprint's.

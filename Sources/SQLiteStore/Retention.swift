@@ -37,16 +37,16 @@ extension Writer {
         select.bind(1, cursor).bind(2, bound.number)
         var last: Int64?
         let changes = try [
-            "UPDATE events SET body = NULL WHERE id = ?",
+            "UPDATE events SET body = NULL WHERE id = ? AND body IS NOT NULL",
             "DELETE FROM requests WHERE event = ?",
             "UPDATE attempts SET answer = NULL WHERE event = ? AND answer IS NOT NULL",
         ].map { try connection.prepare($0) }
         let open = try selectOpen()
         for event in try identifiers(select) {
-            // What is still to be sent keeps its body; the cursor waits for it.
-            if try open.reset().bind(1, event.number).step() { break }
-            for change in changes { try change.reset().bind(1, event.number).run() }
             last = event.number
+            // What is still to be sent keeps its body until a later sweep.
+            if try open.reset().bind(1, event.number).step() { continue }
+            for change in changes { try change.reset().bind(1, event.number).run() }
         }
         guard let last else { return false }
         let save = try connection.prepare(
@@ -55,9 +55,18 @@ extension Writer {
         return true
     }
 
+    /// Looks for bodies from the beginning again.
+    func restartBodies() throws {
+        try connection.execute("DELETE FROM meta WHERE key = 'bodies_removed'")
+    }
+
     private func removeEvents(before bound: EventID) throws -> Bool {
         let select = try connection.prepare(
-            "SELECT id FROM events WHERE id < ? ORDER BY id LIMIT \(Self.slice)")
+            """
+            SELECT id FROM events WHERE id < ? AND NOT EXISTS (
+                SELECT 1 FROM deliveries WHERE event = events.id AND \(Schema.open))
+            ORDER BY id LIMIT \(Self.slice)
+            """)
         select.bind(1, bound.number)
         let rows = try ["attempts", "requests", "deliveries"].map {
             try connection.prepare("DELETE FROM \($0) WHERE event = ?")
@@ -66,10 +75,8 @@ extension Writer {
         let forget = try connection.prepare(
             "DELETE FROM messages WHERE source = ? AND digest = ? AND event = ?")
         let delete = try connection.prepare("DELETE FROM events WHERE id = ?")
-        let open = try selectOpen()
         var did = false
         for event in try identifiers(select) {
-            if try open.reset().bind(1, event.number).step() { continue }
             for row in rows { try row.reset().bind(1, event.number).run() }
             if try message.reset().bind(1, event.number).step() {
                 forget.reset().bind(1, message.int64(0))

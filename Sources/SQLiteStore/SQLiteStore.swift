@@ -141,7 +141,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         return Dictionary(uniqueKeysWithValues: settings.map { ($0.0, $0.2) })
     }
 
-    private static func heldDestinations(
+    static func heldDestinations(
         _ connection: Connection
     ) throws -> [String: HoldKind] {
         let select = try connection.prepare(
@@ -176,7 +176,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         do {
             try order.perform(writer)()
         } catch {
-            faults(.single("\(error)"))
+            faults(StoreFault(error))
             order.refuse()
         }
     }

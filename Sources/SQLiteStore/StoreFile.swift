@@ -41,8 +41,9 @@ package struct StoreFile: Sendable {
             SELECT count(*) FROM deliveries AS d WHERE \(Schema.open) AND passed = 0
                 AND due_at IS NULL AND state <> 'sending' AND NOT EXISTS (
                     SELECT 1 FROM deliveries AS h WHERE h.destination = d.destination
-                        AND h.lane = d.lane AND h.passed = 0 AND h.event < d.event
-                        AND h.state IN ('queued', 'sending', 'retrying'))
+                        AND h.lane = d.lane AND h.passed = 0
+                        AND h.state IN ('queued', 'sending', 'retrying')
+                        AND (h.state = 'sending' OR h.due_at IS NOT NULL))
             """, "deliveries wait behind nothing"
         )
     ]

@@ -74,7 +74,7 @@ final class Writer {
         saveHold = try connection.prepare(
             """
             UPDATE destinations SET held_since = ?, hold_status = ?, hold_hint = ?, hold_fix = ?,
-                hold_delivery = ?, held_by_operator = ? WHERE id = ?
+                hold_delivery = ?, held_by_operator = ?, resting_until = NULL WHERE id = ?
             """)
         saveDelivered = try connection.prepare(
             "UPDATE destinations SET last_delivered_at = ? WHERE id = ?")
@@ -293,8 +293,10 @@ final class Writer {
                 effects.waiting.insert(name)
             }
         case .claim(let name, let limit, let oldest): try claim(name, limit, oldest: oldest)
-        case .hold(let name, let hold): try save(hold, of: name)
-        case .release(let name): try save(nil, of: name)
+        case .hold(let name, let hold):
+            if try !isHeldByOperator(name) { try save(hold, of: name) }
+        case .release(let name, let byOperator):
+            if try byOperator || !isHeldByOperator(name) { try save(nil, of: name) }
         case .rest(let name, let until, let hint):
             saveRest.reset().bind(1, until?.milliseconds).bind(2, until.map { _ in hint })
                 .bind(3, try destinations.number(name))
@@ -343,6 +345,9 @@ final class Writer {
             try deliveries.end(
                 id, destination: destination, .mapping,
                 detail: "the stored event cannot be read: \(error.message)", nil, at: now)
+            if try deliveries.promoteBehind(id.event, destination, at: now) {
+                effects.waiting.insert(id.destination)
+            }
             return nil
         }
         let verdict = try pipeline.recheck(

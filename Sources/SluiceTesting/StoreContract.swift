@@ -191,7 +191,7 @@ package struct StoreContract: Sendable, CustomStringConvertible {
             store.submit([.hold(destination: "vero", hold)])
             try expect(try store.log.destinations()[0].hold == hold, "it is held")
             try expect(try store.log.destinations()[0].waiting == 1, "one waits")
-            store.submit([.release(destination: "vero")])
+            store.submit([.release(destination: "vero", byOperator: false)])
             try expect(try store.log.destinations()[0].hold == nil, "it is released")
         },
         StoreContract("keeps rejected events apart and their message ids free") { store in

@@ -181,5 +181,22 @@ import Testing
         #expect(bench.claims.isEmpty && bench.started.isEmpty)
         bench.handle(.news([.probe(destination: "vero")]))
         #expect(bench.claims == [1])
+        // A bad answer leaves it as the operator wanted it.
+        try bench.claimed(1)
+        bench.end(try #require(bench.started.first), 503)
+        bench.clock.advance(milliseconds: 86_400_000)
+        bench.handle(.tick)
+        #expect(bench.claims.isEmpty)
+    }
+
+    @Test func `that is switched on again stays held when it was held meanwhile`() throws {
+        let bench = Bench()
+        bench.handle(.limits([:], held: [:]))
+        try bench.handOver(1)
+        #expect(bench.started.isEmpty)
+        bench.handle(.limits(["vero": DeliveryLimits()], held: ["vero": .operatorOrder]))
+        bench.clock.advance(milliseconds: 86_400_000)
+        bench.handle(.tick)
+        #expect(bench.claims.isEmpty && bench.started.isEmpty)
     }
 }

@@ -121,6 +121,48 @@ private func event(_ user: String, _ more: String = "") -> String {
         }
     }
 
+    @Test func `does not take others along who share an email, nor stop their events`()
+        async throws
+    {
+        try await Running.with { running in
+            try await running.server.store.hold("vero", because: "a test")
+            for user in ["canary-one", "canary-two"] {
+                _ = try await running.post(
+                    "/v1/track", event(user, ",\"messageId\":\"m-\(user)\""))
+            }
+            // The new id goes on in the lane of the one that is forgotten.
+            _ = try await running.post(
+                "/v1/alias", "{\"userId\":\"canary-three\",\"previousId\":\"canary-one\"}")
+            let last = try await running.post(
+                "/v1/track", event("canary-three", ",\"messageId\":\"m-3\""))
+            _ = try await running.server.store.suppressErased("canary-one")
+            _ = try await running.server.store.setConsent(of: "canary-three", [], lifting: true)
+            _ = try await running.server.store.release("vero")
+            let id = try #require(last["id"]?.string.flatMap { EventID($0) })
+            #expect(try await running.delivery(of: id).row.state.isFinal, "the lane goes on")
+            let other = try #require(try running.events(of: "canary-two").first)
+            #expect(!other.event.document.root.isEmpty)
+        }
+    }
+
+    @Test func `has the deletion sent later when the destination is held`() async throws {
+        try await Running.with { running in
+            _ = try await running.post("/v1/track", event("canary-user"))
+            try await running.server.store.hold("vero", because: "a test")
+            let forgetting = Forgetting(
+                store: running.server.store, log: running.log,
+                pipeline: running.server.live.now.pipeline, clock: .system, isServing: false)
+            let report = try await forgetting.run("canary-user")
+            #expect(!report.isClean)
+            _ = try await running.server.store.release("vero")
+            _ = try await eventually("the deletion to arrive") {
+                running.ledger.contains { $0["path"]?.string?.hasSuffix("/users/delete") == true }
+                    ? true : nil
+            }
+            #expect(try await forgetting.run("canary-user").unforwarded.count <= 1)
+        }
+    }
+
     @Test func `can have all that is kept before that`() async throws {
         try await Running.with { running in
             let id = try await running.send("product-viewed")

@@ -72,9 +72,10 @@ struct ReplayCommand: AsyncParsableCommand {
         var rest = plan.going.map(\.row.id)[...]
         let control = Control(directory: try options.directory())
         while !rest.isEmpty {
-            let order = ReplayOrder(
+            var order = ReplayOrder(
                 deliveries: Array(rest.prefix(Self.slice)), asWas: asWas, perSecond: rate,
                 reason: words)
+            order.first = plan.going.count - rest.count
             rest = rest.dropFirst(Self.slice)
             let step = try await control.replay(order, pipeline: file.pipeline)
             result.queued += step.queued

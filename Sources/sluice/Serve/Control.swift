@@ -132,15 +132,28 @@ extension ControlRoutes {
     private func drop(_ name: String) async throws -> Response {
         let wasHeld = try log.destinations().first { $0.name == name }?.hold != nil
         if !wasHeld { try await store.hold(name, because: "Its waiting deliveries are dropped.") }
+        do {
+            let dropped = try await dropAll(name)
+            if !wasHeld { _ = try await store.release(name) }
+            return json(.ok) { $0.member("dropped", dropped) }
+        } catch {
+            if !wasHeld { _ = try? await store.release(name) }
+            throw error
+        }
+    }
+
+    private func dropAll(_ name: String) async throws -> Int {
         var dropped = 0
-        for _ in 0..<Self.dropPatience / 100 {
+        var patience = Self.dropPatience / 100
+        while patience > 0 {
             let step = try await store.drop(name)
             dropped += step.dropped
+            if step.dropped > 0 { continue }
             if step.sending == 0 { break }
+            patience -= 1
             try await Task.sleep(for: .milliseconds(100))
         }
-        if !wasHeld { _ = try await store.release(name) }
-        return json(.ok) { $0.member("dropped", dropped) }
+        return dropped
     }
 }
 
@@ -178,7 +191,11 @@ struct Control {
             return answer["dropped"]?.integer ?? 0
         }
         return try await withStore(Pipeline(destinations: [])) {
-            try await $0.drop(destination).dropped
+            var dropped = 0
+            while case let step = try await $0.drop(destination).dropped, step > 0 {
+                dropped += step
+            }
+            return dropped
         }
     }
 
@@ -303,6 +320,7 @@ extension ReplayOrder {
             writer.member("asWas", asWas)
             writer.key("perSecond")
             writer.raw(Array("\(perSecond)".utf8)[...])
+            writer.member("first", first)
             writer.member("reason", reason)
             writer.endObject()
         }
@@ -315,5 +333,6 @@ extension ReplayOrder {
                 $0.string.flatMap { DeliveryID($0) }
             }, asWas: root["asWas"]?.bool ?? false, perSecond: root["perSecond"]?.double ?? 1,
             reason: root["reason"]?.string ?? "")
+        first = root["first"]?.integer ?? 0
     }
 }

@@ -40,16 +40,18 @@ struct Forgetting: Sendable {
         }
         let open = try await wait(for: own)
         try note(own, into: &report)
+        var isFinished = false
         for _ in 0..<Self.patience / Self.pause {
             let step = try await store.erase(keys, but: open)
             report.events += step.erased
-            if step.erased == 0, step.busy == 0 { break }
+            isFinished = step.erased == 0 && step.busy == 0
+            if isFinished { break }
             if step.erased == 0 { try await Task.sleep(for: .milliseconds(Self.pause)) }
         }
         report.rejected = try await store.eraseRejected(keys)
         for _ in 0..<Self.patience / Self.pause where !report.isClean {
-            report.isClean = try await store.clean() && open.isEmpty
-            if !open.isEmpty { break }
+            report.isClean = try await store.clean() && open.isEmpty && isFinished
+            if !open.isEmpty || !isFinished { break }
             if !report.isClean { try await Task.sleep(for: .milliseconds(Self.pause)) }
         }
         return report

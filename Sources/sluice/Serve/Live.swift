@@ -28,8 +28,8 @@ final class Live: RequestBuilder {
         pipeline.answerRules(request, of: destination)
     }
 
-    func mask(_ text: String, for destination: String) -> String {
-        pipeline.mask(text, for: destination)
+    func masker(for destination: String) -> (@Sendable (String) -> String)? {
+        pipeline.masker(for: destination)
     }
 }
 

@@ -17,25 +17,28 @@ struct Reloader: Service {
     private static let pause = 1_000
 
     func run() async throws {
+        // One after the other, whoever asks.
+        let (orders, order) = AsyncStream.makeStream(
+            of: Void.self, bufferingPolicy: .bufferingNewest(1))
         try? await cancelWhenGracefulShutdown {
             try await withThrowingTaskGroup(of: Void.self) { tasks in
                 tasks.addTask {
-                    for await _ in await UnixSignalsSequence(trapping: .sighup) { await reload() }
+                    for await _ in await UnixSignalsSequence(trapping: .sighup) { order.yield() }
                 }
-                tasks.addTask { try await watch() }
+                tasks.addTask { try await watch { order.yield() } }
+                tasks.addTask { for await _ in orders { await reload() } }
                 try await tasks.waitForAll()
             }
         }
     }
 
-    private func watch() async throws {
+    private func watch(_ changed: @Sendable () -> Void) async throws {
         var before = Self.stamps(server.live.now.files)
         while true {
             try await Task.sleep(for: .milliseconds(Self.pause))
             let now = Self.stamps(server.live.now.files)
-            guard now != before else { continue }
-            await reload()
-            before = Self.stamps(server.live.now.files)
+            if now != before { changed() }
+            before = now
         }
     }
 

@@ -112,10 +112,10 @@ struct Server: Sendable {
         if next.listen != file.listen || next.data != file.data {
             logger.warning("\"listen\" and \"data\" change only when the server is started again.")
         }
-        try await store.replace(next.pipeline)
+        let held = try await store.replace(next.pipeline)
         live.replace(next)
         senders.replace(next.sources, next.webhooks)
-        deliverer.change(next.limits)
+        deliverer.change(next.limits, held: held)
     }
 
     /// Listens until the program is told to stop; then ends in order and returns.
