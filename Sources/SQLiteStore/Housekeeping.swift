@@ -27,7 +27,9 @@ extension SQLiteStore {
     /// Looks whether events may be taken, and removes a slice of what is old.
     func keepHouse(_ house: inout Housekeeping, _ writer: Writer) {
         let now = writer.now
-        guard options.isServer, now >= house.next || now < house.next + -60_000 else { return }
+        // A clock that went back begins anew.
+        if now < house.next + -60_000 { house = Housekeeping(now) }
+        guard options.isServer, now >= house.next else { return }
         house.next = now + (house.isBusy ? Self.sliceInterval : options.houseInterval)
         var pressure = pressed.withLock { $0 }
         if case .disk? = pressure { pressure = nil }
@@ -36,6 +38,12 @@ extension SQLiteStore {
         } else if now >= house.nextCount {
             let longest = (try? writer.countWaiting())?.max { $0.value < $1.value }
             let isNear = (longest?.value ?? 0) > options.limits.queue / 2
+            do {
+                try writer.transaction { try writer.mendDueTimes() }
+                if !writer.effects.news.isEmpty { news(writer.effects.news) }
+            } catch {
+                faults(StoreFault(error))
+            }
             house.nextCount = now + (isNear ? Self.countInterval : Self.longCountInterval)
             pressure = longest.flatMap { name, waiting in
                 waiting < options.limits.queue ? nil : .queue(destination: name, waiting: waiting)

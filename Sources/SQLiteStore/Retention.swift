@@ -1,5 +1,6 @@
 import Deliver
 import Events
+import Pipeline
 
 /// Removes what is old, a slice at a time, so that nobody waits for it.
 extension Writer {
@@ -110,6 +111,26 @@ extension Writer {
     private func selectOpen() throws -> Statement {
         try connection.prepare(
             "SELECT 1 FROM deliveries WHERE event = ? AND \(Schema.open) LIMIT 1")
+    }
+
+    /// Milliseconds in the future that no schedule reaches: 24 h and a fifth.
+    static let farthestDue: Int64 = 30 * 3_600_000
+
+    /// After the machine's clock has gone back, what was due would be due in the far future.
+    func mendDueTimes() throws {
+        let now = clock.now()
+        let mend = try connection.prepare(
+            """
+            UPDATE deliveries SET due_at = ?1
+            WHERE destination = ?2 AND due_at > ?3 AND (state = 'retrying' OR run = 1)
+            """)
+        for destination in pipeline.destinations {
+            mend.reset().bind(1, now.milliseconds)
+                .bind(2, try destinations.number(destination.name))
+                .bind(3, (now + Self.farthestDue).milliseconds)
+            try mend.run()
+            if connection.changes > 0 { effects.waiting.insert(destination.name) }
+        }
     }
 
     /// How many wait for each destination; counted, so for rare use.

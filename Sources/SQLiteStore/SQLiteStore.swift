@@ -60,7 +60,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
     private let thread = Locked<WorkerThread?>(nil)
     let options: Options
     private let room: Room
-    private let news: @Sendable ([StoreNews]) -> Void
+    let news: @Sendable ([StoreNews]) -> Void
     let faults: @Sendable (StoreFault) -> Void
     private let failure = Locked<String?>(nil)
     let pressed = Locked<StorePressure?>(nil)

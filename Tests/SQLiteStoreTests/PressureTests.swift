@@ -120,6 +120,34 @@ private final class Bench: Sendable {
     }
 }
 
+@Suite struct `A clock that jumps` {
+    private func dueAt(_ bench: Bench, _ id: EventID) throws -> Timestamp? {
+        try bench.log.deliveries(of: id)[0].dueAt
+    }
+
+    @Test func `two days back does not put off what is due`() async throws {
+        let bench = try Bench()
+        let id = try await bench.accept("m1")
+        bench.clock.advance(milliseconds: -2 * StoreLimits.day)
+        _ = try await eventually("it to be due again") {
+            try dueAt(bench, id).map { $0 <= bench.clock.now } == true ? true : nil
+        }
+        // Ids do not go back with the clock.
+        let next = try await bench.accept("m2", user: "2")
+        #expect(next > id)
+        bench.store.close()
+    }
+
+    @Test func `two days forward ends nothing and keeps repeats recognised`() async throws {
+        let bench = try Bench()
+        let id = try await bench.accept("m1")
+        bench.clock.advance(milliseconds: 2 * StoreLimits.day)
+        #expect(try await bench.accept("m1") == id)
+        #expect(try bench.log.deliveries(of: id)[0].state == .queued)
+        bench.store.close()
+    }
+}
+
 @Suite struct `An event that ends the program` {
     private func open(_ folder: TemporaryFolder, crashedOn id: DeliveryID?) throws -> SQLiteStore {
         var options = SQLiteStore.Options()
