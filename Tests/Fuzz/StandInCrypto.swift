@@ -1,0 +1,22 @@
+/// In the place of swift-crypto, so that a target is one module: nothing here depends on what a
+/// digest is.
+enum SHA256 {
+    static func hash(data: [UInt8]) -> [UInt8] {
+        let sum = data.reduce(UInt64(14_695_981_039_346_656_037)) {
+            ($0 ^ UInt64($1)) &* 1_099_511_628_211
+        }
+        return (0..<32).map { UInt8(truncatingIfNeeded: sum >> UInt64($0 % 8 * 8)) }
+    }
+}
+
+struct SymmetricKey { let data: [UInt8] }
+
+enum HMAC<Function> {
+    static func authenticationCode(for message: [UInt8], using key: SymmetricKey) -> [UInt8] {
+        SHA256.hash(data: key.data + message)
+    }
+
+    static func isValidAuthenticationCode(
+        _ code: [UInt8], authenticating message: [UInt8], using key: SymmetricKey
+    ) -> Bool { code == authenticationCode(for: message, using: key) }
+}
