@@ -42,7 +42,7 @@ extension SQLiteStore {
                 try writer.transaction { try writer.mendDueTimes() }
                 if !writer.effects.news.isEmpty { news(writer.effects.news) }
             } catch {
-                faults(StoreFault(error))
+                note(error)
             }
             house.nextCount = now + (isNear ? Self.countInterval : Self.longCountInterval)
             pressure = longest.flatMap { name, waiting in
@@ -63,11 +63,15 @@ extension SQLiteStore {
             }
             if now >= house.nextSweep { house.nextSweep = now + StoreLimits.day }
         } catch {
-            // Cleaning can wait while the disk is full or the file locked.
-            let fault = StoreFault(error)
-            if case .passing = fault { return }
-            faults(fault)
+            note(error)
         }
+    }
+
+    /// Housekeeping can wait while the disk is full or the file locked.
+    private func note(_ error: any Error) {
+        let fault = StoreFault(error)
+        if case .passing = fault { return }
+        faults(fault)
     }
 
     /// Answers events that cannot be taken now; gives the rest.
