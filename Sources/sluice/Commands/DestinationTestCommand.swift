@@ -28,10 +28,8 @@ struct DestinationTestCommand: AsyncParsableCommand {
         let file = try PipelineFile.read(
             options.configPath, .init(environment: StoreOptions.environment))
         guard let destination = file.pipeline[name] else {
-            throw Problem(
-                code: "no_such_destination",
-                message: "There is no destination \"\(printable(name))\".",
-                hint: suggestion(for: name, among: file.pipeline.destinations.map(\.name)))
+            throw Problem.noSuchDestination(
+                name, among: file.pipeline.destinations.map(\.name))
         }
         let sample = try sample(destination)
         let decision = try sample.decided(file.pipeline)

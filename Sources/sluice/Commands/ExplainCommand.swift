@@ -38,10 +38,8 @@ struct ExplainCommand: ParsableCommand {
         let file = try PipelineFile.read(
             options.configPath, .init(environment: StoreOptions.environment, needsSecrets: false))
         if let destination, file.pipeline[destination] == nil {
-            throw Problem(
-                code: "no_such_destination",
-                message: "There is no destination \"\(printable(destination))\".",
-                hint: suggestion(for: destination, among: file.pipeline.destinations.map(\.name)))
+            throw Problem.noSuchDestination(
+                destination, among: file.pipeline.destinations.map(\.name))
         }
         guard let source else {
             let (event, people) = try read()

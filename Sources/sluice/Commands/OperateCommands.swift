@@ -58,11 +58,18 @@ extension StoreOptions {
     fileprivate func checkDestination(_ name: String) throws {
         let known = try log().destinations().map(\.name)
         guard known.contains(name) else {
-            throw Problem(
-                code: "no_such_destination",
-                message: "There is no destination \"\(printable(name))\".",
-                hint: suggestion(for: name, among: known))
+            throw Problem.noSuchDestination(name, among: known)
         }
+    }
+}
+
+extension Problem {
+    /// No destination has this name; the hint names the nearest of those there are.
+    static func noSuchDestination(_ name: String, among known: [String]) -> Problem {
+        Problem(
+            code: "no_such_destination",
+            message: "There is no destination \"\(printable(name))\".",
+            hint: suggestion(for: name, among: known))
     }
 }
 

@@ -22,9 +22,7 @@ struct ConsentShowCommand: ParsableCommand {
 
     func run() throws {
         let log = try options.store()
-        let found = try [IdentityKey.Kind.user, .email].compactMap {
-            try log.known(IdentityKey($0, id)).standing
-        }
+        let found = try log.standings(of: id)
         if output.json {
             Terminal.standard.write(json: JSONWriter.make { found.write(to: &$0) })
             return
@@ -34,6 +32,15 @@ struct ConsentShowCommand: ParsableCommand {
             Terminal.standard.write("Nothing is stored about the consent of \(printable(id)).")
         }
         for line in lines { Terminal.standard.write(printable(line)) }
+    }
+}
+
+extension SQLiteLog {
+    /// What is stored about the consent of a person, who is named by a user id or an email.
+    func standings(of id: String) throws -> [Standing] {
+        try [IdentityKey.Kind.user, .email].compactMap {
+            try known(IdentityKey($0, id)).standing
+        }
     }
 }
 
@@ -203,9 +210,7 @@ struct ExportCommand: ParsableCommand {
 
     func run() throws {
         let log = try options.store()
-        let standings = try [IdentityKey.Kind.user, .email].compactMap {
-            try log.known(IdentityKey($0, id)).standing
-        }
+        let standings = try log.standings(of: id)
         let byUser = try log.events(of: IdentityKey(.user, id), limit: Self.limit)
         let byEmail = try log.events(of: IdentityKey(.email, id), limit: Self.limit)
         var writer = JSONWriter()

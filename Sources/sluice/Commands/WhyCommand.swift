@@ -53,9 +53,7 @@ struct WhyCommand: ParsableCommand {
 
     /// What is stored about a person's consent, when the id is a person's.
     private func standing(in log: SQLiteLog) throws -> [String] {
-        let lines = try [IdentityKey.Kind.user, .email].flatMap {
-            try log.known(IdentityKey($0, id)).standing?.lines ?? []
-        }
+        let lines = try log.standings(of: id).flatMap(\.lines)
         return lines.isEmpty ? [] : lines.map { printable($0) } + [""]
     }
 }
