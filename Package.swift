@@ -75,8 +75,9 @@ let package = Package(
                 "Events", "Accept", "Identify", "Consent", "Map", "Deliver", "Pipeline", "Webhooks",
                 "Ingest", "SQLiteStore", "CurlTransport", arguments, hummingbird, httpTypes,
                 logging,
-                lifecycle, nioCore, signals,
+                lifecycle, nioCore, signals, "CMalloc",
             ], swiftSettings: strict),
+        .systemLibrary(name: "CMalloc"),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         stage(
             "SluiceTesting",

@@ -30,7 +30,7 @@ package final class CurlTransport: Transport {
         let inbox = Locked(Inbox())
         self.inbox = inbox
         let ready = Locked(false)
-        thread = WorkerThread {
+        thread = WorkerThread(named: "curl") {
             guard ccurl_global_init() == CURLE_OK, let multi = curl_multi_init() else {
                 preconditionFailure("libcurl could not be initialised")
             }

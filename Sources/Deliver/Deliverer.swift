@@ -60,7 +60,7 @@ package final class Deliverer: Sendable {
     package func start(_ machine: sending DeliveryMachine, store: any DeliveryStore) {
         let box = Locked<DeliveryMachine?>(machine)
         thread.withLock { thread in
-            thread = WorkerThread { [self] in
+            thread = WorkerThread(named: "deliver") { [self] in
                 if let machine = box.withLock({ $0.take() }) { run(machine, store) }
             }
         }

@@ -80,11 +80,16 @@ extension SQLiteStore {
     }
 
     /// Ends what waits for a destination; gives how many, and how many are still under way.
-    package func drop(
-        _ destination: String
-    ) async throws(Problem) -> (dropped: Int, sending: Int) {
+    package func drop(_ destination: String) async throws(Problem) -> DropStep {
         try await order { try $0.drop(destination) }
     }
+}
+
+/// What one slice of dropping a destination's deliveries came to.
+package struct DropStep: Sendable {
+    package let dropped: Int
+    /// How many are still under way.
+    package let sending: Int
 }
 
 extension Writer {
@@ -126,7 +131,7 @@ extension Writer {
     /// Deliveries ended at once; the newest first, so that a lane's head ends last.
     private static let dropSlice = 5_000
 
-    func drop(_ name: String) throws -> (dropped: Int, sending: Int) {
+    func drop(_ name: String) throws -> DropStep {
         let number = try destinations.number(name)
         let update = try connection.prepare(
             """
@@ -146,6 +151,6 @@ extension Writer {
             """)
         _ = try count.bind(1, number).step()
         if dropped > 0 { try audit("drop", name, "\(dropped) waiting deliveries") }
-        return (dropped, count.int(0))
+        return DropStep(dropped: dropped, sending: count.int(0))
     }
 }

@@ -109,7 +109,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
                 connection, pipeline: pipeline, room: room, clock: clock,
                 isServer: options.isServer))
         thread.withLock { thread in
-            thread = WorkerThread { [self] in
+            thread = WorkerThread(named: "store") { [self] in
                 if let writer = writer.withLock({ $0.take() }) { run(writer) }
                 ended.withLock { $0 = true }
             }

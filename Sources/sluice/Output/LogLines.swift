@@ -21,7 +21,7 @@ final class LogLines: Sendable {
     init(_ write: @escaping @Sendable (String) -> Void) {
         let waiting = waiting
         thread.withLock { thread in
-            thread = WorkerThread {
+            thread = WorkerThread(named: "log") {
                 while true {
                     let taken = waiting.wait(atMost: 60_000) { waiting -> Waiting? in
                         guard !waiting.lines.isEmpty else { return nil }

@@ -130,30 +130,47 @@ extension ControlRoutes {
 
     /// Held first, so that what the deliverer has in memory goes back into the store.
     private func drop(_ name: String) async throws -> Response {
-        let wasHeld = try log.destinations().first { $0.name == name }?.hold != nil
-        if !wasHeld { try await store.hold(name, because: "Its waiting deliveries are dropped.") }
-        do {
-            let dropped = try await dropAll(name)
-            if !wasHeld { _ = try await store.release(name) }
-            return json(.ok) { $0.member("dropped", dropped) }
+        let dropped = try isHeld(name) ? await dropAll(name) : await dropHolding(name)
+        let count = try dropped.get()
+        return json(.ok) { $0.member("dropped", count) }
+    }
+
+    /// Whatever comes of it, what was not held before is not held after.
+    ///
+    /// Not inlined: Swift 6.3.1 crashes when it optimises the caller with this inside.
+    @inline(never)
+    private func dropHolding(_ name: String) async -> Result<Int, Problem> {
+        do throws(Problem) {
+            try await store.hold(name, because: "Its waiting deliveries are dropped.")
+            let dropped = await dropAll(name)
+            _ = try await store.release(name)
+            return dropped
         } catch {
-            if !wasHeld { _ = try? await store.release(name) }
-            throw error
+            return .failure(error)
         }
     }
 
-    private func dropAll(_ name: String) async throws -> Int {
+    private func isHeld(_ name: String) throws -> Bool {
+        try log.destinations().contains { $0.name == name && $0.hold != nil }
+    }
+
+    private func dropAll(_ name: String) async -> Result<Int, Problem> {
         var dropped = 0
         var patience = Self.dropPatience / 100
         while patience > 0 {
-            let step = try await store.drop(name)
+            let step: DropStep
+            do throws(Problem) {
+                step = try await store.drop(name)
+            } catch {
+                return .failure(error)
+            }
             dropped += step.dropped
             if step.dropped > 0 { continue }
             if step.sending == 0 { break }
             patience -= 1
-            try await Task.sleep(for: .milliseconds(100))
+            try? await Task.sleep(for: .milliseconds(100))
         }
-        return dropped
+        return .success(dropped)
     }
 }
 
