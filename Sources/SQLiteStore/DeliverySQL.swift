@@ -22,11 +22,11 @@ enum DeliverySQL {
         UPDATE deliveries SET due_at = ?1, out_of_order = max(out_of_order, EXISTS (
             SELECT 1 FROM deliveries AS passed
             WHERE passed.destination = ?3 AND passed.lane = ?4 AND passed.passed = 1
-                AND passed.state IN ('queued', 'sending', 'retrying')))
+                AND passed.\(Schema.open)))
         WHERE event = ?2 AND destination = ?3 AND state = 'queued' AND NOT EXISTS (
             SELECT 1 FROM deliveries AS head
             WHERE head.destination = ?3 AND head.lane = ?4 AND head.passed = 0
-                AND head.state IN ('queued', 'sending', 'retrying')
+                AND head.\(Schema.open)
                 AND (head.state = 'sending' OR head.due_at IS NOT NULL))
         """
 

@@ -4,7 +4,6 @@ import Events
 final class EventTable {
     private let insert: Statement
     private let select: Statement
-    private let people: People?
 
     static let columns = """
         events.id, sources.name, trusted, type, events.name, message_id, user_id, anonymous_id,
@@ -12,9 +11,7 @@ final class EventTable {
         marks, body
         """
 
-    /// - Parameter people: gives the index keys when events are written; nil for reading only.
-    init(_ connection: Connection, people: People?) throws(SQLiteError) {
-        self.people = people
+    init(_ connection: Connection) throws(SQLiteError) {
         insert = try connection.prepare(
             """
             INSERT INTO events (id, source, trusted, type, name, message_id, user_id,
@@ -29,7 +26,12 @@ final class EventTable {
             """)
     }
 
-    func store(_ event: Event, _ identity: Identity, source: Int64) throws(SQLiteError) {
+    /// - Parameters:
+    ///   - userKey: what the event is found by; see `KeyIndex`.
+    ///   - emailKey: the same.
+    func store(
+        _ event: Event, _ identity: Identity, source: Int64, userKey: Int64?, emailKey: Int64?
+    ) throws(SQLiteError) {
         insert.reset().bind(1, event.id.number).bind(2, source).bind(3, event.trusted ? 1 : 0)
             .bind(4, event.type.rawValue).bind(5, event.name).bind(6, event.messageID)
             .bind(7, event.userID).bind(8, event.anonymousID).bind(9, event.previousID)
@@ -38,8 +40,7 @@ final class EventTable {
             .bind(14, event.timestamp.milliseconds).bind(15, event.sentAt?.milliseconds)
             .bind(16, event.receivedAt.milliseconds)
             .bind(17, event.marks.map(\.rawValue).joined(separator: " "))
-            .bind(18, event.userID.flatMap { people?.number(of: IdentityKey(.user, $0)) })
-            .bind(19, identity.email.flatMap { people?.number(of: IdentityKey(.email, $0)) })
+            .bind(18, userKey).bind(19, emailKey)
             .bind(20, event.document.bytes)
         try insert.run()
     }

@@ -8,6 +8,7 @@ final class People: IdentityStore, ConsentStore {
         var identity = IdentityRecord()
         var standing = Standing()
         var isStored = false
+        let digest: Digest128
     }
     private let hasher: Hasher128
     private let select: Statement
@@ -40,11 +41,15 @@ final class People: IdentityStore, ConsentStore {
     }
 
     func ownLane(of key: IdentityKey) -> LaneKey {
-        LaneKey(number: Hasher128.number(hasher.digest(key)))
+        LaneKey(number: digest(key).number)
     }
 
     /// The 64 bits under which events of this identifier are indexed.
-    func number(of key: IdentityKey) -> Int64 { Hasher128.number(hasher.digest(key)) }
+    func number(of key: IdentityKey) -> Int64 { digest(key).number }
+
+    private func digest(_ key: IdentityKey) -> Digest128 {
+        rows[key]?.digest ?? hasher.digest(key)
+    }
 
     func identity(_ key: IdentityKey) throws -> IdentityRecord? {
         let row = try row(key)
@@ -80,7 +85,7 @@ final class People: IdentityStore, ConsentStore {
 
     /// An identifier as audit rows may hold it: its keyed hash.
     func shown(_ key: IdentityKey?) -> String {
-        key.map { hexadecimal(hasher.digest($0)) } ?? ""
+        key.map { hexadecimal(hasher.digest($0).bytes) } ?? ""
     }
 
     private func change(_ key: IdentityKey, _ body: (inout Row) -> Void) throws {
@@ -88,7 +93,7 @@ final class People: IdentityStore, ConsentStore {
         body(&row)
         row.isStored = true
         rows[key] = row
-        upsert.reset().bind(1, hasher.digest(key)).bind(2, key.kind.rawValue).bind(3, key.value)
+        upsert.reset().bind(1, row.digest).bind(2, key.kind.rawValue).bind(3, key.value)
             .bind(4, row.identity.userID).bind(5, row.identity.email)
             .bind(6, row.identity.lane?.number)
             .bind(7, Self.text(row.standing.answers)).bind(8, Self.text(row.standing.suppressions))
@@ -97,8 +102,8 @@ final class People: IdentityStore, ConsentStore {
 
     private func row(_ key: IdentityKey) throws -> Row {
         if let row = rows[key] { return row }
-        var row = Row()
-        select.reset().bind(1, hasher.digest(key))
+        var row = Row(digest: hasher.digest(key))
+        select.reset().bind(1, row.digest)
         if try select.step() {
             row.isStored = true
             row.identity = IdentityRecord(

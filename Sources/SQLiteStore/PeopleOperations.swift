@@ -92,24 +92,25 @@ extension Writer {
         let isEmail = id.contains("@")
         if isEmail {
             keys.emails.insert(id)
-            keys.users = Set(try column("user_id", where: "email_key", IdentityKey(.email, id)))
+            keys.users = Set(try column("user_id", of: IdentityKey(.email, id)))
         }
-        let events = try column("id", where: "user_key", IdentityKey(.user, id))
+        let events = try column("id", of: IdentityKey(.user, id))
         if !isEmail || !events.isEmpty { keys.users.insert(id) }
         for user in keys.users {
             let key = IdentityKey(.user, user)
             if let email = try people.identity(key)?.email { keys.emails.insert(email) }
-            keys.emails.formUnion(try column("email", where: "user_key", key))
-            keys.anonymous.formUnion(try column("anonymous_id", where: "user_key", key))
+            keys.emails.formUnion(try column("email", of: key))
+            keys.anonymous.formUnion(try column("anonymous_id", of: key))
         }
         return keys
     }
 
-    private func column(
-        _ name: String, where index: String, _ key: IdentityKey
-    ) throws -> [String] {
+    private func column(_ name: String, of key: IdentityKey) throws -> [String] {
         let select = try connection.prepare(
-            "SELECT DISTINCT \(name) FROM events WHERE \(index) = ? AND \(name) IS NOT NULL")
+            """
+            SELECT DISTINCT \(name) FROM events
+            WHERE id IN (\(KeyIndex.eventsOfKey)) AND \(name) IS NOT NULL
+            """)
         select.bind(1, people.number(of: key))
         var texts: [String] = []
         while try select.step() { if let text = select.text(0) { texts.append(text) } }
@@ -179,9 +180,8 @@ extension Writer {
             }
         }
         for key in keys.all where key.kind != .anonymous {
-            let index = key.kind == .email ? "email_key" : "user_key"
             let select = try connection.prepare(
-                "SELECT id, user_id, 0 FROM events WHERE \(index) = ?")
+                "SELECT id, user_id, 0 FROM events WHERE id IN (\(KeyIndex.eventsOfKey))")
             try take(select.bind(1, people.number(of: key)))
         }
         // What was said before the person was known, and aliases, have no index.
@@ -220,6 +220,7 @@ extension Writer {
 
     /// Leaves of an event that it was, and what became of it; nothing about whom.
     private func empty(_ event: EventID) throws {
+        try keys.forgetKeys(of: event)
         for sql in [
             """
             UPDATE events SET user_id = NULL, anonymous_id = NULL, previous_id = NULL,

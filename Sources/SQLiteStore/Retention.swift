@@ -73,17 +73,13 @@ extension Writer {
             try connection.prepare("DELETE FROM \($0) WHERE event = ?")
         }
         let message = try connection.prepare("SELECT source, message_id FROM events WHERE id = ?")
-        let forget = try connection.prepare(
-            "DELETE FROM messages WHERE source = ? AND digest = ? AND event = ?")
         let delete = try connection.prepare("DELETE FROM events WHERE id = ?")
         var did = false
         for event in try identifiers(select) {
             for row in rows { try row.reset().bind(1, event.number).run() }
             if try message.reset().bind(1, event.number).step() {
-                forget.reset().bind(1, message.int64(0))
-                    .bind(2, Hasher128.digest(messageID: message.text(1) ?? ""))
-                    .bind(3, event.number)
-                try forget.run()
+                let digest = Hasher128.digest(messageID: message.text(1) ?? "")
+                try keys.remove(event, source: message.int64(0), digest: digest)
             }
             message.reset()
             try delete.reset().bind(1, event.number).run()

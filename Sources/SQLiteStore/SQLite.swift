@@ -142,6 +142,14 @@ final class Statement {
         return self
     }
 
+    @discardableResult
+    func bind(_ index: Int32, _ value: Digest128) -> Statement {
+        value.withBytes { bytes in
+            if let start = bytes.baseAddress { _ = csqlite_bind_blob(handle, index, start, 16) }
+        }
+        return self
+    }
+
     /// Steps to the next row; false at the end.
     func step() throws(SQLiteError) -> Bool {
         switch sqlite3_step(handle) {
@@ -179,6 +187,14 @@ final class Statement {
         guard let start = sqlite3_column_blob(handle, column) else { return [] }
         let count = Int(sqlite3_column_bytes(handle, column))
         return Array(UnsafeRawBufferPointer(start: start, count: count))
+    }
+
+    /// A column of sixteen bytes; the schema sees to that.
+    func digest(_ column: Int32) -> Digest128 {
+        Digest128(
+            UnsafeRawBufferPointer(
+                start: sqlite3_column_blob(handle, column),
+                count: Int(sqlite3_column_bytes(handle, column))))
     }
 
     private static var empty: UnsafePointer<CChar> {

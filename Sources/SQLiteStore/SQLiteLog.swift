@@ -28,7 +28,7 @@ package final class SQLiteLog: DeliveryLog {
 
     package func event(_ id: EventID) throws -> EventRow? {
         try connection.withLock { connection in
-            try EventTable(connection, people: nil).load(id).map {
+            try EventTable(connection).load(id).map {
                 EventRow(event: $0.event, identity: $0.identity)
             }
         }
@@ -59,7 +59,8 @@ package final class SQLiteLog: DeliveryLog {
             let select = try connection.prepare(
                 """
                 SELECT event FROM sources JOIN messages ON messages.source = sources.id
-                WHERE messages.digest = ? ORDER BY event
+                WHERE messages.digest = ?1
+                UNION SELECT event FROM fresh WHERE digest = ?1 ORDER BY event
                 """)
             return try Self.identifiers(
                 select.bind(1, Hasher128.digest(messageID: messageID)))
@@ -67,10 +68,9 @@ package final class SQLiteLog: DeliveryLog {
     }
 
     package func events(of key: IdentityKey, limit: Int) throws -> [EventID] {
-        let column = key.kind == .email ? "email_key" : "user_key"
-        return try connection.withLock { connection in
+        try connection.withLock { connection in
             let select = try connection.prepare(
-                "SELECT id FROM events WHERE \(column) = ? ORDER BY id DESC LIMIT ?")
+                "\(KeyIndex.eventsOfKey) ORDER BY event DESC LIMIT ?2")
             return try Self.identifiers(select.bind(1, number(key)).bind(2, limit))
         }
     }
@@ -96,8 +96,8 @@ package final class SQLiteLog: DeliveryLog {
         if filter.user != nil {
             conditions.append(
                 """
-                d.event IN (SELECT id FROM events WHERE user_key = ?7
-                    UNION SELECT id FROM events WHERE email_key = ?8)
+                d.event IN (SELECT event FROM event_keys WHERE key IN (?7, ?8)
+                    UNION SELECT event FROM fresh WHERE user_key = ?7 OR email_key = ?8)
                 """)
         }
         if filter.status != nil { conditions.append("d.status BETWEEN ?9 AND ?10") }
@@ -233,7 +233,7 @@ package final class SQLiteLog: DeliveryLog {
             JOIN destinations ON destinations.id = d.destination
         """
 
-    private func number(_ key: IdentityKey) -> Int64 { Hasher128.number(hasher.digest(key)) }
+    private func number(_ key: IdentityKey) -> Int64 { hasher.digest(key).number }
 
     private static func identifiers(_ rows: Statement) throws -> [EventID] {
         var events: [EventID] = []

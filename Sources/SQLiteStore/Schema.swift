@@ -3,10 +3,12 @@ import Events
 
 /// The tables, as a list of steps that is only ever added to.
 enum Schema {
-    static let migrations = [first, second, third, fourth]
+    static let migrations = [first, second, third, fourth, fifth]
 
     /// The open deliveries: what the queue's partial indexes speak of, word for word.
-    static let open = "state IN ('queued', 'sending', 'retrying')"
+    static let open = "ended_at IS NULL"
+    /// The same in a file's first version.
+    private static let openOnce = "state IN ('queued', 'sending', 'retrying')"
 
     private static let first = """
         CREATE TABLE meta (
@@ -110,7 +112,7 @@ enum Schema {
             PRIMARY KEY (event, destination)
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX deliveries_lane ON deliveries (destination, lane, passed, event)
-            WHERE \(open);
+            WHERE \(openOnce);
         CREATE INDEX deliveries_due ON deliveries (destination, due_at) WHERE due_at IS NOT NULL;
         CREATE INDEX deliveries_undelivered ON deliveries (destination, state, reason, event)
             WHERE state NOT IN ('delivered', 'sending');
@@ -199,6 +201,46 @@ enum Schema {
         ) STRICT, WITHOUT ROWID;
         """
 
+    /// What a row costs: lists that SQLite builds anew for each statement go from checks and
+    /// indexes, and what is found by random keys is gathered before it is sorted in.
+    private static let fifth = """
+        PRAGMA writable_schema = ON;
+        UPDATE sqlite_schema SET sql = replace(sql, ' CHECK (state IN (''queued'', ''sending'', ''retrying'', ''delivered'',
+                ''filtered'', ''failed'', ''expired'', ''cancelled''))', '')
+            WHERE type = 'table' AND name = 'deliveries';
+        UPDATE sqlite_schema SET sql = replace(sql, ' CHECK (class IN (''delivered'', ''invalid'', ''setup'', ''throttle'',
+                ''transient'', ''unknown''))', '')
+            WHERE type = 'table' AND name = 'attempts';
+        PRAGMA writable_schema = RESET;
+
+        DROP INDEX deliveries_lane;
+        CREATE INDEX deliveries_lane ON deliveries (destination, lane, passed, event)
+            WHERE \(open);
+        DROP INDEX deliveries_undelivered;
+        CREATE INDEX deliveries_undelivered ON deliveries (destination, state, reason, event)
+            WHERE state <> 'delivered' AND state <> 'sending';
+
+        -- New keys in the order of events; `KeyIndex` folds them into messages and event_keys.
+        CREATE TABLE fresh (
+            event INTEGER PRIMARY KEY,
+            source INTEGER NOT NULL,
+            digest BLOB NOT NULL CHECK (length(digest) = 16),
+            user_key INTEGER,
+            email_key INTEGER
+        ) STRICT;
+        CREATE TABLE event_keys (
+            key INTEGER NOT NULL,
+            event INTEGER NOT NULL,
+            PRIMARY KEY (key, event)
+        ) STRICT, WITHOUT ROWID;
+        INSERT OR IGNORE INTO event_keys SELECT user_key, id FROM events
+            WHERE user_key IS NOT NULL ORDER BY user_key, id;
+        INSERT OR IGNORE INTO event_keys SELECT email_key, id FROM events
+            WHERE email_key IS NOT NULL ORDER BY email_key, id;
+        DROP INDEX events_user;
+        DROP INDEX events_email;
+        """
+
     /// Brings the file to this program's version; refuses one that is newer.
     ///
     /// - Parameter last: where to stop; tests make older files by it.
@@ -233,23 +275,24 @@ enum Schema {
 
 /// Keyed hashes of identifiers, and the digests of message ids.
 struct Hasher128: Sendable {
-    private let key: SymmetricKey
+    /// Has taken the key in; copied for each text.
+    private let keyed: HMAC<SHA256>
 
-    init(key: [UInt8]) { self.key = SymmetricKey(data: key) }
+    init(key: [UInt8]) { keyed = HMAC<SHA256>(key: SymmetricKey(data: key)) }
 
     /// 128 bits of HMAC-SHA256 over the kind and the value.
-    func digest(_ identity: IdentityKey) -> [UInt8] {
-        let text = Array("\(identity.kind.rawValue):\(identity.value)".utf8)
-        return Array(HMAC<SHA256>.authenticationCode(for: text, using: key).prefix(16))
+    func digest(_ identity: IdentityKey) -> Digest128 {
+        var code = keyed
+        var text = "\(identity.kind.rawValue):\(identity.value)"
+        text.withUTF8 { code.update(data: UnsafeRawBufferPointer($0)) }
+        return code.finalize().withUnsafeBytes { Digest128($0) }
     }
 
     /// 128 bits of SHA-256.
-    static func digest(messageID: String) -> [UInt8] {
-        Array(SHA256.hash(data: Array(messageID.utf8)).prefix(16))
-    }
-
-    /// The first 64 bits of a digest, as an index keeps them.
-    static func number(_ digest: [UInt8]) -> Int64 {
-        Int64(bitPattern: digest.prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
+    static func digest(messageID: String) -> Digest128 {
+        var hash = SHA256()
+        var text = messageID
+        text.withUTF8 { hash.update(bufferPointer: UnsafeRawBufferPointer($0)) }
+        return hash.finalize().withUnsafeBytes { Digest128($0) }
     }
 }

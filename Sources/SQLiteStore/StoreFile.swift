@@ -42,7 +42,7 @@ package struct StoreFile: Sendable {
                 AND due_at IS NULL AND state <> 'sending' AND NOT EXISTS (
                     SELECT 1 FROM deliveries AS h WHERE h.destination = d.destination
                         AND h.lane = d.lane AND h.passed = 0
-                        AND h.state IN ('queued', 'sending', 'retrying')
+                        AND h.\(Schema.open)
                         AND (h.state = 'sending' OR h.due_at IS NOT NULL))
             """, "deliveries wait behind nothing"
         )

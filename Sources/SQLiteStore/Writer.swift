@@ -13,7 +13,8 @@ final class Writer {
     let people: People
     let events: EventTable
     let deliveries: DeliveryTable
-    private let insertMessage, selectMessage, insertRejection, insertAudit: Statement
+    private let insertRejection, insertAudit: Statement
+    let keys: KeyIndex
     private let saveHold, saveDelivered, saveError, saveLastEvent, saveRest: Statement
     private let begin, commit: Statement
     var sources: NameTable
@@ -57,12 +58,9 @@ final class Writer {
         let key = try connection.prepare("SELECT value FROM meta WHERE key = 'hash_key'")
         _ = try key.step()
         people = try People(connection, hasher: Hasher128(key: key.blob(0) ?? []))
-        events = try EventTable(connection, people: people)
+        events = try EventTable(connection)
         deliveries = try DeliveryTable(connection)
-        insertMessage = try connection.prepare(
-            "INSERT OR IGNORE INTO messages (source, digest, event) VALUES (?, ?, ?)")
-        selectMessage = try connection.prepare(
-            "SELECT event FROM messages WHERE source = ? AND digest = ?")
+        keys = try KeyIndex(connection)
         insertRejection = try connection.prepare(
             """
             INSERT INTO rejections (source, received_at, message_id, code, message, hint, body,
@@ -139,15 +137,18 @@ final class Writer {
             for (source, at) in lastEvent {
                 try saveLastEvent.reset().bind(1, at.milliseconds).bind(2, source).run()
             }
+            try keys.foldSlice()
             try commit.reset().run()
         } catch {
             try? connection.execute("ROLLBACK")
+            keys.undo()
             for place in effects.places { room.give(place) }
             sources.forgetFresh()
             destinations.forgetFresh()
             effects = Effects()
             throw error
         }
+        keys.keep()
         sources.keepFresh()
         destinations.keepFresh()
         finishEffects()
@@ -211,30 +212,27 @@ final class Writer {
         var event = incoming
         event.id = EventID.next(after: lastID, at: event.receivedAt)
         if event.messageID.isEmpty { event.messageID = event.id.text }
-        if let first = try firstEvent(event, source) {
+        let digest = Hasher128.digest(messageID: event.messageID)
+        if let first = try keys.event(digest, source: source) {
             return Receipt(id: first, messageID: event.messageID, duplicate: true)
         }
         lastID = event.id
         change += 1
         var store = people
         let decision = try pipeline.decide(event, in: &store)
-        try events.store(event, decision.identity, source: source)
+        let userKey = event.userID.map { people.number(of: IdentityKey(.user, $0)) }
+        let emailKey = decision.identity.email.map { people.number(of: IdentityKey(.email, $0)) }
+        try events.store(
+            event, decision.identity, source: source, userKey: userKey, emailKey: emailKey)
+        try keys.add(
+            KeyIndex.Entry(
+                event: event.id.number, source: source, digest: digest, userKey: userKey,
+                emailKey: emailKey))
         for planned in decision.deliveries { try queue(planned, event, decision.identity) }
         if !decision.changes.isEmpty {
             try audit("effect", event.id.text, decision.changes.joined(separator: "; "))
         }
         return Receipt(id: event.id, messageID: event.messageID, duplicate: false)
-    }
-
-    /// The event that came with this message id before; nil when this is the first.
-    private func firstEvent(_ event: Event, _ source: Int64) throws -> EventID? {
-        let digest = Hasher128.digest(messageID: event.messageID)
-        insertMessage.reset().bind(1, source).bind(2, digest).bind(3, event.id.number)
-        try insertMessage.run()
-        if connection.changes == 1 { return nil }
-        selectMessage.reset().bind(1, source).bind(2, digest)
-        defer { selectMessage.reset() }
-        return try selectMessage.step() ? EventID(number: selectMessage.int64(0)) : nil
     }
 
     private func queue(

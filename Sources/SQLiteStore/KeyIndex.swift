@@ -1,0 +1,236 @@
+import Events
+
+/// 128 bits that stand for a text: of a message id, or of an identifier.
+struct Digest128: Hashable, Sendable, Comparable {
+    let high: UInt64
+    let low: UInt64
+
+    /// The first sixteen bytes.
+    init(_ bytes: UnsafeRawBufferPointer) {
+        high = UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self))
+        low = UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+    }
+
+    /// As the file keeps it.
+    func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        withUnsafeBytes(of: (high.bigEndian, low.bigEndian), body)
+    }
+
+    var bytes: [UInt8] { withBytes { Array($0) } }
+
+    /// The first 64 bits, as an index keeps them.
+    var number: Int64 { Int64(bitPattern: high) }
+
+    static func < (left: Self, right: Self) -> Bool {
+        left.high != right.high ? left.high < right.high : left.low < right.low
+    }
+}
+
+/// What events are found by: message ids, so that a repeat is recognised, and people.
+///
+/// The order of both is random, so that each entry on its own would cost a page of the file. New
+/// ones are written to `fresh` in the order of events, known in memory, and folded into the sorted
+/// tables by the thousand: then a page takes many.
+final class KeyIndex {
+    /// Entries of `fresh` at which folding begins.
+    static let foldAt = 32_768
+    /// Entries that are folded with one transaction at the least.
+    static let slice = 256
+
+    struct Entry {
+        let event: Int64
+        let source: Int64
+        let digest: Digest128
+        let userKey: Int64?
+        let emailKey: Int64?
+    }
+    private struct Message: Hashable, Comparable {
+        let source: Int64
+        let digest: Digest128
+        static func < (left: Self, right: Self) -> Bool {
+            left.source != right.source ? left.source < right.source : left.digest < right.digest
+        }
+    }
+    /// The first entries of `fresh`, sorted, on their way into the other tables.
+    private struct Fold {
+        let count: Int
+        let messages: [(message: Message, event: Int64)]
+        let keys: [(key: Int64, event: Int64)]
+        var position = 0
+        var length: Int { max(messages.count, keys.count) }
+    }
+    private let connection: Connection
+    private let insert, select, foldMessage, foldKey, delete: Statement
+    /// All of `fresh`, in its order.
+    private var entries: [Entry] = []
+    private var known: [Message: Int64] = [:]
+    private var fold: Fold?
+    /// Events of `fresh` that belong to nobody any more.
+    private var keyless: Set<Int64> = []
+
+    // What the open transaction has done; undone when it fails.
+    private var added = 0
+    private var advanced = 0
+    private var isFolded = false
+    private var leaving: Set<Int64> = []
+    private var freed: [Message] = []
+
+    init(_ connection: Connection) throws {
+        self.connection = connection
+        insert = try connection.prepare("INSERT INTO fresh VALUES (?, ?, ?, ?, ?)")
+        select = try connection.prepare(
+            "SELECT event FROM messages WHERE source = ? AND digest = ?")
+        foldMessage = try connection.prepare(
+            "INSERT OR IGNORE INTO messages (source, digest, event) VALUES (?, ?, ?)")
+        foldKey = try connection.prepare("INSERT OR IGNORE INTO event_keys VALUES (?, ?)")
+        delete = try connection.prepare("DELETE FROM fresh WHERE event <= ?")
+        let all = try connection.prepare(
+            "SELECT event, source, digest, user_key, email_key FROM fresh ORDER BY event")
+        while try all.step() {
+            note(
+                Entry(
+                    event: all.int64(0), source: all.int64(1), digest: all.digest(2),
+                    userKey: all.optionalInt64(3), emailKey: all.optionalInt64(4)))
+        }
+    }
+
+    private func note(_ entry: Entry) {
+        entries.append(entry)
+        known[Message(source: entry.source, digest: entry.digest)] = entry.event
+    }
+
+    /// The event that came with a message id before; nil when none did.
+    func event(_ digest: Digest128, source: Int64) throws -> EventID? {
+        if let event = known[Message(source: source, digest: digest)] {
+            return EventID(number: event)
+        }
+        select.reset().bind(1, source).bind(2, digest)
+        defer { select.reset() }
+        return try select.step() ? EventID(number: select.int64(0)) : nil
+    }
+
+    func add(_ entry: Entry) throws {
+        insert.reset().bind(1, entry.event).bind(2, entry.source).bind(3, entry.digest)
+            .bind(4, entry.userKey).bind(5, entry.emailKey)
+        try insert.run()
+        note(entry)
+        added += 1
+    }
+
+    /// The events of an identifier, wherever they are; its key is ?1.
+    static let eventsOfKey = """
+        SELECT event FROM event_keys WHERE key = ?1
+        UNION SELECT event FROM fresh WHERE user_key = ?1 OR email_key = ?1
+        """
+
+    /// Makes an event unfindable by the people it belonged to.
+    func forgetKeys(of event: EventID) throws {
+        let keys = try connection.prepare("SELECT user_key, email_key FROM events WHERE id = ?")
+        guard try keys.bind(1, event.number).step() else { return }
+        let found = [keys.optionalInt64(0), keys.optionalInt64(1)].compactMap { $0 }
+        keys.reset()
+        let delete = try connection.prepare("DELETE FROM event_keys WHERE key = ? AND event = ?")
+        for key in found { try delete.reset().bind(1, key).bind(2, event.number).run() }
+        try connection.prepare(
+            "UPDATE fresh SET user_key = NULL, email_key = NULL WHERE event = ?"
+        ).bind(1, event.number).run()
+        leaving.insert(event.number)
+    }
+
+    /// Forgets an event altogether; its message id is free again.
+    func remove(_ event: EventID, source: Int64, digest: Digest128) throws {
+        try forgetKeys(of: event)
+        let delete = try connection.prepare(
+            "DELETE FROM messages WHERE source = ? AND digest = ? AND event = ?")
+        try delete.bind(1, source).bind(2, digest).bind(3, event.number).run()
+        try connection.prepare("DELETE FROM fresh WHERE event = ?").bind(1, event.number).run()
+        freed.append(Message(source: source, digest: digest))
+    }
+
+    // MARK: Folding
+
+    /// Folds a slice when it is time to; more, the more this transaction has added.
+    func foldSlice() throws {
+        guard fold != nil || entries.count >= Self.foldAt else { return }
+        try advance(by: max(Self.slice, 2 * added))
+    }
+
+    private func advance(by count: Int) throws {
+        guard !isFolded else { return }
+        let current = fold ?? begin()
+        fold = current
+        let from = current.position + advanced
+        let to = min(current.length, from + count)
+        for index in from..<to {
+            if index < current.messages.count { try fold(current.messages[index]) }
+            if index < current.keys.count { try fold(current.keys[index]) }
+        }
+        advanced += to - from
+        guard to == current.length else { return }
+        try delete.reset().bind(1, entries[current.count - 1].event).run()
+        isFolded = true
+    }
+
+    private func fold(_ entry: (message: Message, event: Int64)) throws {
+        // One that was removed meanwhile is not known any more.
+        guard known[entry.message] == entry.event, !freed.contains(entry.message) else { return }
+        foldMessage.reset().bind(1, entry.message.source).bind(2, entry.message.digest)
+            .bind(3, entry.event)
+        try foldMessage.run()
+    }
+
+    private func fold(_ entry: (key: Int64, event: Int64)) throws {
+        guard !keyless.contains(entry.event), !leaving.contains(entry.event) else { return }
+        try foldKey.reset().bind(1, entry.key).bind(2, entry.event).run()
+    }
+
+    private func begin() -> Fold {
+        let messages = entries.map {
+            (message: Message(source: $0.source, digest: $0.digest), event: $0.event)
+        }
+        var keys: [(key: Int64, event: Int64)] = []
+        keys.reserveCapacity(2 * entries.count)
+        for entry in entries {
+            if let key = entry.userKey { keys.append((key, entry.event)) }
+            if let key = entry.emailKey { keys.append((key, entry.event)) }
+        }
+        return Fold(
+            count: entries.count, messages: messages.sorted { $0.message < $1.message },
+            keys: keys.sorted { ($0.key, $0.event) < ($1.key, $1.event) })
+    }
+
+    // MARK: Transactions
+
+    /// The transaction is in the file.
+    func keep() {
+        fold?.position += advanced
+        for message in freed { known[message] = nil }
+        keyless.formUnion(leaving)
+        let done = isFolded ? fold : nil
+        beginTransaction()
+        guard let done else { return }
+        for entry in entries.prefix(done.count) {
+            known[Message(source: entry.source, digest: entry.digest)] = nil
+            keyless.remove(entry.event)
+        }
+        entries.removeFirst(done.count)
+        fold = nil
+    }
+
+    /// Nothing of the transaction is in the file.
+    func undo() {
+        for entry in entries.suffix(added) {
+            known[Message(source: entry.source, digest: entry.digest)] = nil
+        }
+        entries.removeLast(added)
+        beginTransaction()
+    }
+
+    private func beginTransaction() {
+        added = 0
+        advanced = 0
+        isFolded = false
+        leaving = []
+        freed = []
+    }
+}
