@@ -19,7 +19,23 @@ package protocol EventStore: Sendable {
     /// Stores an envelope: events with all that follows from them, and rejections, in one
     /// transaction.
     ///
-    /// Returns after the commit is on disk, one receipt for each event in order. On an error
+    /// Answers after the commit is on disk, one receipt for each event in order. On an error
     /// nothing of the envelope is promised; the sender has to repeat it.
-    func accept(_ envelope: Envelope, from source: String) async throws(Problem) -> [Receipt]
+    ///
+    /// - Parameter answer: called once, on the store's thread; must return at once.
+    func accept(
+        _ envelope: Envelope, from source: String,
+        answer: @escaping @Sendable (Result<[Receipt], Problem>) -> Void)
+}
+
+extension EventStore {
+    /// The same, awaited.
+    package func accept(
+        _ envelope: Envelope, from source: String
+    ) async throws(Problem) -> [Receipt] {
+        let result = await withCheckedContinuation { continuation in
+            accept(envelope, from: source) { continuation.resume(returning: $0) }
+        }
+        return try result.get()
+    }
 }

@@ -3,46 +3,73 @@ import HTTPTypes
 package import Hummingbird
 import NIOCore
 
+/// An answer before it is written: the same for every way in which a request may be served.
+struct Answer: Sendable {
+    var status: HTTPResponse.Status
+    var headers: HTTPFields = [.contentType: "application/json"]
+    var body: [UInt8]
+
+    /// A JSON object.
+    static func json(
+        _ status: HTTPResponse.Status, _ write: (inout JSONWriter) -> Void
+    ) -> Answer {
+        var writer = JSONWriter(capacity: 256)
+        writer.beginObject()
+        write(&writer)
+        writer.endObject()
+        return Answer(status: status, body: writer.bytes)
+    }
+
+    /// An error as every client can read it; pauses are named where trying again helps.
+    static func failure(_ status: HTTPResponse.Status, _ problem: Problem) -> Answer {
+        var answer = json(status) { writer in
+            writer.member("success", false)
+            writer.member("code", problem.code)
+            writer.member("message", problem.message)
+            writer.member("hint", problem.hint)
+            writer.member("error", problem.message)
+        }
+        if status == .serviceUnavailable || status == .tooManyRequests {
+            answer.headers[.retryAfter] = String(IngestRoutes.retryAfter)
+        }
+        if status == .contentTooLarge { answer.headers[.connection] = "close" }
+        return answer
+    }
+
+    /// An error with the status that goes with its code.
+    static func failure(_ problem: Problem) -> Answer {
+        let status: HTTPResponse.Status =
+            switch problem.code {
+            case "body_too_large": .contentTooLarge
+            case "store_unavailable", "disk_reserve", "queue_full": .serviceUnavailable
+            case "unknown_key", "bad_signature", "verification_failed": .unauthorized
+            case "origin_not_allowed": .forbidden
+            default: .badRequest
+            }
+        return failure(status, problem)
+    }
+
+    var response: Response {
+        Response(
+            status: status, headers: headers,
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: body)))
+    }
+}
+
 /// A JSON answer.
 package func json(
     _ status: HTTPResponse.Status, _ write: (inout JSONWriter) -> Void
 ) -> Response {
-    var writer = JSONWriter(capacity: 256)
-    writer.beginObject()
-    write(&writer)
-    writer.endObject()
-    return Response(
-        status: status, headers: [.contentType: "application/json"],
-        body: ResponseBody(byteBuffer: ByteBuffer(bytes: writer.bytes)))
+    Answer.json(status, write).response
 }
 
-/// An error as every client can read it; pauses are named where trying again helps.
+/// An error as every client can read it.
 package func failure(_ status: HTTPResponse.Status, _ problem: Problem) -> Response {
-    var response = json(status) { writer in
-        writer.member("success", false)
-        writer.member("code", problem.code)
-        writer.member("message", problem.message)
-        writer.member("hint", problem.hint)
-        writer.member("error", problem.message)
-    }
-    if status == .serviceUnavailable || status == .tooManyRequests {
-        response.headers[.retryAfter] = String(IngestRoutes.retryAfter)
-    }
-    if status == .contentTooLarge { response.headers[.connection] = "close" }
-    return response
+    Answer.failure(status, problem).response
 }
 
 /// An error with the status that goes with its code.
-func failure(_ problem: Problem) -> Response {
-    let status: HTTPResponse.Status =
-        switch problem.code {
-        case "body_too_large": .contentTooLarge
-        case "store_unavailable", "disk_reserve", "queue_full": .serviceUnavailable
-        case "unknown_key", "bad_signature", "verification_failed": .unauthorized
-        default: .badRequest
-        }
-    return failure(status, problem)
-}
+func failure(_ problem: Problem) -> Response { Answer.failure(problem).response }
 
 let unreadableBody = Problem(
     code: "unreadable_body", message: "The body could not be read to its end.",
@@ -50,22 +77,19 @@ let unreadableBody = Problem(
 
 extension RateLimits {
     /// The answer to a source that is too fast; nil when it is not.
-    func refusal(of source: String, _ perSecond: Double?, at now: Timestamp) -> Response? {
+    func refusal(of source: String, _ perSecond: Double?, at now: Timestamp) -> Answer? {
         guard let pause = pause(for: source, perSecond, at: now) else { return nil }
-        var response = failure(
+        var answer = Answer.failure(
             .tooManyRequests,
             Problem(
                 code: "too_fast", message: "The source \"\(source)\" sends too fast.",
                 hint: "Wait as long as Retry-After says, then send it again."))
-        response.headers[.retryAfter] = String(pause)
-        return response
+        answer.headers[.retryAfter] = String(pause)
+        return answer
     }
 }
 
 extension Request {
-    /// Bytes a body may inflate to.
-    static var inflatedBytes: Int { 16 << 20 }
-
     /// The body as it came; refused by its length before it is read.
     package func wire(limit: Int) async throws -> [UInt8] {
         let tooLarge = Problem(
@@ -98,12 +122,17 @@ extension Request {
     /// Bytes of a refused body that are read and thrown away.
     private static var drainedBytes: Int { 64 << 20 }
 
-    func inflated(
-        _ bytes: [UInt8], limit: Int = Self.inflatedBytes
-    ) throws(Problem) -> [UInt8] {
-        guard headers[.contentEncoding]?.lowercased() == "gzip" else { return bytes }
-        return try gunzip(bytes, limit: limit)
-    }
+}
+
+/// Bytes a body may inflate to.
+private let inflatedBytes = 16 << 20
+
+/// A body without its compression.
+func inflated(
+    _ bytes: [UInt8], _ headers: HTTPFields, limit: Int = inflatedBytes
+) throws(Problem) -> [UInt8] {
+    guard headers[.contentEncoding]?.lowercased() == "gzip" else { return bytes }
+    return try gunzip(bytes, limit: limit)
 }
 
 /// Gives the server's own errors, such as unknown paths, the same form.

@@ -19,7 +19,7 @@ struct CrossOriginMiddleware<Context: RequestContext>: RouterMiddleware {
         let isAllowed = senders.keys.origins.contains(origin)
         var response: Response
         if request.method == .options {
-            response = isAllowed ? preflight(request) : failure(.forbidden, Self.refusal(origin))
+            response = isAllowed ? preflight(request) : failure(.forbidden, CrossOrigin.refusal(origin))
         } else {
             response = try await next(request, context)
         }
@@ -40,6 +40,9 @@ struct CrossOriginMiddleware<Context: RequestContext>: RouterMiddleware {
         return response
     }
 
+}
+
+enum CrossOrigin {
     static func refusal(_ origin: String) -> Problem {
         Problem(
             code: "origin_not_allowed", message: "Pages of this origin may not send events here.",

@@ -1,5 +1,6 @@
 import Events
 package import Hummingbird
+package import HummingbirdCore
 package import Logging
 import NIOCore
 
@@ -43,7 +44,7 @@ package enum ListenAddress: Sendable, Equatable, CustomStringConvertible {
 /// - Parameter onListening: gets the address it really listens on, with the port it was given.
 package func makeServer<Context: RequestContext>(
     _ router: Router<Context>, listen: ListenAddress, logger: Logger,
-    limits: HTTPLimits = HTTPLimits(),
+    limits: HTTPLimits = HTTPLimits(), server: HTTPServerBuilder? = nil,
     onListening: @escaping @Sendable (ListenAddress) async -> Void = { _ in }
 ) -> some ApplicationProtocol
 where Context: InitializableFromSource<ApplicationRequestContextSource> {
@@ -54,7 +55,8 @@ where Context: InitializableFromSource<ApplicationRequestContextSource> {
         }
     return Application(
         router: router,
-        server: .http1(
+        server: server
+            ?? .http1(
             configuration: .init(
                 idleTimeout: .seconds(limits.idleSeconds),
                 httpDecoderConfiguration: .init(

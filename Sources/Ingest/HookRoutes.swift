@@ -41,7 +41,7 @@ struct HookRoutes: Sendable {
         do {
             let now = clock.now()
             if let refusal = rates.refusal(of: source.name, source.perSecond, at: now) {
-                return refusal
+                return refusal.response
             }
             let wire = try await request.wire(limit: acceptor.limits.bodyBytes)
             let repeatable = try source.verify(body: wire, at: now) { header(request, $0) }
@@ -66,7 +66,8 @@ struct HookRoutes: Sendable {
             }, uniquingKeysWith: { first, _ in first })
         do {
             return reader.read(
-                try request.inflated(wire, limit: acceptor.limits.bodyBytes), headers: headers,
+                try inflated(wire, request.headers, limit: acceptor.limits.bodyBytes),
+                headers: headers,
                 from: source,
                 repeatable: repeatable, at: now)
         } catch {

@@ -55,7 +55,12 @@ package struct KeyRing: Sendable {
         self.sources = digests
     }
 
-    func source(of key: String) -> Source? { sources[SHA256.hash(data: Array(key.utf8))] }
+    func source(of key: String?) -> Source? {
+        guard var key else { return nil }
+        var hash = SHA256()
+        key.withUTF8 { hash.update(bufferPointer: UnsafeRawBufferPointer($0)) }
+        return sources[hash.finalize()]
+    }
 
     /// The key of a header: the user of Basic, or a Bearer token.
     static func key(inHeader header: String) -> String? {

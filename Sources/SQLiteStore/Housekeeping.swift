@@ -78,8 +78,8 @@ extension SQLiteStore {
     func refusing(_ items: [Item]) -> [Item] {
         guard let pressure = pressed.withLock({ $0 }) else { return items }
         return items.filter { item in
-            guard case .accept(_, _, _, let continuation) = item else { return true }
-            continuation.resume(returning: .failure(pressure.problem))
+            guard case .accept(_, _, _, let answer) = item else { return true }
+            answer(.failure(pressure.problem))
             return false
         }
     }

@@ -38,7 +38,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
     enum Item {
         case accept(
             Envelope, source: String, clearing: [Int64],
-            CheckedContinuation<Result<[Receipt], Problem>, Never>)
+            @Sendable (Result<[Receipt], Problem>) -> Void)
         case work([DeliveryWork])
         case order(Order)
         /// Work that cannot be done inside a transaction; it is done alone.
@@ -156,16 +156,23 @@ package final class SQLiteStore: EventStore, DeliveryStore {
     // MARK: For callers
 
     package func accept(
-        _ envelope: Envelope, from source: String
-    ) async throws(Problem) -> [Receipt] {
-        try await ask { .accept(envelope, source: source, clearing: [], $0) }
+        _ envelope: Envelope, from source: String,
+        answer: @escaping @Sendable (Result<[Receipt], Problem>) -> Void
+    ) {
+        if !post(.accept(envelope, source: source, clearing: [], answer)) {
+            answer(.failure(Self.unavailable))
+        }
     }
 
     /// Takes events that come from kept bodies, and removes these, in one transaction.
     package func accept(
         _ envelope: Envelope, from source: String, clearing rejections: [Int64]
     ) async throws(Problem) -> [Receipt] {
-        try await ask { .accept(envelope, source: source, clearing: rejections, $0) }
+        try await ask { continuation in
+            .accept(envelope, source: source, clearing: rejections) {
+                continuation.resume(returning: $0)
+            }
+        }
     }
 
     package func submit(_ work: [DeliveryWork]) {
@@ -184,16 +191,22 @@ package final class SQLiteStore: EventStore, DeliveryStore {
     func ask<Answer: Sendable>(
         _ item: (CheckedContinuation<Result<Answer, Problem>, Never>) -> Item
     ) async throws(Problem) -> Answer {
-        let limit = options.waitingRequests
         let result = await withCheckedContinuation { continuation in
-            let taken = inbox.signal { inbox in
-                guard !inbox.closing, inbox.items.count < limit else { return false }
-                inbox.items.append(item(continuation))
-                return true
+            if !post(item(continuation)) {
+                continuation.resume(returning: .failure(Self.unavailable))
             }
-            if !taken { continuation.resume(returning: .failure(Self.unavailable)) }
         }
         return try result.get()
+    }
+
+    /// Puts something before the writer; false when too much waits there already.
+    private func post(_ item: Item) -> Bool {
+        let limit = options.waitingRequests
+        return inbox.signal { inbox in
+            guard !inbox.closing, inbox.items.count < limit else { return false }
+            inbox.items.append(item)
+            return true
+        }
     }
 
     /// Waits until everything submitted before is committed.
@@ -289,9 +302,9 @@ package final class SQLiteStore: EventStore, DeliveryStore {
 
     private func perform(_ item: Item, _ writer: Writer) throws -> () -> Void {
         switch item {
-        case .accept(let envelope, let source, let clearing, let continuation):
+        case .accept(let envelope, let source, let clearing, let answer):
             let receipts = try writer.accept(envelope, from: source, clearing: clearing)
-            return { continuation.resume(returning: .success(receipts)) }
+            return { answer(.success(receipts)) }
         case .work(let work):
             for item in work { try writer.perform(item) }
             return {}
@@ -359,8 +372,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
 
     private static func refuse(_ item: Item) {
         switch item {
-        case .accept(_, _, _, let continuation):
-            continuation.resume(returning: .failure(unavailable))
+        case .accept(_, _, _, let answer): answer(.failure(unavailable))
         case .order(let order), .outside(let order): order.refuse()
         case .barrier(let done): done()
         case .work: break

@@ -28,6 +28,7 @@ struct Server: Sendable {
     let deliverer: Deliverer
     let live: Live
     private let senders: Senders
+    private let intake: Intake
     /// What was read at the start; where it listens and keeps its data does not change.
     private let file: PipelineFile
     private let clock: WorldClock
@@ -73,6 +74,7 @@ struct Server: Sendable {
             faults: { Self.report($0, logger, clock, alerts) }
         ) { deliverer.tell($0) }
         log = try SQLiteLog(directory: file.data)
+        intake = Intake(acceptor: Acceptor(), senders: senders, store: store, clock: clock)
         let machine = DeliveryMachine(
             limits: limits, held: store.held, schedule: schedule, room: room, now: clock.now(),
             jitter: Chance.fraction)
@@ -174,8 +176,9 @@ struct Server: Sendable {
                     pipeline: { live.now.pipeline }, clock: clock
                 ).router(),
                 listen: .unix(path: DataDirectory.socketPath(file.data)), logger: logger),
-            makeServer(
-                ingestRouter(), listen: file.listen, logger: logger, onListening: onListening),
+            makeIngestServer(
+                ingestRouter(), intake: intake, listen: file.listen, logger: logger,
+                onListening: onListening),
         ] + [pages].compactMap { $0 }
     }
 
@@ -183,7 +186,7 @@ struct Server: Sendable {
         let router = Router()
         let store = store
         IngestRoutes(
-            acceptor: Acceptor(), senders: senders, store: store, log: log, clock: clock,
+            intake: intake, log: log,
             isReady: {
                 if let pressure = store.pressure { return pressure.problem }
                 return store.lastFailure.map { _ in

@@ -1,0 +1,290 @@
+import Events
+import HTTPTypes
+package import Hummingbird
+import HummingbirdCore
+package import Logging
+import NIOCore
+import NIOHTTP1
+import NIOHTTPTypes
+import NIOHTTPTypesHTTP1
+
+/// A connection of the ingest API.
+///
+/// Plain requests with events are answered on the connection's own event loop; every other request
+/// goes to the router, in the order in which they came.
+struct EventsChannel: ServerChildChannel, HTTPChannelHandler {
+    typealias Value = NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
+
+    let responder: HTTPChannelHandler.Responder
+    let intake: Intake
+    let limits: HTTPLimits
+
+    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
+        channel.eventLoop.makeCompletedFuture {
+            let pipeline = channel.pipeline.syncOperations
+            try pipeline.configureHTTPServerPipeline(
+                withPipeliningAssistance: false, withErrorHandling: false,
+                withOutboundHeaderValidation: false, withEncoderConfiguration: .init(),
+                withDecoderLimitConfiguration: limits.decoder)
+            try pipeline.addHandler(IdleStateHandler(allTimeout: .seconds(limits.idleSeconds)))
+            try pipeline.addHandler(
+                EventsHandler(intake: intake, encoder: pipeline.context(handlerType: HTTPResponseEncoder.self)))
+            try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
+            try pipeline.addHandler(HTTPConnectionStateHandler(logger: logger))
+            return try NIOAsyncChannel(
+                wrappingChannelSynchronously: channel,
+                configuration: .init(isOutboundHalfClosureEnabled: true))
+        }
+    }
+
+    func handle(value: Value, logger: Logger) async {
+        await handleHTTP(asyncChannel: value, logger: logger)
+    }
+}
+
+extension HTTPLimits {
+    fileprivate var decoder: NIOHTTPDecoderLimitConfiguration {
+        var decoder = NIOHTTPDecoderLimitConfiguration()
+        decoder.maxHeaderFieldSize = headerFieldBytes
+        decoder.maxHeaderListSize = headerListBytes
+        decoder.maxHeaderFieldCount = headerCount
+        return decoder
+    }
+}
+
+/// Takes the requests with events out of a connection's stream and answers them.
+///
+/// One request is served at a time: what comes meanwhile is held, and goes on in its order.
+private final class EventsHandler: ChannelDuplexHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundOut = HTTPServerRequestPart
+    typealias OutboundIn = HTTPServerResponsePart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    private enum State {
+        case idle
+        /// The router's, until its request has come whole and its answer is written.
+        case passing(came: Bool, answered: Bool)
+        case reading(Intake.Shape, HTTPFields)
+        case answering
+    }
+    private enum Held {
+        case part(HTTPServerRequestPart)
+        case event(any Sendable)
+        case error(any Error)
+    }
+    private var state = State.idle
+    private var held = CircularBuffer<Held>()
+    private var isReadHeld = false
+    private var body: [UInt8] = []
+    private let intake: Intake
+    /// Answers are written past the encoder, as they are.
+    private let encoder: ChannelHandlerContext
+    private var context: ChannelHandlerContext?
+
+    /// Bytes of a body that are read here; larger ones would keep other connections waiting.
+    private static let bodyBytes = 1 << 20
+    /// Parts that may be held before nothing more is read.
+    private static let heldParts = 64
+    private static let shapes = Dictionary(uniqueKeysWithValues: Intake.routes)
+
+    init(intake: Intake, encoder: ChannelHandlerContext) {
+        self.intake = intake
+        self.encoder = encoder
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+    // MARK: What comes in
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        take(.part(unwrapInboundIn(data)), context)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        take(.error(error), context)
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        switch event {
+        case is IdleStateHandler.IdleStateEvent:
+            switch state {
+            case .answering, .passing(came: true, _): break
+            case .idle, .reading, .passing: context.close(promise: nil)
+            }
+        case let event as ChannelEvent: take(.event(event), context)
+        case let event as ChannelShouldQuiesceEvent: take(.event(event), context)
+        default: context.fireUserInboundEventTriggered(event)
+        }
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if held.count < Self.heldParts { context.read() } else { isReadHeld = true }
+    }
+
+    private func take(_ item: Held, _ context: ChannelHandlerContext) {
+        switch (state, item) {
+        case (.answering, _), (.passing(came: true, _), .part): held.append(item)
+        case (.reading, .event(is ChannelShouldQuiesceEvent)): held.append(item)
+        default: handle(item, context)
+        }
+    }
+
+    private func handle(_ item: Held, _ context: ChannelHandlerContext) {
+        switch item {
+        case .part(let part): handle(part, context)
+        case .event(let event): context.fireUserInboundEventTriggered(event)
+        case .error(let error): context.fireErrorCaught(error)
+        }
+    }
+
+    private func handle(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
+        switch (state, part) {
+        case (.idle, .head(let head)):
+            if let fields = Self.fields(head), let shape = Self.shapes[head.uri] {
+                state = .reading(shape, fields)
+                return
+            }
+            state = .passing(came: false, answered: false)
+        case (.reading, .body(let bytes)):
+            body.append(contentsOf: bytes.readableBytesView)
+            return
+        case (.reading(let shape, let fields), .end):
+            serve(Intake.Call(headers: fields, query: nil, body: body), shape, context)
+            return
+        case (.passing(_, let answered), .end):
+            state = answered ? .idle : .passing(came: true, answered: false)
+        default: break
+        }
+        context.fireChannelRead(wrapInboundOut(part))
+    }
+
+    /// The fields that matter of a request that can be served here; nil for the router's.
+    private static func fields(_ head: HTTPRequestHead) -> HTTPFields? {
+        guard head.method == .POST, head.version == .http1_1 else { return nil }
+        var fields = HTTPFields()
+        var isSized = false
+        for (name, value) in head.headers {
+            switch name.utf8.count {
+            case 13 where name.lowercased() == "authorization": fields[.authorization] = value
+            case 14 where name.lowercased() == "content-length":
+                guard let count = Int(value), count <= bodyBytes else { return nil }
+                isSized = true
+            case 6...17 where forTheRouter.contains(name.lowercased()): return nil
+            default: break
+            }
+        }
+        return isSized ? fields : nil
+    }
+
+    private static let forTheRouter: Set<String> = [
+        "origin", "expect", "upgrade", "connection", "x-signature", "content-encoding",
+        "transfer-encoding",
+    ]
+
+    // MARK: What goes out
+
+    func write(
+        context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?
+    ) {
+        context.write(data, promise: promise)
+        guard case .passing(let came, _) = state, case .end = unwrapOutboundIn(data) else { return }
+        state = came ? .idle : .passing(came: false, answered: true)
+        if came { goOn(context) }
+    }
+
+    private func serve(
+        _ call: Intake.Call, _ shape: Intake.Shape, _ context: ChannelHandlerContext
+    ) {
+        state = .answering
+        body = []
+        let loop = context.eventLoop
+        let bound = NIOLoopBound(self, eventLoop: loop)
+        intake.take(call, as: shape) { answer in
+            loop.execute { bound.value.finish(answer) }
+        }
+    }
+
+    private func finish(_ answer: Answer) {
+        guard let context else { return }
+        var buffer = context.channel.allocator.buffer(capacity: 256 + answer.body.count)
+        buffer.write(answer, date: HTTPDate.text(intake.clock.now()))
+        encoder.writeAndFlush(NIOAny(buffer), promise: nil)
+        state = .idle
+        goOn(context)
+    }
+
+    /// Takes up what was held while a request was served.
+    private func goOn(_ context: ChannelHandlerContext) {
+        while !held.isEmpty {
+            if case .answering = state { return }
+            if case .passing(came: true, _) = state, case .part? = held.first { return }
+            handle(held.removeFirst(), context)
+        }
+        guard isReadHeld else { return }
+        isReadHeld = false
+        context.read()
+    }
+}
+
+extension ByteBuffer {
+    fileprivate mutating func write(_ answer: Answer, date: String) {
+        writeString("HTTP/1.1 ")
+        writeString(String(answer.status.code))
+        writeString(" ")
+        writeString(answer.status.reasonPhrase)
+        for field in answer.headers {
+            writeString("\r\n")
+            writeString(field.name.rawName)
+            writeString(": ")
+            writeString(field.value)
+        }
+        writeString("\r\nServer: sluice\r\nDate: ")
+        writeString(date)
+        writeString("\r\nContent-Length: ")
+        writeString(String(answer.body.count))
+        writeString("\r\n\r\n")
+        writeBytes(answer.body)
+    }
+}
+
+/// The Date of an answer (RFC 9110 §5.6.7), written once a second.
+private enum HTTPDate {
+    private static let last = Locked<(second: Int64, text: String)>((-1, ""))
+    private static let pattern = try? DatePattern("dd MM yyyy HH:mm:ss 'GMT'")
+    private static let days = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
+    private static let months = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ]
+
+    static func text(_ now: Timestamp) -> String {
+        let second = now.milliseconds / 1000
+        return last.withLock { last in
+            if last.second != second { last = (second, write(now)) }
+            return last.text
+        }
+    }
+
+    private static func write(_ now: Timestamp) -> String {
+        let parts = (pattern?.format(now) ?? "").split(separator: " ")
+        guard parts.count == 5, let month = Int(parts[1]) else { return "" }
+        let day = days[Int(now.milliseconds / 86_400_000) % 7]
+        return "\(day), \(parts[0]) \(months[month - 1]) \(parts[2]) \(parts[3]) \(parts[4])"
+    }
+}
+
+/// Builds the server of the ingest API.
+///
+/// - Parameter onListening: gets the address it really listens on, with the port it was given.
+package func makeIngestServer(
+    _ router: Router<BasicRequestContext>, intake: Intake, listen: ListenAddress, logger: Logger,
+    limits: HTTPLimits = HTTPLimits(),
+    onListening: @escaping @Sendable (ListenAddress) async -> Void
+) -> some ApplicationProtocol {
+    makeServer(
+        router, listen: listen, logger: logger, limits: limits,
+        server: HTTPServerBuilder {
+            EventsChannel(responder: $0, intake: intake, limits: limits)
+        }, onListening: onListening)
+}
