@@ -139,11 +139,12 @@ package struct Acceptor: Sendable {
 
     /// Keys are credentials: they are not stored with events.
     private func withoutKey(_ document: JSONDocument) -> JSONDocument {
+        let root = document.root
+        guard root["writeKey"] != nil || root["write_key"] != nil else { return document }
         let names = ["writeKey", "write_key"]
-        guard names.contains(where: { document.root[$0] != nil }) else { return document }
         let bytes = JSONWriter.make { writer in
             writer.beginObject()
-            for member in document.root.members where !names.contains(member.key.string ?? "") {
+            for member in root.members where !names.contains(member.key.string ?? "") {
                 writer.key(quoted: member.key.raw)
                 writer.value(member.value)
             }

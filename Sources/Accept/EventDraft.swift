@@ -11,8 +11,11 @@ struct EventDraft {
     private var root: JSONValue { document.root }
 
     /// A field in either spelling; null is the same as absent.
-    private func field(_ camel: JSONKey, _ snake: JSONKey) -> JSONValue? {
-        [root[camel], root[snake]].lazy.compactMap { $0 }.first { !$0.isNull }
+    private func field(_ camel: StaticString, _ snake: StaticString) -> JSONValue? {
+        for key in [camel, snake] {
+            if let value = root[key], !value.isNull { return value }
+        }
+        return nil
     }
 
     var messageID: String? { field("messageId", "message_id")?.identifier }
@@ -69,20 +72,20 @@ struct EventDraft {
     }
 
     private func identifier(
-        _ camel: JSONKey, _ snake: JSONKey, _ length: Int
+        _ camel: StaticString, _ snake: StaticString, _ length: Int
     ) throws(Problem) -> String? {
         guard let value = field(camel, snake) else { return nil }
         if value.string?.isEmpty == true { return nil }
         guard let text = value.identifier else {
             throw Problem(
-                code: "id_not_string", message: "\"\(camel.text)\" is not a string.",
+                code: "id_not_string", message: "\"\(camel)\" is not a string.",
                 hint: "Send ids as strings.")
         }
         guard text.unicodeScalars.count < length, !text.unicodeScalars.contains("\0") else {
             throw Problem(
                 code: "id_too_long",
                 message:
-                    "\"\(camel.text)\" must be shorter than \(length) characters, without NUL.",
+                    "\"\(camel)\" must be shorter than \(length) characters, without NUL.",
                 hint: "Send a shorter id.")
         }
         return text
@@ -108,10 +111,10 @@ struct EventDraft {
     }
 
     private func requireIdentity(of event: Event) throws(Problem) {
-        for (key, problem) in [("properties", "properties"), ("traits", "traits")] {
+        for key in ["properties", "traits"] as [StaticString] {
             guard let value = root[key], !value.isNull, value.kind != .object else { continue }
             throw Problem(
-                code: "\(problem)_not_object", message: "\"\(key)\" is not an object.",
+                code: "\(key)_not_object", message: "\"\(key)\" is not an object.",
                 hint: "Send \"\(key)\" as { … }.")
         }
         let email = event.trait("email")?.string ?? ""

@@ -10,7 +10,7 @@ struct SharedFields {
     var size: Int { (context?.range.count ?? 0) + (integrations?.range.count ?? 0) }
 
     init(_ root: JSONValue) {
-        func object(_ key: JSONKey) -> JSONValue? {
+        func object(_ key: StaticString) -> JSONValue? {
             guard let value = root[key], value.kind == .object, !value.isEmpty else { return nil }
             return value
         }
@@ -21,20 +21,18 @@ struct SharedFields {
 
     /// The event as a document of its own: its bytes, with the batch's fields where it lacks them.
     func merged(into item: JSONValue) -> JSONDocument {
-        var bytes = Array(item.raw)
-        if context != nil || integrations != nil {
-            bytes = JSONWriter.make { writer in
-                writer.beginObject()
-                for member in item.members where !isMerged(member.key.string) {
-                    writer.key(quoted: member.key.raw)
-                    writer.value(member.value)
-                }
-                merge("context", context, item["context"], into: &writer)
-                merge("integrations", integrations, item["integrations"], into: &writer)
-                writer.endObject()
+        guard context != nil || integrations != nil else { return JSONDocument(copying: item) }
+        let bytes = JSONWriter.make { writer in
+            writer.beginObject()
+            for member in item.members where !isMerged(member.key.string) {
+                writer.key(quoted: member.key.raw)
+                writer.value(member.value)
             }
+            merge("context", context, item["context"], into: &writer)
+            merge("integrations", integrations, item["integrations"], into: &writer)
+            writer.endObject()
         }
-        // A slice of a checked text, or written from such slices: it can be read again.
+        // Written from slices of a checked text: it can be read again.
         return (try? JSONReader.read(bytes)) ?? .emptyObject
     }
 

@@ -36,25 +36,27 @@ package struct ConsentReader: Sendable {
             readConsent(consent, take)
         }
         let management = context["consentManagement"] ?? context["consent_management"]
+        guard let management else { return found }
         for (key, granted) in [("allowedConsentIds", true), ("deniedConsentIds", false)] {
-            for code in management?[key]?.elements.compactMap(\.string) ?? [] {
+            for code in management[key]?.elements.compactMap(\.string) ?? [] {
                 take(code, granted, "context.consentManagement.\(key)")
             }
         }
         return found
     }
 
+    private static let groups: Set = [
+        "canonical", "categories", "categoryPreferences", "category_preferences",
+    ]
+
     private func readConsent(
         _ consent: JSONValue, _ take: (_ code: String, _ granted: Bool, _ path: String) -> Void
     ) {
-        let groups: Set = [
-            "canonical", "categories", "categoryPreferences", "category_preferences",
-        ]
         for member in consent.members {
             guard let key = member.key.string else { continue }
             if let granted = member.value.bool {
                 take(key, granted, "context.consent.\(key)")
-            } else if groups.contains(key) {
+            } else if Self.groups.contains(key) {
                 for answer in member.value.members {
                     guard let code = answer.key.string, let granted = answer.value.bool else {
                         continue
@@ -77,8 +79,9 @@ extension Event {
     /// Whether the event says nothing but that consent has changed.
     var isConsentEvent: Bool {
         guard type == .track, let name else { return false }
-        return [
+        let names = [
             "consentupdated", "consentpreferenceupdated", "segmentconsentpreferenceupdated",
-        ].contains(folded(name))
+        ]
+        return names.contains { folds(name, to: $0) }
     }
 }

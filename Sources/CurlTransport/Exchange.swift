@@ -153,16 +153,17 @@ final class Exchange {
     private func takeHeader(_ bytes: UnsafeMutablePointer<CChar>?, _ count: Int) -> Int {
         guard let bytes else { return count }
         headerBytes += count
-        let line = String(
-            decoding: UnsafeRawBufferPointer(start: bytes, count: count), as: UTF8.self)
-        if line.hasPrefix("HTTP/") {
-            let parts = line.split(separator: " ", maxSplits: 2)
-            status = parts.count > 1 ? Int(parts[1].prefix(3)) ?? 0 : 0
+        let line = UnsafeRawBufferPointer(start: bytes, count: count)
+        switch line.first {
+        case 0x0D, 0x0A: headersComplete = status >= 200
+        // HTTP/1.1 200 OK
+        case 0x48 where line.starts(with: "HTTP/".utf8):
+            let code = line.drop { $0 != 0x20 }.dropFirst().prefix(3)
+            status = Int(String(decoding: code, as: UTF8.self)) ?? 0
             headersComplete = false
-        } else if line == "\r\n" || line == "\n" {
-            headersComplete = status >= 200
-        } else {
-            takeField(line)
+        // Location: …
+        case 0x4C, 0x6C: takeField(String(decoding: line, as: UTF8.self))
+        default: break
         }
         return count
     }

@@ -1,15 +1,21 @@
 package import Events
 
-/// Builds requests and reads blueprints for the deliverer.
-package protocol RequestBuilder: Sendable {
+/// Knows the destinations as they are now.
+package protocol Targets: Sendable {
+    /// The destination of that name; nil when it is gone.
+    func target(_ name: String) -> (any Target)?
+}
+
+/// One state of a destination, for a whole exchange, whatever is read meanwhile.
+package protocol Target: Sendable {
     /// The requests a job becomes, and the blueprint revision they come from.
     func requests(for job: Job) -> Result<(requests: [MappedRequest], revision: String), BuildFault>
     /// The request as it travels: secrets, headers and signature in place.
-    func outgoing(_ request: MappedRequest, for job: Job, at now: Timestamp) -> OutgoingRequest
-    /// The blueprint's rules for reading the answer, the most special first.
-    func answerRules(_ request: MappedRequest, of destination: String) -> [AnswerRule]
-    /// Masks the destination's secrets as they are now in a text; nil when it is gone.
-    func masker(for destination: String) -> (@Sendable (String) -> String)?
+    func outgoing(_ request: MappedRequest, for event: Event, at now: Timestamp) -> OutgoingRequest
+    /// The blueprint's rules for reading the answer to a request, the most special first.
+    func answerRules(for request: String) -> [AnswerRule]
+    /// A text with every secret that occurs in it masked: for answers that echo one.
+    func mask(_ text: String) -> String
 }
 
 /// Why a job has no request.
@@ -32,7 +38,7 @@ package final class Deliverer: Sendable {
     }
     private let mailbox = Locked(Mailbox())
     private let transport: any Transport
-    private let builder: any RequestBuilder
+    private let targets: any Targets
     private let clock: WorldClock
     private let alerts: @Sendable (Alert) -> Void
     private let mark: @Sendable (DeliveryID?) -> Void
@@ -45,14 +51,14 @@ package final class Deliverer: Sendable {
     ///   - alerts: called on the deliverer's thread; must return at once.
     ///   - mark: called with the delivery whose request is about to be built, and with nil after.
     package init(
-        transport: any Transport, builder: any RequestBuilder, clock: WorldClock,
+        transport: any Transport, targets: any Targets, clock: WorldClock,
         alerts: @escaping @Sendable (Alert) -> Void = { _ in },
         mark: @escaping @Sendable (DeliveryID?) -> Void = { _ in }
     ) {
         self.mark = mark
         self.alerts = alerts
         self.transport = transport
-        self.builder = builder
+        self.targets = targets
         self.clock = clock
     }
 
@@ -128,13 +134,11 @@ package final class Deliverer: Sendable {
         var pending = inputs
         while !pending.isEmpty {
             var more: [DeliveryMachine.Input] = []
-            for input in pending {
-                for action in machine.handle(input, now: clock.now()) {
-                    switch action {
-                    case .store(let item): work.append(item)
-                    case .start(let job): if let end = begin(job) { more.append(end) }
-                    case .alert(let alert): alerts(alert)
-                    }
+            for action in machine.handle(pending, now: clock.now()) {
+                switch action {
+                case .store(let item): work.append(item)
+                case .start(let job): if let end = begin(job) { more.append(end) }
+                case .alert(let alert): alerts(alert)
                 }
             }
             pending = more
@@ -147,11 +151,9 @@ package final class Deliverer: Sendable {
     /// Sends a job's request; returns at once with the end when there is nothing to send.
     private func begin(_ job: Job) -> DeliveryMachine.Input? {
         let startedAt = clock.now()
-        let destination = job.id.destination
         var requests = job.requests
         var revision: String?
-        // One state of the destination for the whole exchange, whatever is read meanwhile.
-        guard let mask = builder.masker(for: destination) else {
+        guard let target = targets.target(job.id.destination) else {
             return .ended(
                 job.id,
                 .init(
@@ -160,7 +162,7 @@ package final class Deliverer: Sendable {
         }
         if requests.isEmpty {
             mark(job.id)
-            let built = builder.requests(for: job)
+            let built = target.requests(for: job)
             mark(nil)
             switch built {
             case .success(let built): (requests, revision) = built
@@ -180,40 +182,33 @@ package final class Deliverer: Sendable {
                     startedAt: startedAt))
         }
         let request = requests[job.step]
-        let rules = builder.answerRules(request, of: destination)
-        transport.send(builder.outgoing(request, for: job, at: startedAt)) {
+        transport.send(target.outgoing(request, for: job.event, at: startedAt)) {
             [self, requests, revision] result in
-            let result = result.masked(mask)
-            var answer: String?
-            if case .answer(let body) = result, !body.body.isEmpty {
-                answer = String(decoding: body.body, as: UTF8.self)
-            }
-            post([
-                .ended(
-                    job.id,
-                    .init(
-                        result: .exchanged(result), rules: rules, requests: requests,
-                        revision: revision, startedAt: startedAt, answer: answer))
-            ])
+            let (result, answer) = result.masked(target.mask)
+            let ended = DeliveryMachine.Ended(
+                result: .exchanged(result), rules: target.answerRules(for: request.name),
+                requests: requests, revision: revision, startedAt: startedAt, answer: answer)
+            mailbox.signal { $0.inputs.append(.ended(job.id, ended)) }
         }
         return nil
     }
 }
 
 extension TransportResult {
-    /// The same with every text run through `mask`.
-    fileprivate func masked(_ mask: (String) -> String) -> TransportResult {
+    /// The same with every text run through `mask`, and the body as text, when there is one.
+    fileprivate func masked(_ mask: (String) -> String) -> (TransportResult, body: String?) {
         switch self {
         case .failure(var failure):
             failure.message = mask(failure.message)
-            return .failure(failure)
+            return (.failure(failure), nil)
         case .answer(var answer):
             answer.note = answer.note.map(mask)
             answer.location = answer.location.map(mask)
-            if !answer.body.isEmpty {
-                answer.body = Array(mask(String(decoding: answer.body, as: UTF8.self)).utf8)
-            }
-            return .answer(answer)
+            if answer.body.isEmpty { return (.answer(answer), nil) }
+            let text = mask(String(decoding: answer.body, as: UTF8.self))
+            // Nothing reads the bytes any more.
+            answer.body = []
+            return (.answer(answer), text)
         }
     }
 }

@@ -91,18 +91,24 @@ package struct DeliveryMachine {
         draining ? nil : queues.values.compactMap { $0.nextWake(now: now) }.min()
     }
 
-    package mutating func handle(_ input: Input, now: Timestamp) -> [Action] {
+    package mutating func handle(_ inputs: [Input], now: Timestamp) -> [Action] {
         var actions: [Action] = []
-        switch input {
-        case .news(let news):
-            for item in news { take(item) }
-        case .ended(let id, let ended): end(id, ended, now, &actions)
-        case .tick: break
-        case .limits(let limits, let held): change(limits, held, now)
-        case .drain: draining = true
+        for input in inputs {
+            switch input {
+            case .news(let news):
+                for item in news { take(item) }
+            case .ended(let id, let ended): end(id, ended, now, &actions)
+            case .tick: break
+            case .limits(let limits, let held): change(limits, held, now)
+            case .drain: draining = true
+            }
         }
         for name in queues.keys { advance(name, now, &actions) }
         return actions
+    }
+
+    package mutating func handle(_ input: Input, now: Timestamp) -> [Action] {
+        handle([input], now: now)
     }
 
     /// What is gone or switched off begins nothing more; what is new begins.
@@ -171,7 +177,9 @@ package struct DeliveryMachine {
         if draining || queues[name]?.isClosed == true { giveBackReady(name, &actions) }
         guard !draining, !storeFails, let queue = queues[name] else { return }
         while let job = queue.nextToStart(now: now) {
-            if job.identity.keys.contains(where: { changed[$0] ?? .min > job.decidedAt }) {
+            if !changed.isEmpty,
+                job.identity.keys.contains(where: { changed[$0] ?? .min > job.decidedAt })
+            {
                 queue.active[job.id] = nil
                 room.give(name)
                 actions.append(.store(.giveBack([job])))

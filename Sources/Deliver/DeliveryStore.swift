@@ -21,6 +21,17 @@ package struct DeliveryLimits: Sendable, Equatable {
     }
 }
 
+/// An event and whom it belongs to: shared by all copies of a job.
+private final class Subject: Sendable {
+    let event: Event
+    let identity: Identity
+
+    init(_ event: Event, _ identity: Identity) {
+        self.event = event
+        self.identity = identity
+    }
+}
+
 /// One delivery with an attempt open, handed to the deliverer.
 package struct Job: Sendable {
     package let id: DeliveryID
@@ -31,8 +42,9 @@ package struct Job: Sendable {
     package var tries: Int
     /// The first request that has not been delivered yet.
     package var step: Int
-    package let event: Event
-    package let identity: Identity
+    private let subject: Subject
+    package var event: Event { subject.event }
+    package var identity: Identity { subject.identity }
     /// Built at the first try and the same ever after; empty before.
     package var requests: [MappedRequest]
     /// The blueprint's revision that the requests were, or will be, built with.
@@ -49,8 +61,7 @@ package struct Job: Sendable {
         self.attempt = attempt
         self.tries = tries
         self.step = step
-        self.event = event
-        self.identity = identity
+        subject = Subject(event, identity)
         self.requests = requests
         self.revision = revision
         self.decidedAt = decidedAt

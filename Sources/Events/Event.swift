@@ -73,7 +73,7 @@ package struct Event: Sendable {
     }
 
     /// `traits.<key>`, else `context.traits.<key>`.
-    package func trait(_ key: JSONKey) -> JSONValue? {
+    package func trait(_ key: StaticString) -> JSONValue? {
         if let value = document.root["traits"]?[key], !value.isNull { return value }
         return document.root["context"]?["traits"]?[key]
     }
@@ -86,5 +86,22 @@ package struct Event: Sendable {
 ///
 /// Source: Vero API reference, events/track ("upper/lower case, spaces and underscores are equal").
 package func folded(_ name: String) -> String {
-    String(name.lowercased().filter { $0 != " " && $0 != "_" && $0 != "-" })
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(name.utf8.count)
+    for byte in name.utf8 {
+        guard byte < 0x80 else {
+            return String(name.lowercased().filter { $0 != " " && $0 != "_" && $0 != "-" })
+        }
+        switch byte {
+        case 0x20, 0x5F, 0x2D: break
+        case 0x41...0x5A: bytes.append(byte | 0x20)
+        default: bytes.append(byte)
+        }
+    }
+    return String(decoding: bytes, as: UTF8.self)
+}
+
+/// Whether a name, folded, is a text that is folded already.
+package func folds(_ name: String, to text: String) -> Bool {
+    name.utf8.count >= text.utf8.count && folded(name) == text
 }

@@ -137,6 +137,6 @@ extension Event {
 
     private func isTrack(_ names: [String]) -> Bool {
         guard type == .track, let name else { return false }
-        return names.contains(folded(name))
+        return names.contains { folds(name, to: $0) }
     }
 }

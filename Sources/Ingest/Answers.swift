@@ -121,7 +121,6 @@ extension Request {
 
     /// Bytes of a refused body that are read and thrown away.
     private static var drainedBytes: Int { 64 << 20 }
-
 }
 
 /// Bytes a body may inflate to.

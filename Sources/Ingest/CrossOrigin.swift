@@ -19,7 +19,8 @@ struct CrossOriginMiddleware<Context: RequestContext>: RouterMiddleware {
         let isAllowed = senders.keys.origins.contains(origin)
         var response: Response
         if request.method == .options {
-            response = isAllowed ? preflight(request) : failure(.forbidden, CrossOrigin.refusal(origin))
+            response =
+                isAllowed ? preflight(request) : failure(.forbidden, CrossOrigin.refusal(origin))
         } else {
             response = try await next(request, context)
         }
@@ -39,7 +40,6 @@ struct CrossOriginMiddleware<Context: RequestContext>: RouterMiddleware {
         response.headers[.accessControlMaxAge] = Self.maxAge
         return response
     }
-
 }
 
 enum CrossOrigin {

@@ -28,7 +28,9 @@ struct EventsChannel: ServerChildChannel, HTTPChannelHandler {
                 withDecoderLimitConfiguration: limits.decoder)
             try pipeline.addHandler(IdleStateHandler(allTimeout: .seconds(limits.idleSeconds)))
             try pipeline.addHandler(
-                EventsHandler(intake: intake, encoder: pipeline.context(handlerType: HTTPResponseEncoder.self)))
+                EventsHandler(
+                    intake: intake, encoder: pipeline.context(handlerType: HTTPResponseEncoder.self)
+                ))
             try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
             try pipeline.addHandler(HTTPConnectionStateHandler(logger: logger))
             return try NIOAsyncChannel(
@@ -202,7 +204,7 @@ private final class EventsHandler: ChannelDuplexHandler, RemovableChannelHandler
         let loop = context.eventLoop
         let bound = NIOLoopBound(self, eventLoop: loop)
         intake.take(call, as: shape) { answer in
-            loop.execute { bound.value.finish(answer) }
+            loop.execute { bound.value.finish(answer()) }
         }
     }
 

@@ -57,12 +57,12 @@ where Context: InitializableFromSource<ApplicationRequestContextSource> {
         router: router,
         server: server
             ?? .http1(
-            configuration: .init(
-                idleTimeout: .seconds(limits.idleSeconds),
-                httpDecoderConfiguration: .init(
-                    maxHeaderFieldSize: limits.headerFieldBytes,
-                    maxHeaderListSize: limits.headerListBytes,
-                    maxHeaderFieldCount: limits.headerCount))),
+                configuration: .init(
+                    idleTimeout: .seconds(limits.idleSeconds),
+                    httpDecoderConfiguration: .init(
+                        maxHeaderFieldSize: limits.headerFieldBytes,
+                        maxHeaderListSize: limits.headerListBytes,
+                        maxHeaderFieldCount: limits.headerCount))),
         configuration: .init(address: address, serverName: "sluice", backlog: limits.backlog),
         onServerRunning: { channel in
             var real = listen

@@ -47,8 +47,12 @@ package struct Intake: Sendable {
     )
 
     /// Takes a call's events; the answer comes after the commit, or at once with a problem.
+    ///
+    /// - Parameter answer: gets what writes the answer, so that it can be written elsewhere than on
+    ///   the store's thread.
     func take(
-        _ call: Call, as shape: Shape, answer: @escaping @Sendable (Answer) -> Void
+        _ call: Call, as shape: Shape,
+        answer: @escaping @Sendable (@escaping @Sendable () -> Answer) -> Void
     ) {
         do throws(Problem) {
             let now = clock.now()
@@ -59,26 +63,28 @@ package struct Intake: Sendable {
                 throw CrossOrigin.refusal(origin)
             }
             if let pause = rates.refusal(of: source.name, source.perSecond, at: now) {
-                return answer(pause)
+                return answer { pause }
             }
             let isBatch = isBatch(text, shape)
             let envelope = try envelope(text, shape, isBatch, source, messageID, at: now)
             store.accept(envelope, from: source.name) { result in
-                switch result {
-                case .failure(let problem): answer(.failure(problem))
-                case .success(let receipts):
-                    answer(isBatch ? batch(receipts, envelope) : single(receipts, envelope))
+                answer { [rejections = envelope.rejections] in
+                    switch result {
+                    case .failure(let problem): .failure(problem)
+                    case .success(let receipts):
+                        isBatch ? batch(receipts, rejections) : single(receipts, rejections)
+                    }
                 }
             }
         } catch {
-            answer(.failure(error))
+            answer { .failure(error) }
         }
     }
 
     /// The same, awaited.
     func answer(_ call: Call, as shape: Shape) async -> Answer {
         await withCheckedContinuation { continuation in
-            take(call, as: shape) { continuation.resume(returning: $0) }
+            take(call, as: shape) { continuation.resume(returning: $0()) }
         }
     }
 
@@ -128,8 +134,8 @@ package struct Intake: Sendable {
         return envelope
     }
 
-    private func single(_ receipts: [Receipt], _ envelope: Envelope) -> Answer {
-        if let rejection = envelope.rejections.first {
+    private func single(_ receipts: [Receipt], _ rejections: [Rejection]) -> Answer {
+        if let rejection = rejections.first {
             return .failure(.badRequest, rejection.problem)
         }
         return .json(.ok) { writer in
@@ -140,7 +146,7 @@ package struct Intake: Sendable {
         }
     }
 
-    private func batch(_ receipts: [Receipt], _ envelope: Envelope) -> Answer {
+    private func batch(_ receipts: [Receipt], _ rejections: [Rejection]) -> Answer {
         let duplicates = receipts.count { $0.duplicate }
         return .json(.ok) { writer in
             writer.member("success", true)
@@ -148,7 +154,7 @@ package struct Intake: Sendable {
             writer.member("duplicates", duplicates)
             writer.key("rejected")
             writer.beginArray()
-            for rejection in envelope.rejections.sorted(by: { $0.index < $1.index }) {
+            for rejection in rejections.sorted(by: { $0.index < $1.index }) {
                 writer.beginObject()
                 writer.member("index", rejection.index)
                 writer.member("messageId", rejection.messageID)

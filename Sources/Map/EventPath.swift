@@ -35,6 +35,8 @@ package struct EventPath: Sendable, Equatable {
     package let root: Root
     /// Keys below the root, up to the array when there is one.
     let keys: [JSONKey]
+    /// The root's name as an event's document has it.
+    private let rootKey: JSONKey
     /// Keys inside each element, when the path goes through an array (`products[].name`).
     let elementKeys: [JSONKey]?
 
@@ -56,6 +58,7 @@ package struct EventPath: Sendable, Equatable {
                 fix: suggestion(for: parts[0], among: vocabulary.roots.map(\.rawValue)))
         }
         self.root = root
+        rootKey = JSONKey(root.rawValue)
         // A header's name is the same in any case; a webhook's are kept in lower case.
         keys = parts.dropFirst().map { JSONKey(root == .headers ? $0.lowercased() : $0) }
         guard halves.count == 2 else {
@@ -217,7 +220,7 @@ extension EventPath {
         let document = event.document.root
         switch root {
         case .properties, .context, .integrations, .body, .headers:
-            return document[JSONKey(root.rawValue)].flatMap { descend($0, keys) }.map(Found.json)
+            return document[rootKey].flatMap { descend($0, keys) }.map(Found.json)
         case .traits:
             let own = document["traits"].flatMap { descend($0, keys) }
             if let own, !own.isNull { return .json(own) }

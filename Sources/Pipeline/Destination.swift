@@ -4,7 +4,7 @@ package import Events
 package import Map
 
 /// Where deliveries go: a blueprint's preset, its parameters, consent and limits.
-package struct Destination: Sendable {
+package final class Destination: Sendable {
     /// Names are identities: a renamed destination is another one.
     package let name: String
     package let isEnabled: Bool
@@ -18,6 +18,7 @@ package struct Destination: Sendable {
     /// Shown with every delivery, such as that a stand-in takes them.
     package let remark: String?
     private let requestsByName: [String: Blueprint.Request]
+    private let rulesByName: [String: [AnswerRule]]
 
     package init(
         name: String, isEnabled: Bool = true, blueprint: Blueprint, preset: Blueprint.Preset,
@@ -54,16 +55,22 @@ package struct Destination: Sendable {
         requestsByName = Dictionary(
             plans.flatMap(\.steps).map { ($0.request.name, $0.request) },
             uniquingKeysWith: { first, _ in first })
+        rulesByName = requestsByName.mapValues { $0.answers + blueprint.answers }
     }
 
     /// Credentials that print as `***`.
     package struct Secrets: Sendable, CustomStringConvertible, CustomReflectable {
-        private let values: [String: String]
+        private let values: [String: [UInt8]]
+        /// The values as they stand inside a JSON string.
+        private let quoted: [String: [UInt8]]
         /// Every form in which a secret may come back in an answer, the longest first.
         private let forms: [String]
 
         init(_ values: [String: String]) {
-            self.values = values
+            self.values = values.mapValues { Array($0.utf8) }
+            quoted = values.mapValues { value in
+                Array(JSONWriter.make { $0.string(value) }.dropFirst().dropLast())
+            }
             let all = Set(values.values.flatMap(Self.forms))
             forms = all.filter { $0.utf8.count >= Self.shortest }
                 .sorted { ($0.utf8.count, $0) > ($1.utf8.count, $1) }
@@ -91,12 +98,9 @@ package struct Destination: Sendable {
         package var customMirror: Mirror { Mirror(self, children: [:]) }
 
         /// The value as it stands inside a JSON string.
-        package func json(_ name: String) -> [UInt8] {
-            let quoted = JSONWriter.make { $0.string(values[name] ?? "") }
-            return Array(quoted.dropFirst().dropLast())
-        }
+        package func json(_ name: String) -> [UInt8] { quoted[name] ?? [] }
 
-        package func plain(_ name: String) -> [UInt8] { Array((values[name] ?? "").utf8) }
+        package func plain(_ name: String) -> [UInt8] { values[name] ?? [] }
 
         /// The text with every secret that occurs in it masked: for answers that echo one.
         package func mask(_ text: String) -> String {
@@ -136,7 +140,7 @@ extension Destination {
 
     /// The rules by which an answer to one of the requests is read, the most special first.
     package func answerRules(for request: String) -> [AnswerRule] {
-        (requestsByName[request]?.answers ?? []) + blueprint.answers
+        rulesByName[request] ?? blueprint.answers
     }
 
     /// The blueprint's request of that name, as it is now.

@@ -10,6 +10,8 @@ package struct Pipeline: Sendable {
     package let destinations: [Destination]
     package let sources: [SourceRules]
     package let consent: ConsentReader
+    private let byName: [String: Destination]
+    private let rulesByName: [String: SourceRules]
 
     package init(
         destinations: [Destination], sources: [SourceRules] = [],
@@ -17,11 +19,15 @@ package struct Pipeline: Sendable {
     ) {
         self.destinations = destinations
         self.sources = sources
+        byName = Dictionary(
+            destinations.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        rulesByName = Dictionary(
+            sources.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         let required = destinations.flatMap { $0.gate.rule?.require ?? [] }
         consent = ConsentReader(codes: consentCodes, required: Set(required))
     }
 
-    package subscript(name: String) -> Destination? { destinations.first { $0.name == name } }
+    package subscript(name: String) -> Destination? { byName[name] }
 
     /// What is decided about one event when it is stored.
     package struct Decision: Sendable {
@@ -44,7 +50,7 @@ package struct Pipeline: Sendable {
     package func decide(
         _ event: Event, in store: inout some IdentityStore & ConsentStore
     ) throws -> Decision {
-        let rules = sources.first { $0.name == event.source }
+        let rules = rulesByName[event.source]
         let effect = event.trusted ? rules?.effect(of: event) : nil
         let (identity, refusal) = try Identifier.resolve(
             event, teaches: effect?.teachesIdentity ?? false, in: &store)
@@ -78,7 +84,7 @@ package struct Pipeline: Sendable {
     ) throws -> ConsentGate.Verdict {
         let standings = try identity.keys.compactMap { try store.standing($0) }
         let reduces = destination.preset.plan(for: event)?.reduces ?? false
-        let rules = event.trusted ? sources.first { $0.name == event.source } : nil
+        let rules = event.trusted ? rulesByName[event.source] : nil
         return destination.gate.decide(
             event, own: consent.answers(in: event), stored: standings, reduces: reduces,
             suppresses: rules?.effect(of: event)?.suppress != nil)
@@ -90,7 +96,7 @@ package struct Pipeline: Sendable {
         _ event: Event, _ identity: Identity, destination: Destination,
         in store: some ConsentStore
     ) throws -> ConsentGate.Verdict {
-        let rules = sources.first { $0.name == event.source }
+        let rules = rulesByName[event.source]
         let effect = event.trusted ? rules?.effect(of: event) : nil
         return verdict(
             destination, event, identity,

@@ -2,38 +2,22 @@ package import Deliver
 package import Events
 import Map
 
-extension Pipeline: RequestBuilder {
+extension Pipeline: Targets {
+    package func target(_ name: String) -> (any Target)? { self[name] }
+}
+
+extension Destination: Target {
     package func requests(
         for job: Job
     ) -> Result<(requests: [MappedRequest], revision: String), BuildFault> {
-        guard let destination = self[job.id.destination] else {
-            return .failure(BuildFault(reason: .dropped, detail: "the destination is gone"))
-        }
-        do {
-            let requests = try destination.requests(for: job.event, job.identity)
-            return .success((requests, destination.blueprint.revision))
+        do throws(MappingFault) {
+            return .success((try requests(for: job.event, job.identity), blueprint.revision))
         } catch {
             return .failure(BuildFault(reason: error.reason, detail: error.detail))
         }
     }
 
-    package func outgoing(
-        _ request: MappedRequest, for job: Job, at now: Timestamp
-    ) -> OutgoingRequest {
-        guard let target = self[job.id.destination] else {
-            return OutgoingRequest(method: request.method, url: "", headers: [], body: [])
-        }
-        return target.outgoing(request, for: job.event, at: now)
-    }
-
-    package func answerRules(_ request: MappedRequest, of destination: String) -> [AnswerRule] {
-        self[destination]?.answerRules(for: request.name) ?? []
-    }
-
-    package func masker(for destination: String) -> (@Sendable (String) -> String)? {
-        guard let secrets = self[destination]?.secrets else { return nil }
-        return { text in secrets.mask(text) }
-    }
+    package func mask(_ text: String) -> String { secrets.mask(text) }
 }
 
 extension Destination {

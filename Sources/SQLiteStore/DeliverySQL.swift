@@ -6,28 +6,9 @@ enum DeliverySQL {
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
 
-    /// Not passed sorts first: 0 means the lane is taken, 1 that a passed delivery is open.
-    static let occupied = """
-        SELECT passed FROM deliveries
-        WHERE destination = ? AND lane = ? AND \(Schema.open) ORDER BY passed LIMIT 1
-        """
-
-    static let nextInLane = """
-        SELECT event FROM deliveries
-        WHERE destination = ? AND lane = ? AND passed = 0 AND \(Schema.open)
-        ORDER BY event LIMIT 1
-        """
-
     static let promote = """
-        UPDATE deliveries SET due_at = ?1, out_of_order = max(out_of_order, EXISTS (
-            SELECT 1 FROM deliveries AS passed
-            WHERE passed.destination = ?3 AND passed.lane = ?4 AND passed.passed = 1
-                AND passed.\(Schema.open)))
-        WHERE event = ?2 AND destination = ?3 AND state = 'queued' AND NOT EXISTS (
-            SELECT 1 FROM deliveries AS head
-            WHERE head.destination = ?3 AND head.lane = ?4 AND head.passed = 0
-                AND head.\(Schema.open)
-                AND (head.state = 'sending' OR head.due_at IS NOT NULL))
+        UPDATE deliveries SET due_at = ?, out_of_order = max(out_of_order, ?)
+        WHERE event = ? AND destination = ? AND state = 'queued'
         """
 
     static let close = """
@@ -80,7 +61,7 @@ enum DeliverySQL {
     static let finalize = """
         UPDATE deliveries SET state = ?, reason = ?, detail = ?, consent = ?,
             due_at = NULL, opened_at = NULL, ended_at = ?
-        WHERE event = ? AND destination = ?
+        WHERE event = ? AND destination = ? RETURNING lane
         """
 
     static let selectDelivery = """

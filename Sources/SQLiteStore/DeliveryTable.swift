@@ -4,10 +4,11 @@ import Pipeline
 
 /// Deliveries, attempts and requests, as the writer changes them.
 ///
-/// The lane rule lives here: of the open deliveries of one lane, only the head has a due time or an
-/// open attempt. Whoever ends or passes the head promotes the next.
+/// The lane rule lives here and in `Lanes`: of the open deliveries of one lane, only the head has a
+/// due time or an open attempt. Whoever ends or passes the head promotes the next.
 final class DeliveryTable {
-    private let insert, occupied, nextInLane, promote: Statement
+    private let insert, promote: Statement
+    let lanes: Lanes
     private let close, insertAttempt, insertRequest, selectRequests: Statement
     private let giveBack, dueByTime, dueByAge, nextDue, open, finalize, selectDelivery: Statement
     private let connection: Connection
@@ -15,8 +16,7 @@ final class DeliveryTable {
     init(_ connection: Connection) throws {
         self.connection = connection
         insert = try connection.prepare(DeliverySQL.insert)
-        occupied = try connection.prepare(DeliverySQL.occupied)
-        nextInLane = try connection.prepare(DeliverySQL.nextInLane)
+        lanes = try Lanes(connection)
         promote = try connection.prepare(DeliverySQL.promote)
         close = try connection.prepare(DeliverySQL.close)
         insertAttempt = try connection.prepare(DeliverySQL.insertAttempt)
@@ -41,11 +41,9 @@ final class DeliveryTable {
         var placement = Placement.filtered
         var outOfOrder = false
         if planned.reason == nil {
-            occupied.reset().bind(1, destination).bind(2, lane.number)
-            let taken = try occupied.step() ? occupied.int(0) : nil
-            occupied.reset()
-            outOfOrder = taken == 1
-            placement = taken == 0 ? .behind : takePlace() ? .handedOver : .waiting
+            let occupancy = lanes.occupancy(destination, lane)
+            outOfOrder = occupancy == .passed
+            placement = occupancy == .taken ? .behind : takePlace() ? .handedOver : .waiting
         }
         let now = event.receivedAt.milliseconds
         let state: DeliveryState =
@@ -62,14 +60,12 @@ final class DeliveryTable {
             .bind(11, placement == .handedOver ? now : nil)
             .bind(12, placement == .filtered ? now : nil).bind(13, outOfOrder ? 1 : 0)
         try insert.run()
+        if placement != .filtered {
+            lanes.add(
+                Lanes.Place(event: event.id.number, isStarted: placement != .behind), destination,
+                lane)
+        }
         return placement
-    }
-
-    /// Whether nothing of a lane is open.
-    func isFree(_ lane: LaneKey, _ destination: Int64) throws -> Bool {
-        occupied.reset().bind(1, destination).bind(2, lane.number)
-        defer { occupied.reset() }
-        return try !occupied.step() || occupied.int(0) == 1
     }
 
     /// Where a new delivery begins.
@@ -121,7 +117,10 @@ final class DeliveryTable {
         try insertAttempt(outcome, destination)
         if outcome.pinsRequests { try pin(outcome.job, destination) }
         guard state.isFinal || passes else { return due != nil }
-        return try promoteNext(job.identity.lane, destination, at: outcome.endedAt)
+        let lane = job.identity.lane
+        if state.isFinal { return try leave(lane, job.id.event, destination, at: outcome.endedAt) }
+        lanes.pass(job.id.event, destination, lane)
+        return try promoteNext(lane, destination, at: outcome.endedAt)
     }
 
     private func insertAttempt(_ outcome: Outcome, _ destination: Int64) throws {
@@ -150,21 +149,20 @@ final class DeliveryTable {
     func promoteNext(
         _ lane: LaneKey, _ destination: Int64, at now: Timestamp
     ) throws -> Bool {
-        nextInLane.reset().bind(1, destination).bind(2, lane.number)
-        defer { nextInLane.reset() }
-        guard try nextInLane.step() else { return false }
-        promote.reset().bind(1, now.milliseconds).bind(2, nextInLane.int64(0))
-            .bind(3, destination).bind(4, lane.number)
+        guard let next = lanes.startNext(destination, lane) else { return false }
+        promote.reset().bind(1, now.milliseconds).bind(2, next.isBehindPassed ? 1 : 0)
+            .bind(3, next.event.number).bind(4, destination)
         try promote.run()
         return connection.changes == 1
     }
 
-    /// The same for the lane of a delivery that has ended.
-    func promoteBehind(_ event: EventID, _ destination: Int64, at now: Timestamp) throws -> Bool {
-        let select = try connection.prepare(
-            "SELECT lane FROM deliveries WHERE event = ? AND destination = ?")
-        guard try select.bind(1, event.number).bind(2, destination).step() else { return false }
-        return try promoteNext(LaneKey(number: select.int64(0)), destination, at: now)
+    /// Takes a delivery that has ended out of its lane, and makes the next one due; says whether
+    /// there was one.
+    func leave(
+        _ lane: LaneKey, _ event: EventID, _ destination: Int64, at now: Timestamp
+    ) throws -> Bool {
+        lanes.remove(event, destination, lane)
+        return try promoteNext(lane, destination, at: now)
     }
 
     func giveBack(_ job: Job, destination: Int64, at now: Timestamp) throws {
@@ -212,15 +210,19 @@ final class DeliveryTable {
             revision: selectDelivery.text(4) ?? "", decidedAt: decidedAt)
     }
 
-    /// Ends a delivery without an attempt, such as when consent was withdrawn while it waited.
+    /// Ends a delivery without an attempt, such as when consent was withdrawn while it waited; says
+    /// whether the next of its lane became due.
     func end(
         _ id: DeliveryID, destination: Int64, _ reason: Reason, detail: String?,
         _ consent: ConsentRecord?, at now: Timestamp
-    ) throws {
+    ) throws -> Bool {
         finalize.reset().bind(1, reason.state.rawValue).bind(2, reason.rawValue).bind(3, detail)
             .bind(4, consent?.text).bind(5, now.milliseconds).bind(6, id.event.number)
             .bind(7, destination)
-        try finalize.run()
+        guard try finalize.step() else { return false }
+        let lane = LaneKey(number: finalize.int64(0))
+        finalize.reset()
+        return try leave(lane, id.event, destination, at: now)
     }
 
     /// Crashes after which a delivery is no longer tried.

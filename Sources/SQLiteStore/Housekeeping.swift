@@ -6,23 +6,21 @@ extension SQLiteStore {
         /// Something old is left.
         var isBusy = false
         var next: Timestamp
-        var nextCount: Timestamp
+        var nextMending: Timestamp
         /// When bodies of what has ended late are looked for from the beginning.
         var nextSweep: Timestamp
 
         init(_ now: Timestamp) {
             next = now
-            nextCount = now
+            nextMending = now
             nextSweep = now + StoreLimits.day
         }
     }
 
     /// Milliseconds between two slices of what is old.
     static let sliceInterval: Int64 = 20
-    /// Milliseconds between two counts of what waits.
-    private static let countInterval: Int64 = 5_000
-    /// The same while few wait.
-    private static let longCountInterval: Int64 = 60_000
+    /// Milliseconds between two looks for due times that a clock going back has spoilt.
+    private static let mendingInterval: Int64 = 60_000
 
     /// Looks whether events may be taken, and removes a slice of what is old.
     func keepHouse(_ house: inout Housekeeping, _ writer: Writer) {
@@ -31,23 +29,23 @@ extension SQLiteStore {
         if now < house.next + -60_000 { house = Housekeeping(now) }
         guard options.isServer, now >= house.next else { return }
         house.next = now + (house.isBusy ? Self.sliceInterval : options.houseInterval)
-        var pressure = pressed.withLock { $0 }
-        if case .disk? = pressure { pressure = nil }
+        var pressure: StorePressure?
         if let free = options.freeSpace(), free < options.limits.reserve {
             pressure = .disk(free: free, reserve: options.limits.reserve)
-        } else if now >= house.nextCount {
-            let longest = (try? writer.countWaiting())?.max { $0.value < $1.value }
-            let isNear = (longest?.value ?? 0) > options.limits.queue / 2
+        }
+        if now >= house.nextMending {
             do {
                 try writer.transaction { try writer.mendDueTimes() }
                 if !writer.effects.news.isEmpty { news(writer.effects.news) }
             } catch {
                 note(error)
             }
-            house.nextCount = now + (isNear ? Self.countInterval : Self.longCountInterval)
-            pressure = longest.flatMap { name, waiting in
-                waiting < options.limits.queue ? nil : .queue(destination: name, waiting: waiting)
-            }
+            house.nextMending = now + Self.mendingInterval
+        }
+        if pressure == nil, let longest = writer.longestQueue,
+            longest.waiting >= options.limits.queue
+        {
+            pressure = .queue(destination: longest.name, waiting: longest.waiting)
         }
         let before = pressed.withLock { pressed in
             defer { pressed = pressure }

@@ -2,6 +2,7 @@
 struct NameTable {
     private let insert: Statement
     private var numbers: [String: Int64] = [:]
+    var all: [String: Int64] { numbers }
     /// Names numbered in the open transaction.
     private var fresh: [String] = []
 

@@ -141,9 +141,15 @@ extension Writer {
                 SELECT event FROM deliveries
                 WHERE destination = ?2 AND state IN ('queued', 'retrying') AND \(Schema.open)
                 ORDER BY event DESC LIMIT \(Self.dropSlice))
+            RETURNING event, lane
             """)
-        try update.bind(1, clock.now().milliseconds).bind(2, number).run()
-        let dropped = connection.changes
+        update.bind(1, clock.now().milliseconds).bind(2, number)
+        var dropped = 0
+        while try update.step() {
+            deliveries.lanes.remove(
+                EventID(number: update.int64(0)), number, LaneKey(number: update.int64(1)))
+            dropped += 1
+        }
         let count = try connection.prepare(
             """
             SELECT count(*) FROM deliveries

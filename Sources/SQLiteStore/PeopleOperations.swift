@@ -150,7 +150,9 @@ extension Writer {
         for event in events {
             end.reset().bind(1, now.milliseconds).bind(2, event.number)
             while try end.step() {
-                lanes[end.int64(0), default: []].insert(LaneKey(number: end.int64(1)))
+                let lane = LaneKey(number: end.int64(1))
+                deliveries.lanes.remove(event, end.int64(0), lane)
+                lanes[end.int64(0), default: []].insert(lane)
             }
         }
         for (destination, keys) in lanes {

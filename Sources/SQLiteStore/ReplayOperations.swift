@@ -80,7 +80,7 @@ extension Writer {
             row.event, identity, destination: destination, in: people)
         // Requests of old are sent as they are; only the person can keep them back.
         let reason = asWas ? verdict.reason.flatMap(Self.personal) : verdict.reason
-        let isFree = try deliveries.isFree(identity.lane, number)
+        let isFree = deliveries.lanes.occupancy(number, identity.lane) != .taken
         let update = try connection.prepare(
             """
             UPDATE deliveries SET run = run + 1, state = ?, reason = ?, detail = ?, consent = ?,
@@ -98,7 +98,11 @@ extension Writer {
             .bind(10, number)
         try update.run()
         guard connection.changes == 1 else { return .refused }
-        if reason == nil { effects.waiting.insert(id.destination) }
+        if reason == nil {
+            deliveries.lanes.add(
+                Lanes.Place(event: id.event.number, isStarted: isFree), number, identity.lane)
+            effects.waiting.insert(id.destination)
+        }
         return reason == nil ? .queued : .filtered
     }
 

@@ -129,15 +129,9 @@ extension Writer {
         }
     }
 
-    /// How many wait for each destination; counted, so for rare use.
-    func countWaiting() throws -> [String: Int] {
-        let select = try connection.prepare(
-            """
-            SELECT name, (SELECT count(*) FROM deliveries
-                WHERE destination = destinations.id AND \(Schema.open)) FROM destinations
-            """)
-        var counts: [String: Int] = [:]
-        while try select.step() { counts[select.text(0) ?? ""] = select.int(1) }
-        return counts
+    /// The destination for which most deliveries wait, and how many.
+    var longestQueue: (name: String, waiting: Int)? {
+        destinations.all.map { (name: $0.key, waiting: deliveries.lanes.count($0.value)) }
+            .max { $0.waiting < $1.waiting }
     }
 }

@@ -213,12 +213,12 @@ enum Schema {
             WHERE type = 'table' AND name = 'attempts';
         PRAGMA writable_schema = RESET;
 
+        -- Lanes are kept in memory; this is what they are read from, in the order of events.
         DROP INDEX deliveries_lane;
-        CREATE INDEX deliveries_lane ON deliveries (destination, lane, passed, event)
-            WHERE \(open);
+        CREATE INDEX deliveries_open ON deliveries (destination, event) WHERE \(open);
         DROP INDEX deliveries_undelivered;
         CREATE INDEX deliveries_undelivered ON deliveries (destination, state, reason, event)
-            WHERE state <> 'delivered' AND state <> 'sending';
+            WHERE ended_at IS NOT NULL AND state <> 'delivered';
 
         -- New keys in the order of events; `KeyIndex` folds them into messages and event_keys.
         CREATE TABLE fresh (

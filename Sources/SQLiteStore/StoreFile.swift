@@ -38,13 +38,11 @@ package struct StoreFile: Sendable {
     private static let questions = [
         (
             """
-            SELECT count(*) FROM deliveries AS d WHERE \(Schema.open) AND passed = 0
-                AND due_at IS NULL AND state <> 'sending' AND NOT EXISTS (
-                    SELECT 1 FROM deliveries AS h WHERE h.destination = d.destination
-                        AND h.lane = d.lane AND h.passed = 0
-                        AND h.\(Schema.open)
-                        AND (h.state = 'sending' OR h.due_at IS NOT NULL))
-            """, "deliveries wait behind nothing"
+            SELECT count(*) FROM (
+                SELECT 1 FROM deliveries WHERE \(Schema.open) AND passed = 0
+                GROUP BY destination, lane
+                HAVING max(state = 'sending' OR due_at IS NOT NULL) = 0)
+            """, "lanes wait behind nothing"
         )
     ]
 

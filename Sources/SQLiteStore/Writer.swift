@@ -142,6 +142,7 @@ final class Writer {
         } catch {
             try? connection.execute("ROLLBACK")
             keys.undo()
+            deliveries.lanes.undo()
             for place in effects.places { room.give(place) }
             sources.forgetFresh()
             destinations.forgetFresh()
@@ -149,6 +150,7 @@ final class Writer {
             throw error
         }
         keys.keep()
+        deliveries.lanes.keep()
         sources.keepFresh()
         destinations.keepFresh()
         finishEffects()
@@ -340,10 +342,10 @@ final class Writer {
             row = found
         } catch let error as JSONError {
             // One event that cannot be read must not keep the others from being claimed.
-            try deliveries.end(
+            if try deliveries.end(
                 id, destination: destination, .mapping,
                 detail: "the stored event cannot be read: \(error.message)", nil, at: now)
-            if try deliveries.promoteBehind(id.event, destination, at: now) {
+            {
                 effects.waiting.insert(id.destination)
             }
             return nil
@@ -356,9 +358,9 @@ final class Writer {
                 current: current)
         }
         effects.count(.ended(destination: id.destination, reason.state, reason))
-        try deliveries.end(
+        if try deliveries.end(
             id, destination: destination, reason, detail: verdict.detail, verdict.record, at: now)
-        if try deliveries.promoteNext(row.identity.lane, destination, at: now) {
+        {
             effects.waiting.insert(id.destination)
         }
         return nil

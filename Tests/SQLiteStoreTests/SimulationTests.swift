@@ -213,13 +213,14 @@ private final class Simulation {
         if isOpen >= Self.inFlight { throw Broken(description: "more in flight than allowed") }
         var requests = job.requests
         var revision: String?
-        if requests.isEmpty, case .success(let built) = pipeline.requests(for: job) {
+        guard let target = pipeline.target(job.id.destination) else { return }
+        if requests.isEmpty, case .success(let built) = target.requests(for: job) {
             (requests, revision) = built
         }
         started[job.id, default: 0] += 1
         exchanges.append(
             Exchange(
-                job: job, body: pipeline.outgoing(requests[0], for: job, at: clock.now).body,
+                job: job, body: target.outgoing(requests[0], for: job.event, at: clock.now).body,
                 requests: requests, revision: revision, startedAt: clock.now, run: job.run))
     }
 

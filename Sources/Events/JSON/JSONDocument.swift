@@ -14,6 +14,21 @@ package final class JSONDocument: Sendable {
     /// The outermost value.
     package var root: JSONValue { JSONValue(document: self, index: 0) }
 
+    /// A copy of one value as a document of its own; nothing is read again.
+    package init(copying value: JSONValue) {
+        let range = value.range
+        let first = value.index
+        let start = UInt32(range.lowerBound)
+        bytes = Array(value.document.bytes[range])
+        let all = value.document.nodes[first..<value.nextIndex]
+        nodes = all.map { node in
+            JSONNode(
+                kind: node.kind, escaped: node.escaped, start: node.start - start,
+                end: node.end - start,
+                next: node.kind == .key ? node.next : node.next - UInt32(first))
+        }
+    }
+
     /// An empty object, for what has no body of its own.
     package static let emptyObject = JSONDocument(
         bytes: [0x7B, 0x7D],
@@ -43,6 +58,9 @@ package struct JSONValue: Sendable {
     let index: Int
 
     private var node: JSONNode { document.nodes[index] }
+
+    /// The node after this value's last one.
+    fileprivate var nextIndex: Int { Int(node.next) }
 
     /// The six kinds of JSON value.
     package enum Kind: String, Sendable { case object, array, string, number, boolean, null }
@@ -104,28 +122,40 @@ package struct JSONValue: Sendable {
     }
 
     /// The value under `key` of an object; nil when this is no object or has no such key.
+    @_disfavoredOverload
     package subscript(key: String) -> JSONValue? { self[JSONKey(key)] }
 
     /// The value under a prepared key: compares a hash and then bytes, and allocates nothing.
     package subscript(key: JSONKey) -> JSONValue? {
-        guard node.kind == .object else { return nil }
-        let nodes = document.nodes
-        var child = index + 1
-        let end = Int(node.next)
-        while child < end {
-            let candidate = nodes[child]
-            if candidate.next == key.hash && matches(candidate, key) {
-                return JSONValue(document: document, index: child + 1)
-            }
-            child = Int(nodes[child + 1].next)
-        }
-        return nil
+        key.bytes.withUnsafeBufferPointer { member($0, hash: key.hash) }
     }
 
-    private func matches(_ node: JSONNode, _ key: JSONKey) -> Bool {
-        let slice = document.bytes[Int(node.start)..<Int(node.end)]
-        if node.escaped { return unescape(slice) == key.bytes }
-        return slice.count == key.bytes.count && slice.elementsEqual(key.bytes)
+    /// The value under a key that is written in the program; allocates nothing either.
+    package subscript(key: StaticString) -> JSONValue? {
+        key.withUTF8Buffer { member($0, hash: jsonKeyHash($0)) }
+    }
+
+    private func member(_ key: UnsafeBufferPointer<UInt8>, hash: UInt32) -> JSONValue? {
+        document.nodes.withUnsafeBufferPointer { nodes in
+            guard nodes[index].kind == .object else { return nil }
+            var child = index + 1
+            let end = Int(nodes[index].next)
+            while child < end {
+                let candidate = nodes[child]
+                if candidate.next == hash && matches(candidate, key) {
+                    return JSONValue(document: document, index: child + 1)
+                }
+                child = Int(nodes[child + 1].next)
+            }
+            return nil
+        }
+    }
+
+    private func matches(_ node: JSONNode, _ key: UnsafeBufferPointer<UInt8>) -> Bool {
+        let range = Int(node.start)..<Int(node.end)
+        if node.escaped { return unescape(document.bytes[range]).elementsEqual(key) }
+        guard range.count == key.count else { return false }
+        return document.bytes.withUnsafeBufferPointer { $0[range].elementsEqual(key) }
     }
 
     /// The members of an object in the order they came; empty for every other kind.
@@ -187,7 +217,7 @@ package struct JSONKey: Sendable, Hashable, ExpressibleByStringLiteral {
 
     package init(_ text: String) {
         bytes = Array(text.utf8)
-        hash = jsonKeyHash(bytes[...])
+        hash = bytes.withUnsafeBufferPointer { jsonKeyHash($0) }
     }
 
     package init(stringLiteral value: String) { self.init(value) }
@@ -196,7 +226,7 @@ package struct JSONKey: Sendable, Hashable, ExpressibleByStringLiteral {
 }
 
 /// FNV-1a over a key's decoded bytes; it only has to be the same for reader and look-up.
-func jsonKeyHash(_ bytes: ArraySlice<UInt8>) -> UInt32 {
+func jsonKeyHash(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt32 {
     var hash: UInt32 = 2_166_136_261
     for byte in bytes { hash = (hash ^ UInt32(byte)) &* 16_777_619 }
     return hash

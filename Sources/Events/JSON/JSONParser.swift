@@ -12,6 +12,8 @@ struct JSONParser {
     var nodes: [JSONNode] = []
     var patches: [JSONPatch] = []
     var duplicates: [JSONError] = []
+    /// The keys of the objects that are open.
+    private var keys: [Int] = []
     var at = 0
 
     init(bytes: [UInt8], repairing: Bool) {
@@ -76,7 +78,7 @@ struct JSONParser {
 
     private mutating func object(depth: Int) throws(JSONError) {
         let mine = try open(.object, depth: depth)
-        var keys: [Int] = []
+        let firstKey = keys.count
         skipSpace()
         if peek(0x7D) {
             close(mine)
@@ -97,7 +99,8 @@ struct JSONParser {
             skipSpace()
             guard try continues(until: 0x7D) else { break }
         }
-        noteDuplicates(keys)
+        noteDuplicates(keys[firstKey...])
+        keys.removeSubrange(firstKey...)
         close(mine)
     }
 
@@ -166,14 +169,13 @@ struct JSONParser {
                 try escape()
             case 0x00..<0x20: throw syntax("A control character must be written as an escape")
             case 0x80...: try multibyte()
-            default: at += 1
+            default: skipPlain()
             }
         }
-        let slice = bytes[start..<at]
         let clean = patches.last.map { $0.range.lowerBound < start } ?? true
         let next: UInt32
         if kind == .key {
-            next = escaped && clean ? jsonKeyHash(unescape(slice)[...]) : jsonKeyHash(slice)
+            next = hash(start..<at, isEscaped: escaped && clean)
         } else {
             next = UInt32(nodes.count + 1)
         }
@@ -181,6 +183,22 @@ struct JSONParser {
             JSONNode(
                 kind: kind, escaped: escaped, start: UInt32(start), end: UInt32(at), next: next))
         at += 1
+    }
+
+    /// Goes on to the next byte that needs a closer look.
+    private mutating func skipPlain() {
+        at = bytes.withUnsafeBufferPointer { [at] bytes in
+            var at = at
+            while at < bytes.count, (0x20..<0x80).contains(bytes[at]), bytes[at] != 0x22,
+                bytes[at] != 0x5C
+            { at += 1 }
+            return at
+        }
+    }
+
+    private func hash(_ range: Range<Int>, isEscaped: Bool) -> UInt32 {
+        if isEscaped { return unescape(bytes[range]).withUnsafeBufferPointer { jsonKeyHash($0) } }
+        return bytes.withUnsafeBufferPointer { jsonKeyHash(.init(rebasing: $0[range])) }
     }
 
     private mutating func escape() throws(JSONError) {
@@ -306,7 +324,7 @@ struct JSONParser {
 
     /// Few keys are compared pair by pair; many go through a set, whose hashing is seeded, so that
     /// nobody can choose keys that collide.
-    private mutating func noteDuplicates(_ keys: [Int]) {
+    private mutating func noteDuplicates(_ keys: ArraySlice<Int>) {
         guard keys.count > 1, patches.isEmpty else { return }
         if keys.count <= 24 {
             comparePairs(keys)
@@ -316,9 +334,10 @@ struct JSONParser {
         for key in keys where !seen.insert(keyText(key)).inserted { noteDuplicate(key) }
     }
 
-    private mutating func comparePairs(_ keys: [Int]) {
-        for later in 1..<keys.count {
-            for earlier in 0..<later where nodes[keys[later]].next == nodes[keys[earlier]].next {
+    private mutating func comparePairs(_ keys: ArraySlice<Int>) {
+        for later in keys.indices.dropFirst() {
+            for earlier in keys.startIndex..<later
+            where nodes[keys[later]].next == nodes[keys[earlier]].next {
                 if keyText(keys[later]) == keyText(keys[earlier]) { noteDuplicate(keys[later]) }
             }
         }

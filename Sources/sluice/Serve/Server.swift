@@ -55,7 +55,7 @@ struct Server: Sendable {
         let alerts = Alerts(
             url: file.alertsURL, options: options, transport: transport, logger: logger)
         let deliverer = Deliverer(
-            transport: TokenKeeper(transport, clock: clock), builder: live, clock: clock,
+            transport: TokenKeeper(transport, clock: clock), targets: live, clock: clock,
             alerts: { alerts($0) }, mark: { marker.mark($0) })
         self.deliverer = deliverer
         let data = file.data
