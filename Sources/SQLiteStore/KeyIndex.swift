@@ -1,7 +1,7 @@
 import Events
 
 /// 128 bits that stand for a text: of a message id, or of an identifier.
-struct Digest128: Hashable, Sendable, Comparable {
+struct Digest128: Hashable, Sendable {
     let high: UInt64
     let low: UInt64
 
@@ -20,10 +20,6 @@ struct Digest128: Hashable, Sendable, Comparable {
 
     /// The first 64 bits, as an index keeps them.
     var number: Int64 { Int64(bitPattern: high) }
-
-    static func < (left: Self, right: Self) -> Bool {
-        left.high != right.high ? left.high < right.high : left.low < right.low
-    }
 }
 
 /// What events are found by: message ids, so that a repeat is recognised, and people.
@@ -36,6 +32,8 @@ final class KeyIndex {
     static let foldAt = 32_768
     /// Entries that are folded with one transaction at the least.
     static let slice = 256
+    /// Entries that leave `fresh` in one step, when all are sorted in.
+    fileprivate static let deletes = 1_024
 
     struct Entry {
         let event: Int64
@@ -44,12 +42,9 @@ final class KeyIndex {
         let userKey: Int64?
         let emailKey: Int64?
     }
-    private struct Message: Hashable, Comparable {
+    private struct Message: Hashable {
         let source: Int64
         let digest: Digest128
-        static func < (left: Self, right: Self) -> Bool {
-            left.source != right.source ? left.source < right.source : left.digest < right.digest
-        }
     }
     /// The first entries of `fresh`, sorted, on their way into the other tables.
     private struct Fold {
@@ -57,7 +52,9 @@ final class KeyIndex {
         let messages: [(message: Message, event: Int64)]
         let keys: [(key: Int64, event: Int64)]
         var position = 0
-        var length: Int { max(messages.count, keys.count) }
+        /// Entries that are sorted in first, then those that leave `fresh`.
+        var inserts: Int { max(messages.count, keys.count) }
+        var length: Int { inserts + (count + KeyIndex.deletes - 1) / KeyIndex.deletes }
     }
     private let connection: Connection
     private let insert, select, foldMessage, foldKey, delete: Statement
@@ -164,11 +161,15 @@ final class KeyIndex {
         for index in from..<to {
             if index < current.messages.count { try fold(current.messages[index]) }
             if index < current.keys.count { try fold(current.keys[index]) }
+            guard index >= current.inserts else { continue }
+            let last = min(current.count, (index - current.inserts + 1) * Self.deletes) - 1
+            try delete.reset().bind(1, entries[last].event).run()
+            advanced = index + 1 - current.position
+            // One step of these is enough for one transaction.
+            if index + 1 < current.length { return }
         }
-        advanced += to - from
-        guard to == current.length else { return }
-        try delete.reset().bind(1, entries[current.count - 1].event).run()
-        isFolded = true
+        advanced = to - current.position
+        isFolded = to == current.length
     }
 
     private func fold(_ entry: (message: Message, event: Int64)) throws {
@@ -185,8 +186,14 @@ final class KeyIndex {
     }
 
     private func begin() -> Fold {
-        let messages = entries.map {
+        var messages = entries.map {
             (message: Message(source: $0.source, digest: $0.digest), event: $0.event)
+        }
+        // Near enough to the order of the table: who shares 64 bits may stand either way round.
+        messages.sort { left, right in
+            left.message.source != right.message.source
+                ? left.message.source < right.message.source
+                : left.message.digest.high < right.message.digest.high
         }
         var keys: [(key: Int64, event: Int64)] = []
         keys.reserveCapacity(2 * entries.count)
@@ -195,8 +202,8 @@ final class KeyIndex {
             if let key = entry.emailKey { keys.append((key, entry.event)) }
         }
         return Fold(
-            count: entries.count, messages: messages.sorted { $0.message < $1.message },
-            keys: keys.sorted { ($0.key, $0.event) < ($1.key, $1.event) })
+            count: entries.count, messages: messages,
+            keys: keys.sorted { $0.key != $1.key ? $0.key < $1.key : $0.event < $1.event })
     }
 
     // MARK: Transactions

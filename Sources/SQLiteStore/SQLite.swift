@@ -14,11 +14,15 @@ package struct SQLiteError: Error, Sendable, CustomStringConvertible {
 /// Belongs to one thread at a time.
 final class Connection {
     private let handle: OpaquePointer
+    private static let configured = csqlite_configure()
+    /// Pages in the write-ahead log after the last commit of this connection.
+    private(set) var logPages = 0
 
     enum Mode { case readWrite, readOnly }
 
     /// - Parameter busyTimeout: milliseconds to wait for another process's lock.
     init(path: String, mode: Mode, busyTimeout: Int32) throws(SQLiteError) {
+        _ = Self.configured
         let flags =
             mode == .readWrite
             ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY
@@ -48,6 +52,26 @@ final class Connection {
             let statement
         else { throw error(sql) }
         return Statement(handle: statement, connection: self, sql: sql)
+    }
+
+    /// Leaves copying the log into the file to others, and counts its pages.
+    func countLogPages() {
+        let context = Unmanaged.passUnretained(self).toOpaque()
+        sqlite3_wal_hook(
+            handle,
+            { context, _, _, pages in
+                if let context {
+                    Unmanaged<Connection>.fromOpaque(context).takeUnretainedValue().logPages =
+                        Int(pages)
+                }
+                return SQLITE_OK
+            }, context)
+    }
+
+    /// Copies what readers allow from the log into the file.
+    func checkpoint() throws(SQLiteError) {
+        let code = sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
+        guard code == SQLITE_OK || code & 0xFF == SQLITE_BUSY else { throw error("checkpoint") }
     }
 
     /// The first column of the first row, as text.

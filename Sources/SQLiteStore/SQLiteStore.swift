@@ -67,6 +67,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
     private let ended = Locked(false)
     /// Transactions that failed in a row.
     private let postponed = Locked(0)
+    private let checkpointer: Checkpointer
     package let path: String
     package let tally = Tally()
     /// Destinations that were held when the store was opened.
@@ -104,6 +105,8 @@ package final class SQLiteStore: EventStore, DeliveryStore {
             throw StoreFile.damage(error, path) ?? error
         }
         held = try Self.heldDestinations(connection)
+        checkpointer = try Checkpointer(
+            path: path, busyTimeout: options.busyTimeout, faults: faults)
         let writer = Locked<Writer?>(
             try Writer(
                 connection, pipeline: pipeline, room: room, clock: clock,
@@ -111,6 +114,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         thread.withLock { thread in
             thread = WorkerThread(named: "store") { [self] in
                 if let writer = writer.withLock({ $0.take() }) { run(writer) }
+                checkpointer.close()
                 ended.withLock { $0 = true }
             }
         }
@@ -134,8 +138,8 @@ package final class SQLiteStore: EventStore, DeliveryStore {
                     hint: "Use a local disk and Debian's libsqlite3; network folders do not work.")
             }
         }
-        // Fewer, larger checkpoints; 64 MB of cache for the indexes whose order is random.
-        _ = try connection.text("PRAGMA wal_autocheckpoint = 8000")
+        connection.countLogPages()
+        // 64 MB, for the tables whose order is random.
         _ = try connection.text("PRAGMA cache_size = -65536")
         _ = try connection.text("PRAGMA journal_size_limit = 67108864")
         return Dictionary(uniqueKeysWithValues: settings.map { ($0.0, $0.2) })
@@ -294,6 +298,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
             tally.add(writer.effects.counts)
             if !writer.effects.news.isEmpty { news(writer.effects.news) }
             for answer in answers { answer() }
+            try? checkpointer.noteCommit(writer.connection)
             return nil
         } catch {
             return error
