@@ -7,12 +7,29 @@ import Events
 /// `send` only puts the request into an inbox and wakes the thread. The multi handle is woken under
 /// the inbox's lock and freed by the thread after the phase is `closed`, so that a freed handle is
 /// never woken.
-package final class CurlTransport: Transport {
+package final class CurlTransport: Transport, Turns {
     private enum Phase { case open, draining, closed }
     private struct Inbox {
         var requests: [Pending] = []
         var phase = Phase.open
         var multi: OpaquePointer?
+        var turn: (@Sendable () -> Int64)?
+        /// A turn is wanted at once.
+        var isWoken = false
+        /// The thread waits, and has to be woken for what is put in.
+        var isWaiting = false
+
+        mutating func wake() {
+            isWoken = true
+            guard isWaiting, let multi else { return }
+            isWaiting = false
+            curl_multi_wakeup(multi)
+        }
+    }
+    /// What the thread finds in the inbox.
+    private struct Taken {
+        var requests: [Pending]
+        var turn: (@Sendable () -> Int64)?
     }
     private struct Pending {
         let request: OutgoingRequest
@@ -37,7 +54,7 @@ package final class CurlTransport: Transport {
             _ = ccurl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, CurlTransport.keptConnections)
             inbox.withLock { $0.multi = multi }
             ready.signal { $0 = true }
-            TransferLoop(multi: multi).run { CurlTransport.take(inbox) }
+            TransferLoop(multi: multi).run(inbox)
             curl_multi_cleanup(multi)
         }
         _ = ready.wait(atMost: 60_000) { $0 ? true : nil }
@@ -49,7 +66,7 @@ package final class CurlTransport: Transport {
         let taken = inbox.withLock { inbox in
             guard inbox.phase == .open else { return false }
             inbox.requests.append(Pending(request: request, completion: completion))
-            if inbox.requests.count == 1, let multi = inbox.multi { curl_multi_wakeup(multi) }
+            inbox.wake()
             return true
         }
         if !taken { completion(.failure(TransferLoop.cancelled(maybeSent: false))) }
@@ -60,10 +77,16 @@ package final class CurlTransport: Transport {
         inbox.withLock { inbox in
             guard inbox.phase == .open else { return }
             inbox.phase = .draining
-            if let multi = inbox.multi { curl_multi_wakeup(multi) }
+            inbox.wake()
         }
         thread.join()
     }
+
+    package func takeTurns(_ turn: (@Sendable () -> Int64)?) {
+        inbox.withLock { $0.turn = turn }
+    }
+
+    package func wake() { inbox.withLock { $0.wake() } }
 
     /// One exchange, awaited; for commands that send a single request.
     package func exchange(_ request: OutgoingRequest) async -> TransportResult {
@@ -73,21 +96,30 @@ package final class CurlTransport: Transport {
     }
 
     /// What has been put in; nil when the thread has to end.
-    private static func take(
-        _ inbox: Locked<Inbox>
-    ) -> [(OutgoingRequest, @Sendable (TransportResult) -> Void)]? {
-        inbox.withLock { inbox in
-            let requests = inbox.requests.map { ($0.request, $0.completion) }
+    private static func take(_ inbox: Locked<Inbox>) -> Taken? {
+        let (taken, isOver) = inbox.withLock { inbox in
+            let taken = Taken(requests: inbox.requests, turn: inbox.turn)
             inbox.requests = []
-            guard inbox.phase == .open else {
+            inbox.isWoken = false
+            if inbox.phase != .open {
                 inbox.phase = .closed
                 inbox.multi = nil
-                for (_, completion) in requests {
-                    completion(.failure(TransferLoop.cancelled(maybeSent: false)))
-                }
-                return nil
+                inbox.turn = nil
             }
-            return requests
+            return (taken, inbox.phase == .closed)
+        }
+        guard isOver else { return taken }
+        for pending in taken.requests {
+            pending.completion(.failure(TransferLoop.cancelled(maybeSent: false)))
+        }
+        return nil
+    }
+
+    /// Whether nothing has been put in: then the thread may wait, and is woken for what comes.
+    private static func mayWait(_ inbox: Locked<Inbox>) -> Bool {
+        inbox.withLock { inbox in
+            inbox.isWaiting = !inbox.isWoken
+            return inbox.isWaiting
         }
     }
 
@@ -99,17 +131,17 @@ package final class CurlTransport: Transport {
 
         init(multi: OpaquePointer) { self.multi = multi }
 
-        /// Perform, drain what is done, look at the inbox, and only then wait.
-        func run(
-            _ take: () -> [(OutgoingRequest, @Sendable (TransportResult) -> Void)]?
-        ) {
+        /// Perform, drain what is done, take a turn, look at the inbox, and only then wait.
+        func run(_ inbox: Locked<Inbox>) {
             var count: Int32 = 0
-            while let requests = take() {
-                for (request, completion) in requests { start(request, completion) }
+            while let taken = CurlTransport.take(inbox) {
+                for pending in taken.requests { start(pending.request, pending.completion) }
                 curl_multi_perform(multi, &count)
                 let ended = finishDone()
-                guard requests.isEmpty, !ended else { continue }
-                curl_multi_poll(multi, nil, 0, longestPoll, nil)
+                let pause = taken.turn?() ?? Int64(longestPoll)
+                guard !ended, CurlTransport.mayWait(inbox) else { continue }
+                curl_multi_poll(multi, nil, 0, min(longestPoll, Int32(clamping: pause)), nil)
+                inbox.withLock { $0.isWaiting = false }
             }
             for exchange in running.values {
                 curl_multi_remove_handle(multi, exchange.easy)

@@ -29,12 +29,27 @@ package struct BuildFault: Error, Sendable {
     }
 }
 
-/// Runs a `DeliveryMachine` on a thread of its own: builds requests, sends them, records the ends.
+/// A thread that takes turns with its user's work: what ends on it is taken up at once, without
+/// waking another.
+package protocol Turns: Sendable {
+    /// Calls `turn` again and again: when woken, when its own work has come to something, and after
+    /// the milliseconds the last call gave. Nil ends it.
+    func takeTurns(_ turn: (@Sendable () -> Int64)?)
+    /// Has the next turn taken at once.
+    func wake()
+}
+
+/// Runs a `DeliveryMachine` on the transport's thread: builds requests, sends them, records the
+/// ends.
 package final class Deliverer: Sendable {
     private struct Mailbox {
         var inputs: [DeliveryMachine.Input] = []
-        var stopping = false
         var active = 0
+    }
+    /// What goes from turn to turn.
+    private struct Run {
+        var machine: DeliveryMachine
+        var next: Timestamp
     }
     private let mailbox = Locked(Mailbox())
     private let transport: any Transport
@@ -42,34 +57,38 @@ package final class Deliverer: Sendable {
     private let clock: WorldClock
     private let alerts: @Sendable (Alert) -> Void
     private let mark: @Sendable (DeliveryID?) -> Void
-    private let thread = Locked<WorkerThread?>(nil)
+    private let turns: any Turns
 
-    /// Milliseconds after which the thread looks up although nothing has happened.
+    /// Milliseconds after which a turn is taken although nothing has happened.
     private static let longestSleep: Int64 = 1_000
 
     /// - Parameters:
-    ///   - alerts: called on the deliverer's thread; must return at once.
+    ///   - turns: where the work is done; what the transport completes there costs no waking.
+    ///   - alerts: called there; must return at once.
     ///   - mark: called with the delivery whose request is about to be built, and with nil after.
     package init(
-        transport: any Transport, targets: any Targets, clock: WorldClock,
+        transport: any Transport, turns: any Turns, targets: any Targets, clock: WorldClock,
         alerts: @escaping @Sendable (Alert) -> Void = { _ in },
         mark: @escaping @Sendable (DeliveryID?) -> Void = { _ in }
     ) {
         self.mark = mark
+        self.turns = turns
         self.alerts = alerts
         self.transport = transport
         self.targets = targets
         self.clock = clock
     }
 
-    /// Begins to work; the machine belongs to the thread from here on.
+    /// Begins to work; the machine belongs to the turns from here on.
     package func start(_ machine: sending DeliveryMachine, store: any DeliveryStore) {
-        let box = Locked<DeliveryMachine?>(machine)
-        thread.withLock { thread in
-            thread = WorkerThread(named: "deliver") { [self] in
-                if let machine = box.withLock({ $0.take() }) { run(machine, store) }
-            }
+        let runs = Locked<Run?>(Run(machine: machine, next: clock.now()))
+        turns.takeTurns { [self] in
+            guard var run = runs.withLock({ $0.take() }) else { return Self.longestSleep }
+            let pause = turn(&run, store)
+            runs.withLock { $0 = run }
+            return pause
         }
+        turns.wake()
     }
 
     /// Takes news from the store; returns at once.
@@ -88,42 +107,33 @@ package final class Deliverer: Sendable {
         } ?? false
     }
 
-    /// Ends the thread.
+    /// Takes no more turns.
     ///
     /// What is still in flight will read "may have been sent".
-    package func stop() {
-        mailbox.signal { $0.stopping = true }
-        thread.withLock { $0 }?.join()
-    }
+    package func stop() { turns.takeTurns(nil) }
 
     private func post(_ inputs: [DeliveryMachine.Input]) {
-        mailbox.signal { $0.inputs += inputs }
+        mailbox.withLock { $0.inputs += inputs }
+        turns.wake()
     }
 
-    private func run(_ machine: consuming DeliveryMachine, _ store: any DeliveryStore) {
-        var machine = machine
-        var inputs: [DeliveryMachine.Input] = [.tick]
-        while true {
-            step(&machine, inputs, store)
-            let now = clock.now()
-            let pause = machine.nextWake(now: now).map { max(0, $0 - now) } ?? Self.longestSleep
-            let taken = mailbox.wait(atMost: min(pause, Self.longestSleep)) { mailbox in
-                take(&mailbox)
-            }
-            inputs = taken?.inputs ?? [.tick]
-            if taken?.stopping == true, inputs.isEmpty { return }
+    /// Does what has come in or fallen due; gives the milliseconds until something will.
+    private func turn(_ run: inout Run, _ store: any DeliveryStore) -> Int64 {
+        var inputs = mailbox.withLock { mailbox in
+            let inputs = mailbox.inputs
+            mailbox.inputs = []
+            // Whoever waits for the end must not take this moment for it.
+            mailbox.active += inputs.count
+            return inputs
         }
-    }
-
-    private func take(
-        _ mailbox: inout Mailbox
-    ) -> (inputs: [DeliveryMachine.Input], stopping: Bool)? {
-        guard !mailbox.inputs.isEmpty || mailbox.stopping else { return nil }
-        let inputs = mailbox.inputs
-        mailbox.inputs = []
-        // Whoever waits for the end must not take this moment for it.
-        mailbox.active += inputs.count
-        return (inputs, mailbox.stopping)
+        let now = clock.now()
+        if inputs.isEmpty, run.next <= now { inputs = [.tick] }
+        if !inputs.isEmpty {
+            step(&run.machine, inputs, store)
+            let wake = run.machine.nextWake(now: now) ?? now + Self.longestSleep
+            run.next = min(wake, now + Self.longestSleep)
+        }
+        return max(0, run.next - now)
     }
 
     private func step(
@@ -188,7 +198,7 @@ package final class Deliverer: Sendable {
             let ended = DeliveryMachine.Ended(
                 result: .exchanged(result), rules: target.answerRules(for: request.name),
                 requests: requests, revision: revision, startedAt: startedAt, answer: answer)
-            mailbox.signal { $0.inputs.append(.ended(job.id, ended)) }
+            post([.ended(job.id, ended)])
         }
         return nil
     }

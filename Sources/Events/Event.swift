@@ -103,5 +103,15 @@ package func folded(_ name: String) -> String {
 
 /// Whether a name, folded, is a text that is folded already.
 package func folds(_ name: String, to text: String) -> Bool {
-    name.utf8.count >= text.utf8.count && folded(name) == text
+    var rest = text.utf8.makeIterator()
+    for byte in name.utf8 {
+        switch byte {
+        case 0x20, 0x5F, 0x2D: continue
+        case 0x80...: return folded(name) == text
+        default:
+            let lower = (0x41...0x5A).contains(byte) ? byte | 0x20 : byte
+            if rest.next() != lower { return false }
+        }
+    }
+    return rest.next() == nil
 }

@@ -96,11 +96,32 @@ package struct Blueprint: Sendable {
     }
 
     /// One of the requests an event becomes, with the event's mappings over the request's.
-    package struct Step: Sendable {
+    package final class Step: Sendable {
         package let request: Request
         /// The request's mappings with the event's over them.
         package let mappings: [Mapping]
         let tree: RequestTree
+        /// What is mapped to the targets that the request requires; nil where nothing is.
+        private let required: [RequestTree.Leaf?]
+
+        init(request: Request, mappings: [Mapping], tree: RequestTree) {
+            self.request = request
+            self.mappings = mappings
+            self.tree = tree
+            required = request.require.targets.map { tree.leaf(at: $0) }
+        }
+
+        /// Whether everything the request requires has a value.
+        package func isSatisfied(by input: MapInput, vendorName: String) -> Bool {
+            func hasValue(_ leaf: RequestTree.Leaf?) -> Bool {
+                leaf?.hasValue(input, vendorName: vendorName) ?? false
+            }
+            switch request.require {
+            case .nothing: return true
+            case .any: return required.contains(where: hasValue)
+            case .all: return required.allSatisfy(hasValue)
+            }
+        }
     }
 }
 
@@ -207,18 +228,6 @@ extension Condition {
 }
 
 extension Blueprint.Step {
-    /// Whether everything the request requires has a value.
-    package func isSatisfied(by input: MapInput, vendorName: String) -> Bool {
-        func hasValue(_ target: String) -> Bool {
-            tree.hasValue(at: target, input, vendorName: vendorName)
-        }
-        switch request.require {
-        case .nothing: return true
-        case .any(let targets): return targets.contains(where: hasValue)
-        case .all(let targets): return targets.allSatisfy(hasValue)
-        }
-    }
-
     /// The request for an event: pure, the same bytes for the same input.
     package func build(
         _ input: MapInput, vendorName: String

@@ -1,7 +1,7 @@
 package import Events
 
 /// A place in an event that a mapping reads, such as `properties.product_id`.
-package struct EventPath: Sendable, Equatable {
+package final class EventPath: Sendable, Equatable {
     /// The first part of a path; the closed list of what blueprints can see.
     package enum Root: String, Sendable, CaseIterable {
         case type, event, name, properties, traits, context, integrations
@@ -39,6 +39,8 @@ package struct EventPath: Sendable, Equatable {
     private let rootKey: JSONKey
     /// Keys inside each element, when the path goes through an array (`products[].name`).
     let elementKeys: [JSONKey]?
+
+    package static func == (left: EventPath, right: EventPath) -> Bool { left.text == right.text }
 
     /// Why a text is no path.
     package struct Fault: Error, Sendable {
@@ -113,12 +115,12 @@ extension EventPath.Root {
     }
 }
 
-/// Everything a mapping may read.
-package struct MapInput: Sendable {
-    package var event: Event
-    package var identity: Identity
+/// Everything a mapping may read; shared by all that read it.
+package final class MapInput: Sendable {
+    package let event: Event
+    package let identity: Identity
     /// Parameter values; a secret one is only named, never given.
-    package var parameters: ParameterValues
+    package let parameters: ParameterValues
 
     package init(event: Event, identity: Identity, parameters: ParameterValues) {
         self.event = event
@@ -216,8 +218,7 @@ extension EventPath {
     /// Null is something.
     func find(in input: MapInput, vendorName: String, element: JSONValue? = nil) -> Found? {
         if let elementKeys, let element { return descend(element, elementKeys).map(Found.json) }
-        let event = input.event
-        let document = event.document.root
+        let document = input.event.document.root
         switch root {
         case .properties, .context, .integrations, .body, .headers:
             return document[rootKey].flatMap { descend($0, keys) }.map(Found.json)
@@ -229,17 +230,17 @@ extension EventPath {
         case .identity:
             let text = keys[0].text == "email" ? input.identity.email : input.identity.userID
             return text.map(Found.text)
-        case .type: return .text(event.type.rawValue)
-        case .event, .name: return event.name.map(Found.text)
-        case .userID: return event.userID.map(Found.text)
-        case .anonymousID: return event.anonymousID.map(Found.text)
-        case .previousID: return event.previousID.map(Found.text)
-        case .groupID: return event.groupID.map(Found.text)
-        case .timestamp: return .moment(event.timestamp)
-        case .sentAt: return event.sentAt.map(Found.moment)
-        case .receivedAt: return .moment(event.receivedAt)
-        case .messageID: return .text(event.messageID)
-        case .source: return .text(event.source)
+        case .type: return .text(input.event.type.rawValue)
+        case .event, .name: return input.event.name.map(Found.text)
+        case .userID: return input.event.userID.map(Found.text)
+        case .anonymousID: return input.event.anonymousID.map(Found.text)
+        case .previousID: return input.event.previousID.map(Found.text)
+        case .groupID: return input.event.groupID.map(Found.text)
+        case .timestamp: return .moment(input.event.timestamp)
+        case .sentAt: return input.event.sentAt.map(Found.moment)
+        case .receivedAt: return .moment(input.event.receivedAt)
+        case .messageID: return .text(input.event.messageID)
+        case .source: return .text(input.event.source)
         case .vendorEventName: return .text(vendorName)
         }
     }

@@ -4,16 +4,32 @@ import Events
 /// straight into the buffer that is sent.
 struct RequestTree: Sendable {
     indirect enum Node: Sendable {
-        case value(target: String, ValueRule)
+        case value(Leaf)
         /// Members in order; `spread` is an object whose members come along.
-        case object(spread: (target: String, rule: ValueRule)?, [Member])
+        case object(spread: Leaf?, [Member])
         /// One element for each of the source array's; without one, a single element.
         case array(EventPath?, Node)
     }
-    struct Member: Sendable {
+    /// A target and where its value comes from; shared, never copied.
+    final class Leaf: Sendable {
+        let target: String
+        let rule: ValueRule
+
+        init(_ target: String, _ rule: ValueRule) {
+            self.target = target
+            self.rule = rule
+        }
+    }
+    final class Member: Sendable {
         let name: String
         let quoted: [UInt8]
-        var node: Node
+        let node: Node
+
+        init(_ name: String, _ node: Node) {
+            self.name = name
+            quoted = JSONWriter.make { $0.string(name) }
+            self.node = node
+        }
     }
 
     var root: Node = .object(spread: nil, [])
@@ -33,14 +49,14 @@ struct RequestTree: Sendable {
         _ mapping: Mapping, _ parts: ArraySlice<String>, into node: Node?
     ) throws(Conflict) -> Node {
         guard let part = parts.first else { return try leaf(mapping, over: node) }
-        var spread: (target: String, rule: ValueRule)?
+        var spread: Leaf?
         var members: [Member] = []
         switch node {
         case nil: break
         case .object(let theirs, let existing): (spread, members) = (theirs, existing)
-        case .value(let target, let rule):
-            guard case .object = rule.origin else { throw Conflict(target: mapping.target) }
-            spread = (target, rule)
+        case .value(let leaf):
+            guard case .object = leaf.rule.origin else { throw Conflict(target: mapping.target) }
+            spread = leaf
         case .array: throw Conflict(target: mapping.target)
         }
         let name = part.hasSuffix("[]") ? String(part.dropLast(2)) : part
@@ -51,20 +67,19 @@ struct RequestTree: Sendable {
             ? try insertArray(mapping, parts.dropFirst(), into: before)
             : try insert(mapping, parts.dropFirst(), into: before)
         if let index {
-            members[index].node = after
+            members[index] = Member(name, after)
         } else {
-            members.append(
-                Member(name: name, quoted: JSONWriter.make { $0.string(name) }, node: after))
+            members.append(Member(name, after))
         }
         return .object(spread: spread, members)
     }
 
     private static func leaf(_ mapping: Mapping, over node: Node?) throws(Conflict) -> Node {
         switch node {
-        case nil: return .value(target: mapping.target, mapping.rule)
+        case nil: return .value(Leaf(mapping.target, mapping.rule))
         case .object(nil, let members):
             guard case .object = mapping.rule.origin else { throw Conflict(target: mapping.target) }
-            return .object(spread: (mapping.target, mapping.rule), members)
+            return .object(spread: Leaf(mapping.target, mapping.rule), members)
         default: throw Conflict(target: mapping.target)
         }
     }
@@ -100,16 +115,23 @@ extension RequestTree {
         return MaskedText(body.writer.bytes, secrets: body.secrets)
     }
 
-    /// Whether a target would have a value that is not null.
-    func hasValue(at target: String, _ input: MapInput, vendorName: String) -> Bool {
+    /// What is mapped to a target; nil when nothing is.
+    func leaf(at target: String) -> Leaf? {
         var node = root
         for part in target.split(separator: ".") {
             guard case .object(_, let members) = node,
                 let member = members.first(where: { $0.name == part })
-            else { return false }
+            else { return nil }
             node = member.node
         }
-        guard case .value(_, let rule) = node else { return false }
+        guard case .value(let leaf) = node else { return nil }
+        return leaf
+    }
+}
+
+extension RequestTree.Leaf {
+    /// Whether the target would have a value that is not null.
+    func hasValue(_ input: MapInput, vendorName: String) -> Bool {
         if let condition = rule.condition,
             !condition.holds(input, vendorName: vendorName, element: nil)
         {
@@ -138,13 +160,13 @@ private struct Body {
     /// Says whether anything was written.
     @discardableResult
     mutating func write(
-        _ spread: (target: String, rule: ValueRule)?, _ members: [RequestTree.Member],
+        _ spread: RequestTree.Leaf?, _ members: [RequestTree.Member],
         element: JSONValue?
     ) throws(MappingFault) -> Bool {
         writer.beginObject()
         var isEmpty = true
         if let spread {
-            isEmpty = try !copyMembers(spread.rule, spread.target, members, element)
+            isEmpty = try !copyMembers(spread, members, element)
         }
         for member in members {
             let mark = writer.mark
@@ -166,7 +188,8 @@ private struct Body {
         case .object(let spread, let members):
             return try write(spread, members, element: element)
         case .array(let path, let inner): return try writeArray(path, inner)
-        case .value(let target, let rule):
+        case .value(let leaf):
+            let rule = leaf.rule
             if case .parameter(let name) = rule.origin, let key = input.secretParameter(name) {
                 let condition = rule.condition
                 guard condition?.holds(input, vendorName: vendorName, element: element) ?? true
@@ -179,7 +202,7 @@ private struct Body {
             if case .object = rule.origin {
                 let mark = writer.mark
                 writer.beginObject()
-                guard try copyMembers(rule, target, [], element) else {
+                guard try copyMembers(leaf, [], element) else {
                     writer.rewind(to: mark)
                     return false
                 }
@@ -187,7 +210,7 @@ private struct Body {
                 return true
             }
             let found = try rule.value(
-                in: input, vendorName: vendorName, element: element, target: target)
+                in: input, vendorName: vendorName, element: element, target: leaf.target)
             guard let found else { return false }
             write(found)
             return true
@@ -225,11 +248,11 @@ private struct Body {
     /// Whether a member that is mapped by name will be written; a value that cannot be built will
     /// be reported when it is.
     private func yields(_ node: RequestTree.Node, _ element: JSONValue?) -> Bool {
-        guard case .value(let target, let rule) = node else { return true }
+        guard case .value(let leaf) = node else { return true }
         do {
-            let found = try rule.value(
-                in: input, vendorName: vendorName, element: element, target: target)
-            guard case .object = rule.origin else { return found != nil }
+            let found = try leaf.rule.value(
+                in: input, vendorName: vendorName, element: element, target: leaf.target)
+            guard case .object = leaf.rule.origin else { return found != nil }
             if case .json(let object)? = found { return object.hasCopies }
             return false
         } catch { return true }
@@ -239,11 +262,11 @@ private struct Body {
     ///
     /// Of a list of objects those of each are copied.
     private mutating func copyMembers(
-        _ rule: ValueRule, _ target: String, _ mapped: [RequestTree.Member], _ element: JSONValue?
+        _ leaf: RequestTree.Leaf, _ mapped: [RequestTree.Member], _ element: JSONValue?
     ) throws(MappingFault) -> Bool {
-        guard case .object(_, let include, let exclude) = rule.origin,
-            case .json(let object)? = try rule.value(
-                in: input, vendorName: vendorName, element: element, target: target),
+        guard case .object(_, let include, let exclude) = leaf.rule.origin,
+            case .json(let object)? = try leaf.rule.value(
+                in: input, vendorName: vendorName, element: element, target: leaf.target),
             object.hasCopies
         else { return false }
         let isList = object.kind == .array
@@ -253,7 +276,7 @@ private struct Body {
             guard let name = member.key.string, !exclude.contains(name),
                 include?.contains(name) ?? true,
                 !mapped.contains(where: { $0.name == name && yields($0.node, element) }),
-                !(rule.omitNull && member.value.isNull)
+                !(leaf.rule.omitNull && member.value.isNull)
             else { continue }
             writer.key(quoted: member.key.raw)
             writer.value(member.value)

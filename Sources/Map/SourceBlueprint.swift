@@ -123,7 +123,7 @@ extension MapInput {
     /// A webhook's body and headers, as mappings read them.
     ///
     /// Nil when the body is nested so deeply that it cannot stand in another object.
-    package init?(
+    package convenience init?(
         webhook body: JSONValue, headers: [String: String], source: String, at now: Timestamp
     ) {
         let bytes = JSONWriter.make { writer in

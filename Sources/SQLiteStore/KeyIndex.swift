@@ -29,7 +29,7 @@ struct Digest128: Hashable, Sendable {
 /// tables by the thousand: then a page takes many.
 final class KeyIndex {
     /// Entries of `fresh` at which folding begins.
-    static let foldAt = 32_768
+    static let foldAt = 65_536
     /// Entries that are folded with one transaction at the least.
     static let slice = 256
     /// Entries that leave `fresh` in one step, when all are sorted in.

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CMalloc
 import Events
+import NIOCore
 
 @main
 struct Sluice: AsyncParsableCommand {
@@ -44,6 +45,7 @@ struct Sluice: AsyncParsableCommand {
     /// ArgumentParser's code for wrong use is 64; ours is 2.
     static func main() async {
         keepMemory()
+        NIOSingletons.groupLoopCountSuggestion = max(1, System.coreCount / 4)
         do {
             var command = try parseAsRoot()
             if var command = command as? any AsyncParsableCommand {

@@ -55,7 +55,8 @@ struct Server: Sendable {
         let alerts = Alerts(
             url: file.alertsURL, options: options, transport: transport, logger: logger)
         let deliverer = Deliverer(
-            transport: TokenKeeper(transport, clock: clock), targets: live, clock: clock,
+            transport: TokenKeeper(transport, clock: clock), turns: transport, targets: live,
+            clock: clock,
             alerts: { alerts($0) }, mark: { marker.mark($0) })
         self.deliverer = deliverer
         let data = file.data
