@@ -187,7 +187,7 @@ enum Found: Sendable {
     var isNull: Bool {
         switch self {
         case .json(let value): value.isNull
-        case .raw(let bytes): bytes == Array("null".utf8)
+        case .raw(let bytes): bytes.elementsEqual("null".utf8)
         default: false
         }
     }

@@ -182,21 +182,36 @@ extension ValueRule {
         case .alternatives: return nil
         case .object(let path, _, _):
             return path.find(in: input, vendorName: vendorName, element: element)
-        case .paths(let paths):
-            var null: Found?
-            for path in paths {
-                let found = path.find(in: input, vendorName: vendorName, element: element)
-                guard let found else { continue }
-                if !found.isNull { return found }
-                null = null ?? found
-            }
-            return null
+        case .paths(let paths): return paths.find(in: input, vendorName, element)
         }
+    }
+
+    /// The paths that are read, when nothing else is done with what they give.
+    var copied: [EventPath]? {
+        guard case .paths(let paths) = origin, transforms.isEmpty, valueMap.isEmpty,
+            fallback == nil, condition == nil, maximumLength == nil, !omitNull
+        else { return nil }
+        return paths
     }
 
     private func mapped(_ found: Found) -> Found {
         guard !valueMap.isEmpty, let text = found.text else { return found }
         let exact = valueMap.first { $0.key == text } ?? valueMap.first { $0.key == "*" }
         return exact.map { .raw($0.value) } ?? found
+    }
+}
+
+extension [EventPath] {
+    /// What the first path gives that is present; null only when no other is.
+    func find(in input: MapInput, _ vendorName: String, _ element: JSONValue?) -> Found? {
+        var null: Found?
+        for path in self {
+            guard let found = path.find(in: input, vendorName: vendorName, element: element) else {
+                continue
+            }
+            if !found.isNull { return found }
+            null = null ?? found
+        }
+        return null
     }
 }

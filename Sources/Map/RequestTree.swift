@@ -15,9 +15,27 @@ struct RequestTree: Sendable {
         let target: String
         let rule: ValueRule
 
+        /// What a rule that only copies reads; most rules do.
+        private let copied: [EventPath]?
+        /// Neither a parameter, which may be secret, nor a copy of members.
+        let isPlain: Bool
+
         init(_ target: String, _ rule: ValueRule) {
             self.target = target
             self.rule = rule
+            copied = rule.copied
+            switch rule.origin {
+            case .parameter, .object: isPlain = false
+            case .paths, .literal, .alternatives: isPlain = true
+            }
+        }
+
+        func value(
+            _ input: MapInput, _ vendorName: String, _ element: JSONValue?
+        ) throws(MappingFault) -> Found? {
+            if let copied { return copied.find(in: input, vendorName, element) }
+            return try rule.value(
+                in: input, vendorName: vendorName, element: element, target: target)
         }
     }
     final class Member: Sendable {
@@ -141,9 +159,7 @@ extension RequestTree.Leaf {
             return true
         }
         do {
-            let found = try rule.value(
-                in: input, vendorName: vendorName, element: nil, target: target)
-            return found.map { !$0.isEmpty } ?? false
+            return try value(input, vendorName, nil).map { !$0.isEmpty } ?? false
         } catch {
             // The value is there; what is wrong with it is said when the request is built.
             return true
@@ -169,6 +185,13 @@ private struct Body {
             isEmpty = try !copyMembers(spread, members, element)
         }
         for member in members {
+            if case .value(let leaf) = member.node, leaf.isPlain {
+                guard let found = try leaf.value(input, vendorName, element) else { continue }
+                writer.key(quoted: member.quoted[...])
+                write(found)
+                isEmpty = false
+                continue
+            }
             let mark = writer.mark
             writer.key(quoted: member.quoted[...])
             if try write(member.node, element: element) {
@@ -189,9 +212,8 @@ private struct Body {
             return try write(spread, members, element: element)
         case .array(let path, let inner): return try writeArray(path, inner)
         case .value(let leaf):
-            let rule = leaf.rule
-            if case .parameter(let name) = rule.origin, let key = input.secretParameter(name) {
-                let condition = rule.condition
+            if case .parameter(let name) = leaf.rule.origin, let key = input.secretParameter(name) {
+                let condition = leaf.rule.condition
                 guard condition?.holds(input, vendorName: vendorName, element: element) ?? true
                 else { return false }
                 writer.string("***")
@@ -199,7 +221,7 @@ private struct Body {
                 secrets.append(.init(offset: writer.bytes.count - 1 - mask, parameter: key))
                 return true
             }
-            if case .object = rule.origin {
+            if case .object = leaf.rule.origin {
                 let mark = writer.mark
                 writer.beginObject()
                 guard try copyMembers(leaf, [], element) else {
@@ -209,9 +231,7 @@ private struct Body {
                 writer.endObject()
                 return true
             }
-            let found = try rule.value(
-                in: input, vendorName: vendorName, element: element, target: leaf.target)
-            guard let found else { return false }
+            guard let found = try leaf.value(input, vendorName, element) else { return false }
             write(found)
             return true
         }
@@ -250,8 +270,7 @@ private struct Body {
     private func yields(_ node: RequestTree.Node, _ element: JSONValue?) -> Bool {
         guard case .value(let leaf) = node else { return true }
         do {
-            let found = try leaf.rule.value(
-                in: input, vendorName: vendorName, element: element, target: leaf.target)
+            let found = try leaf.value(input, vendorName, element)
             guard case .object = leaf.rule.origin else { return found != nil }
             if case .json(let object)? = found { return object.hasCopies }
             return false
@@ -265,8 +284,7 @@ private struct Body {
         _ leaf: RequestTree.Leaf, _ mapped: [RequestTree.Member], _ element: JSONValue?
     ) throws(MappingFault) -> Bool {
         guard case .object(_, let include, let exclude) = leaf.rule.origin,
-            case .json(let object)? = try leaf.rule.value(
-                in: input, vendorName: vendorName, element: element, target: leaf.target),
+            case .json(let object)? = try leaf.value(input, vendorName, element),
             object.hasCopies
         else { return false }
         let isList = object.kind == .array

@@ -16,7 +16,8 @@ final class Checkpointer: Sendable {
     private let thread = Locked<WorkerThread?>(nil)
 
     /// - Parameter faults: called on a thread of its own when the file cannot be written.
-    init(path: String, busyTimeout: Int32, faults: @escaping @Sendable (StoreFault) -> Void) throws {
+    init(path: String, busyTimeout: Int32, faults: @escaping @Sendable (StoreFault) -> Void) throws
+    {
         let own = Locked<Connection?>(
             try Connection(path: path, mode: .readWrite, busyTimeout: busyTimeout))
         thread.withLock { thread in

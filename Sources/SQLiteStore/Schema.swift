@@ -10,6 +10,17 @@ enum Schema {
     /// The same in a file's first version.
     private static let openOnce = "state IN ('queued', 'sending', 'retrying')"
 
+    private static let stateCheck = """
+        CHECK (state IN ('queued', 'sending', 'retrying', 'delivered',
+                'filtered', 'failed', 'expired', 'cancelled'))
+        """
+    private static let classCheck = """
+        CHECK (class IN ('delivered', 'invalid', 'setup', 'throttle',
+                'transient', 'unknown'))
+        """
+
+    private static func quoted(_ text: String) -> String { text.replacing("'", with: "''") }
+
     private static let first = """
         CREATE TABLE meta (
             key TEXT PRIMARY KEY,
@@ -92,8 +103,7 @@ enum Schema {
             event INTEGER NOT NULL REFERENCES events (id),
             destination INTEGER NOT NULL REFERENCES destinations (id),
             lane INTEGER NOT NULL,
-            state TEXT NOT NULL CHECK (state IN ('queued', 'sending', 'retrying', 'delivered',
-                'filtered', 'failed', 'expired', 'cancelled')),
+            state TEXT NOT NULL \(stateCheck),
             reason TEXT,
             detail TEXT,
             consent TEXT,
@@ -142,8 +152,7 @@ enum Schema {
             started_at INTEGER NOT NULL,
             duration INTEGER,
             status INTEGER,
-            class TEXT NOT NULL CHECK (class IN ('delivered', 'invalid', 'setup', 'throttle',
-                'transient', 'unknown')),
+            class TEXT NOT NULL \(classCheck),
             note TEXT,
             answer TEXT,
             hint TEXT,
@@ -205,11 +214,9 @@ enum Schema {
     /// indexes, and what is found by random keys is gathered before it is sorted in.
     private static let fifth = """
         PRAGMA writable_schema = ON;
-        UPDATE sqlite_schema SET sql = replace(sql, ' CHECK (state IN (''queued'', ''sending'', ''retrying'', ''delivered'',
-                ''filtered'', ''failed'', ''expired'', ''cancelled''))', '')
+        UPDATE sqlite_schema SET sql = replace(sql, ' \(quoted(stateCheck))', '')
             WHERE type = 'table' AND name = 'deliveries';
-        UPDATE sqlite_schema SET sql = replace(sql, ' CHECK (class IN (''delivered'', ''invalid'', ''setup'', ''throttle'',
-                ''transient'', ''unknown''))', '')
+        UPDATE sqlite_schema SET sql = replace(sql, ' \(quoted(classCheck))', '')
             WHERE type = 'table' AND name = 'attempts';
         PRAGMA writable_schema = RESET;
 
