@@ -22,7 +22,10 @@ struct Sluice: AsyncParsableCommand {
         version: "sluice 0.1.0",
         groupedSubcommands: [
             CommandGroup(
-                name: "Run", subcommands: [ServeCommand.self, DemoCommand.self, MockCommand.self]),
+                name: "Run",
+                subcommands: [
+                    ServeCommand.self, DemoCommand.self, BenchCommand.self, MockCommand.self,
+                ]),
             CommandGroup(
                 name: "Send and read",
                 subcommands: [

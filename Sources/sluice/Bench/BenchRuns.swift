@@ -1,0 +1,156 @@
+import Events
+import FoundationEssentials
+import Glibc
+
+/// The measurements, one round each.
+struct BenchRuns {
+    let folder: String
+    let blueprint: String
+    let receiver: BenchReceiver
+    let seconds: Double
+
+    /// Seconds of a load before anything is counted.
+    private static let warmUp = 1.0
+
+    /// Events taken, delivered and logged at the same time.
+    func through(_ report: inout BenchReport) async throws {
+        for (name, connections, batch) in [
+            ("64 connections", 64, 1), ("256 connections", 256, 1), ("batches of 100", 16, 100),
+        ] {
+            let measured = try await withServer { server in
+                try await measure(server, connections, batch)
+            }
+            let (before, after, load) = measured.values
+            let accepted = Double(after.accepted - before.accepted)
+            report.add("through, \(name): accepted", accepted / seconds, .perSecond)
+            let delivered = Double(after.delivered - before.delivered)
+            report.add("through, \(name): delivered and logged", delivered / seconds, .perSecond)
+            report.add("through, \(name): answer p50", load.latencies.quantile(0.5), .milliseconds)
+            report.add("through, \(name): answer p99", load.latencies.quantile(0.99), .milliseconds)
+            let cpu = (after.cpuSeconds - before.cpuSeconds) / max(accepted, 1) * 1000
+            report.add("through, \(name): processor, 1,000 events", cpu, .seconds)
+            let bytes = Double(after.bytesWritten - before.bytesWritten) / max(accepted, 1)
+            report.add("through, \(name): written, 1,000 events", bytes / 1000, .megabytes)
+            report.add(
+                "through, \(name): peak memory", Double(measured.memory) / 1_048_576, .megabytes)
+            report.failures += load.failures
+        }
+    }
+
+    /// Events taken while the destination is held, then what waits released.
+    func held(_ report: inout BenchReport) async throws {
+        try await withServer { server in
+            let control = Control(directory: server.data)
+            try await control.hold("vero", because: "sluice bench")
+            for (name, batch) in [("one a request", 1), ("batches of 100", 100)] {
+                let (before, after, load) = try await measure(server, 64, batch).values
+                let accepted = Double(after.accepted - before.accepted) / seconds
+                report.add("ingest, \(name): accepted", accepted, .perSecond)
+                report.add(
+                    "ingest, \(name): answer p99", load.latencies.quantile(0.99), .milliseconds)
+                report.failures += load.failures
+            }
+            _ = try await control.release("vero")
+            try await Task.sleep(for: .milliseconds(500))
+            let before = try server.usage()
+            report.add("delivery: waiting", Double(before.accepted - before.delivered), .events)
+            let begin = benchClock()
+            try await Task.sleep(for: .seconds(seconds))
+            let after = try server.usage()
+            let took = Double(benchClock() - begin) / 1e9
+            report.add(
+                "delivery: delivered and logged", Double(after.delivered - before.delivered) / took,
+                .perSecond)
+            report.add(
+                "delivery: peak memory", Double(server.peakMemory) / 1_048_576, .megabytes)
+        }
+    }
+
+    /// From the moment an event is sent until the destination has it, at a steady rate.
+    func latency(_ report: inout BenchReport) async throws {
+        for rate in [500, 5_000] {
+            try await withServer { server in
+                // Connections and pages are made first.
+                _ = try await run(
+                    BenchLoad(port: server.port, perSecond: rate, seconds: Self.warmUp), 0)
+                _ = receiver.takeArrivals()
+                let first = 1_000_000
+                let load = try await run(
+                    BenchLoad(port: server.port, perSecond: rate, seconds: seconds), first)
+                var arrivals = receiver.takeArrivals()
+                for _ in 0..<500 where arrivals.count < load.sentAt.count {
+                    try await Task.sleep(for: .milliseconds(10))
+                    arrivals += receiver.takeArrivals()
+                }
+                let taken = arrivals.compactMap { event, at -> UInt64? in
+                    let index = event - first
+                    return load.sentAt.indices.contains(index) ? at - load.sentAt[index] : nil
+                }.sorted()
+                let name = "at \(rate) events/s"
+                report.add("\(name): answer p50", load.latencies.quantile(0.5), .milliseconds)
+                report.add("\(name): answer p99", load.latencies.quantile(0.99), .milliseconds)
+                report.add("\(name): sent to delivered p50", taken.quantile(0.5), .milliseconds)
+                report.add("\(name): sent to delivered p99", taken.quantile(0.99), .milliseconds)
+                report.failures += load.failures + max(0, load.sentAt.count - taken.count)
+            }
+        }
+    }
+
+    func stages(_ event: [UInt8], _ report: inout BenchReport) async throws {
+        // Short: the path of a Unix socket has hardly more than 100 characters.
+        let own = folder + "/\(UUID().uuidString.prefix(8))"
+        try FileManager.default.createDirectory(atPath: own, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: own) }
+        let stages = BenchStages(
+            folder: own, blueprint: blueprint, event: event, seconds: min(seconds, 1))
+        report.add("stage: read an event", try stages.read(), .microseconds)
+        report.add("stage: map it to its request", try stages.map(), .microseconds)
+        report.add("stage: map 500 properties", try stages.mapMany(500), .microseconds)
+        report.add("stage: commit an event, 100 at once", try await stages.commit(), .microseconds)
+        let rate = await stages.curl(to: receiver.port)
+        report.add("stage: curl, 64 at a time", rate, .perSecond)
+    }
+
+    // MARK: Parts
+
+    private struct Measured {
+        let values: (before: BenchServer.Usage, after: BenchServer.Usage, load: BenchLoad.Result)
+        let memory: Int
+    }
+
+    private func measure(
+        _ server: BenchServer, _ connections: Int, _ batch: Int
+    ) async throws -> Measured {
+        let load = BenchLoad(
+            port: server.port, connections: connections, batch: batch,
+            seconds: Self.warmUp + seconds + 0.2)
+        async let result = run(load, 0)
+        try await Task.sleep(for: .seconds(Self.warmUp))
+        let before = try server.usage()
+        try await Task.sleep(for: .seconds(seconds))
+        let after = try server.usage()
+        return Measured(
+            values: (before, after, try await result), memory: server.peakMemory)
+    }
+
+    private func run(_ load: BenchLoad, _ first: Int) async throws -> BenchLoad.Result {
+        let outcome = Locked<Result<BenchLoad.Result, any Error>?>(nil)
+        await blocking {
+            let result = Result { try load.run(first: first, run: UInt32.random(in: 0 ... .max)) }
+            outcome.withLock { $0 = result }
+        }
+        return try outcome.withLock { $0 }?.get() ?? BenchLoad.Result()
+    }
+
+    private func withServer<Value>(
+        _ body: (BenchServer) async throws -> Value
+    ) async throws -> Value {
+        // Short: the path of a Unix socket has hardly more than 100 characters.
+        let own = folder + "/\(UUID().uuidString.prefix(8))"
+        try FileManager.default.createDirectory(atPath: own, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: own) }
+        let server = try BenchServer(folder: own, blueprint: blueprint, receiver: receiver.port)
+        defer { server.stop() }
+        return try await body(server)
+    }
+}
