@@ -251,6 +251,14 @@ extension Blueprint.Request {
         }
     }
 
+    /// Where it goes for every event; nil when that depends on the event.
+    package func fixedAddress(_ parameters: ParameterValues) -> MaskedText? {
+        guard
+            !url.names.contains(where: { $0 == Self.eventName || parameters.perEvent.contains($0) })
+        else { return nil }
+        return url.fill { parameters.plainOrSecret($0) }
+    }
+
     /// A text as one part of a path; `.` and `..` would lead to another one.
     private static func segment(_ text: String) -> String {
         let encoded = percentEncoded(text)

@@ -35,8 +35,8 @@ package final class EventPath: Sendable, Equatable {
     package let root: Root
     /// Keys below the root, up to the array when there is one.
     let keys: [JSONKey]
-    /// The root's name as an event's document has it.
-    private let rootKey: JSONKey
+    /// The whole way from an event's document on.
+    private let way: [JSONKey]
     /// Keys inside each element, when the path goes through an array (`products[].name`).
     let elementKeys: [JSONKey]?
 
@@ -60,9 +60,9 @@ package final class EventPath: Sendable, Equatable {
                 fix: suggestion(for: parts[0], among: vocabulary.roots.map(\.rawValue)))
         }
         self.root = root
-        rootKey = JSONKey(root.rawValue)
         // A header's name is the same in any case; a webhook's are kept in lower case.
         keys = parts.dropFirst().map { JSONKey(root == .headers ? $0.lowercased() : $0) }
+        way = [JSONKey(root.rawValue)] + keys
         guard halves.count == 2 else {
             elementKeys = nil
             try check(parts)
@@ -121,11 +121,14 @@ package final class MapInput: Sendable {
     package let identity: Identity
     /// Parameter values; a secret one is only named, never given.
     package let parameters: ParameterValues
+    /// The event's, at hand.
+    let document: JSONDocument
 
     package init(event: Event, identity: Identity, parameters: ParameterValues) {
         self.event = event
         self.identity = identity
         self.parameters = parameters
+        document = event.document
     }
 }
 
@@ -157,7 +160,11 @@ package struct ParameterValues: Sendable, Equatable {
             let isKnown = plain[own] != nil || secret.contains(own)
             key = isKnown ? own : Self.key(name, event: "*")
         }
-        return secret.contains(key) ? .secret(key) : .plain(plain[key] ?? "")
+        return plainOrSecret(key)
+    }
+
+    func plainOrSecret(_ key: String) -> TextTemplate.Value {
+        secret.contains(key) ? .secret(key) : .plain(plain[key] ?? "")
     }
 }
 
@@ -218,14 +225,13 @@ extension EventPath {
     /// Null is something.
     func find(in input: MapInput, vendorName: String, element: JSONValue? = nil) -> Found? {
         if let elementKeys, let element { return descend(element, elementKeys).map(Found.json) }
-        let document = input.event.document.root
         switch root {
         case .properties, .context, .integrations, .body, .headers:
-            return document[rootKey].flatMap { descend($0, keys) }.map(Found.json)
+            return input.document.value(at: way).map(Found.json)
         case .traits:
-            let own = document["traits"].flatMap { descend($0, keys) }
+            let own = input.document.value(at: way)
             if let own, !own.isNull { return .json(own) }
-            let shared = document["context"]?["traits"].flatMap { descend($0, keys) }
+            let shared = input.document.root["context"]?["traits"].flatMap { descend($0, keys) }
             return (shared ?? own).map(Found.json)
         case .identity:
             let text = keys[0].text == "email" ? input.identity.email : input.identity.userID

@@ -187,13 +187,13 @@ private struct Body {
         for member in members {
             if case .value(let leaf) = member.node, leaf.isPlain {
                 guard let found = try leaf.value(input, vendorName, element) else { continue }
-                writer.key(quoted: member.quoted[...])
+                writer.key(quoted: member.quoted)
                 write(found)
                 isEmpty = false
                 continue
             }
             let mark = writer.mark
-            writer.key(quoted: member.quoted[...])
+            writer.key(quoted: member.quoted)
             if try write(member.node, element: element) {
                 isEmpty = false
             } else {

@@ -19,6 +19,8 @@ package final class Destination: Sendable {
     package let remark: String?
     private let requestsByName: [String: Blueprint.Request]
     private let rulesByName: [String: [AnswerRule]]
+    /// Addresses that are the same for every event, secrets in place.
+    private let fixedAddresses: [String: String]
 
     package init(
         name: String, isEnabled: Bool = true, blueprint: Blueprint, preset: Blueprint.Preset,
@@ -55,6 +57,12 @@ package final class Destination: Sendable {
         requestsByName = Dictionary(
             plans.flatMap(\.steps).map { ($0.request.name, $0.request) },
             uniquingKeysWith: { first, _ in first })
+        let (values, own) = (self.parameters, secrets)
+        fixedAddresses = requestsByName.compactMapValues { request in
+            request.fixedAddress(values).map {
+                String(decoding: $0.revealed(own.plain), as: UTF8.self)
+            }
+        }
         rulesByName = requestsByName.mapValues { $0.answers + blueprint.answers }
     }
 
@@ -146,12 +154,18 @@ extension Destination {
     /// The blueprint's request of that name, as it is now.
     func shape(of request: MappedRequest) -> Blueprint.Request? { requestsByName[request.name] }
 
-    /// Where a request goes; the pinned address only when the blueprint no longer has one.
-    func url(of request: MappedRequest, for event: Event) -> MaskedText {
-        guard let shape = shape(of: request), let plan = preset.plan(for: event) else {
-            return request.url
+    /// Where a request goes, secrets in place; the pinned address only when the blueprint no longer has one.
+    func address(of request: MappedRequest, for event: Event) -> String {
+        if let fixed = fixedAddresses[request.name] { return fixed }
+        var url = request.url
+        if let shape = shape(of: request), let plan = preset.plan(for: event) {
+            url = shape.address(parameters, event: event, vendorName: plan.vendorName(of: event))
         }
-        return shape.address(parameters, event: event, vendorName: plan.vendorName(of: event))
+        return reveal(url)
+    }
+
+    func reveal(_ url: MaskedText) -> String {
+        String(decoding: url.revealed(secrets.plain), as: UTF8.self)
     }
 
     /// A parameter's value for an event, secret or not.

@@ -27,7 +27,7 @@ extension Destination {
         _ request: MappedRequest, for event: Event, at now: Timestamp
     ) -> OutgoingRequest {
         let shape = shape(of: request)
-        var outgoing = plain(request, at: url(of: request, for: event))
+        var outgoing = plain(request, at: address(of: request, for: event))
         let body = outgoing.body
         for header in shape?.headers ?? [] {
             let text = header.value.fill { name in
@@ -70,12 +70,12 @@ extension Destination {
     private func need(_ token: Blueprint.TokenRequest) -> TokenNeed? {
         guard let request = try? token.build(parameters) else { return nil }
         return TokenNeed(
-            key: "\(name) \(token.name)", request: plain(request, at: request.url),
+            key: "\(name) \(token.name)", request: plain(request, at: reveal(request.url)),
             tokenKey: token.tokenKey, expiresKey: token.expiresKey, lifetime: token.lifetime)
     }
 
     /// The request with its secrets in place and the headers that every request has.
-    private func plain(_ request: MappedRequest, at url: MaskedText) -> OutgoingRequest {
+    private func plain(_ request: MappedRequest, at url: String) -> OutgoingRequest {
         let body = request.body.revealed { parameter in
             request.encoding == .json
                 ? secrets.json(parameter)
@@ -84,7 +84,7 @@ extension Destination {
         }
         return OutgoingRequest(
             method: request.method,
-            url: String(decoding: url.revealed(secrets.plain), as: UTF8.self),
+            url: url,
             headers: [
                 "Content-Type: \(request.encoding.contentType)", "Accept: application/json",
             ], body: body, options: limits.options)

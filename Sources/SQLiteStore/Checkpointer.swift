@@ -7,7 +7,7 @@ import Events
 /// has to catch up with the little that came meanwhile, and the log begins anew.
 final class Checkpointer: Sendable {
     /// Pages in the log at which copying begins.
-    static let pages = 4_000
+    static let pages = 2_000
     /// Pages at which the writer waits and copies itself, because copying cannot keep up.
     static let mostPages = 32_000
 

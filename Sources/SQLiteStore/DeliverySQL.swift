@@ -55,17 +55,12 @@ enum DeliverySQL {
     static let open = """
         UPDATE deliveries SET state = 'sending', attempt = attempt + 1, due_at = NULL,
             opened_at = ?
-        WHERE event = ? AND destination = ?
+        WHERE event = ? AND destination = ? RETURNING run, attempt, tries, step, revision
         """
 
     static let finalize = """
         UPDATE deliveries SET state = ?, reason = ?, detail = ?, consent = ?,
             due_at = NULL, opened_at = NULL, ended_at = ?
         WHERE event = ? AND destination = ? RETURNING lane
-        """
-
-    static let selectDelivery = """
-        SELECT run, attempt, tries, step, revision FROM deliveries
-        WHERE event = ? AND destination = ?
         """
 }

@@ -10,7 +10,7 @@ final class DeliveryTable {
     private let insert, promote: Statement
     let lanes: Lanes
     private let close, insertAttempt, insertRequest, selectRequests: Statement
-    private let giveBack, dueByTime, dueByAge, nextDue, open, finalize, selectDelivery: Statement
+    private let giveBack, dueByTime, dueByAge, nextDue, open, finalize: Statement
     private let connection: Connection
 
     init(_ connection: Connection) throws {
@@ -28,7 +28,6 @@ final class DeliveryTable {
         nextDue = try connection.prepare(DeliverySQL.nextDue)
         open = try connection.prepare(DeliverySQL.open)
         finalize = try connection.prepare(DeliverySQL.finalize)
-        selectDelivery = try connection.prepare(DeliverySQL.selectDelivery)
     }
 
     /// Inserts a delivery as it was planned; says whether attempt 1 was opened for it.
@@ -195,19 +194,21 @@ final class DeliveryTable {
         at now: Timestamp, decidedAt: Int64, current: (Identity) throws -> Identity
     ) throws -> Job? {
         open.reset().bind(1, now.milliseconds).bind(2, id.event.number).bind(3, destination)
-        try open.run()
-        selectDelivery.reset().bind(1, id.event.number).bind(2, destination)
-        defer { selectDelivery.reset() }
-        guard try selectDelivery.step() else { return nil }
-        let run = selectDelivery.int(0)
+        defer { open.reset() }
+        guard try open.step() else { return nil }
+        let (run, attempt) = (open.int(0), open.int(1))
         // A replay is for the person as they are known now.
         let identity = run > 1 ? try current(identity) : identity
-        let requests = try RequestColumns.read(
-            selectRequests.reset().bind(1, id.event.number).bind(2, destination).bind(3, run))
+        // Nothing is pinned before the first try of the first run.
+        let requests =
+            run == 1 && attempt == 1
+            ? []
+            : try RequestColumns.read(
+                selectRequests.reset().bind(1, id.event.number).bind(2, destination).bind(3, run))
         return Job(
-            id: id, run: run, attempt: selectDelivery.int(1), tries: selectDelivery.int(2),
-            step: selectDelivery.int(3), event: event, identity: identity, requests: requests,
-            revision: selectDelivery.text(4) ?? "", decidedAt: decidedAt)
+            id: id, run: run, attempt: attempt, tries: open.int(2), step: open.int(3),
+            event: event, identity: identity, requests: requests, revision: open.text(4) ?? "",
+            decidedAt: decidedAt)
     }
 
     /// Ends a delivery without an attempt, such as when consent was withdrawn while it waited; says

@@ -14,6 +14,41 @@ package final class JSONDocument: Sendable {
     /// The outermost value.
     package var root: JSONValue { JSONValue(document: self, index: 0) }
 
+    /// The value that keys lead to, one inside the other; nil when one of them is not there.
+    package func value(at keys: [JSONKey]) -> JSONValue? {
+        var index = 0
+        for key in keys {
+            let next = key.bytes.withUnsafeBufferPointer { member($0, hash: key.hash, of: index) }
+            guard let next else { return nil }
+            index = next
+        }
+        return JSONValue(document: self, index: index)
+    }
+
+    /// The index of the value under a key of an object; nil when there is none.
+    fileprivate func member(
+        _ key: UnsafeBufferPointer<UInt8>, hash: UInt32, of index: Int
+    ) -> Int? {
+        nodes.withUnsafeBufferPointer { nodes in
+            guard nodes[index].kind == .object else { return nil }
+            var child = index + 1
+            let end = Int(nodes[index].next)
+            while child < end {
+                let candidate = nodes[child]
+                if candidate.next == hash && matches(candidate, key) { return child + 1 }
+                child = Int(nodes[child + 1].next)
+            }
+            return nil
+        }
+    }
+
+    private func matches(_ node: JSONNode, _ key: UnsafeBufferPointer<UInt8>) -> Bool {
+        let range = Int(node.start)..<Int(node.end)
+        if node.escaped { return unescape(bytes[range]).elementsEqual(key) }
+        guard range.count == key.count else { return false }
+        return bytes.withUnsafeBufferPointer { $0[range].elementsEqual(key) }
+    }
+
     /// A copy of one value as a document of its own; nothing is read again.
     package init(copying value: JSONValue) {
         let range = value.range
@@ -136,26 +171,9 @@ package struct JSONValue: Sendable {
     }
 
     private func member(_ key: UnsafeBufferPointer<UInt8>, hash: UInt32) -> JSONValue? {
-        document.nodes.withUnsafeBufferPointer { nodes in
-            guard nodes[index].kind == .object else { return nil }
-            var child = index + 1
-            let end = Int(nodes[index].next)
-            while child < end {
-                let candidate = nodes[child]
-                if candidate.next == hash && matches(candidate, key) {
-                    return JSONValue(document: document, index: child + 1)
-                }
-                child = Int(nodes[child + 1].next)
-            }
-            return nil
+        document.member(key, hash: hash, of: index).map {
+            JSONValue(document: document, index: $0)
         }
-    }
-
-    private func matches(_ node: JSONNode, _ key: UnsafeBufferPointer<UInt8>) -> Bool {
-        let range = Int(node.start)..<Int(node.end)
-        if node.escaped { return unescape(document.bytes[range]).elementsEqual(key) }
-        guard range.count == key.count else { return false }
-        return document.bytes.withUnsafeBufferPointer { $0[range].elementsEqual(key) }
     }
 
     /// The members of an object in the order they came; empty for every other kind.

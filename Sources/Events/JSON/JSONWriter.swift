@@ -45,6 +45,14 @@ package struct JSONWriter: Sendable {
         needsComma = false
     }
 
+    /// The same from all of an array.
+    package mutating func key(quoted: [UInt8]) {
+        separate()
+        bytes.append(contentsOf: quoted)
+        bytes.append(0x3A)
+        needsComma = false
+    }
+
     package mutating func string(_ text: String) {
         separate()
         appendQuoted(text)
@@ -60,7 +68,12 @@ package struct JSONWriter: Sendable {
     package mutating func null() { raw(Array("null".utf8)[...]) }
 
     /// Copies a value that is already JSON.
-    package mutating func value(_ value: JSONValue) { raw(value.raw) }
+    package mutating func value(_ value: JSONValue) {
+        separate()
+        let range = value.range
+        value.document.bytes.withUnsafeBufferPointer { bytes.append(contentsOf: $0[range]) }
+        needsComma = true
+    }
 
     /// Copies bytes that are already one JSON value.
     package mutating func raw(_ json: ArraySlice<UInt8>) {
