@@ -19,7 +19,7 @@ final class Exchange {
 
     private var options = TransportOptions()
     private var addressGuard = AddressGuard(allowedNetworks: [], scheme: "https")
-    private var guardKey = ""
+    private var url = ""
     private var status = 0
     private var headersComplete = false
     private var location: String?
@@ -92,7 +92,6 @@ final class Exchange {
         _ request: OutgoingRequest, _ completion: @escaping @Sendable (TransportResult) -> Void
     ) {
         self.completion = completion
-        options = request.options
         status = 0
         headersComplete = false
         location = nil
@@ -100,14 +99,8 @@ final class Exchange {
         bodyBytes = 0
         headerBytes = 0
         blockedAddress = false
-        setGuard(request)
+        setTarget(request.url, request.options)
         setHeaders(request.headers)
-        set(CURLOPT_URL, request.url)
-        set(CURLOPT_PATH_AS_IS, 1)
-        set(CURLOPT_UNIX_SOCKET_PATH, options.unixSocket)
-        set(CURLOPT_CONNECTTIMEOUT_MS, options.connectTimeout)
-        set(CURLOPT_TIMEOUT_MS, options.totalTimeout)
-        set(CURLOPT_HTTP_VERSION, Int(options.httpVersion.curl))
         if request.method == "GET" {
             set(CURLOPT_CUSTOMREQUEST, nil)
             set(CURLOPT_HTTPGET, 1)
@@ -121,12 +114,19 @@ final class Exchange {
         }
     }
 
-    private func setGuard(_ request: OutgoingRequest) {
-        let scheme = request.url.lowercased().hasPrefix("https:") ? "https" : "http"
-        let key = scheme + options.allowedNetworks.joined(separator: ",")
-        guard key != guardKey else { return }
-        guardKey = key
+    /// Most requests of an exchange go where the one before went.
+    private func setTarget(_ url: String, _ options: TransportOptions) {
+        guard url != self.url || options != self.options else { return }
+        self.url = url
+        self.options = options
+        let scheme = url.lowercased().hasPrefix("https:") ? "https" : "http"
         addressGuard = AddressGuard(allowedNetworks: options.allowedNetworks, scheme: scheme)
+        set(CURLOPT_URL, url)
+        set(CURLOPT_PATH_AS_IS, 1)
+        set(CURLOPT_UNIX_SOCKET_PATH, options.unixSocket)
+        set(CURLOPT_CONNECTTIMEOUT_MS, options.connectTimeout)
+        set(CURLOPT_TIMEOUT_MS, options.totalTimeout)
+        set(CURLOPT_HTTP_VERSION, Int(options.httpVersion.curl))
     }
 
     private func setHeaders(_ lines: [String]) {

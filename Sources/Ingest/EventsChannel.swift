@@ -26,10 +26,10 @@ struct EventsChannel: ServerChildChannel, HTTPChannelHandler {
                 withPipeliningAssistance: false, withErrorHandling: false,
                 withOutboundHeaderValidation: false, withEncoderConfiguration: .init(),
                 withDecoderLimitConfiguration: limits.decoder)
-            try pipeline.addHandler(IdleStateHandler(allTimeout: .seconds(limits.idleSeconds)))
             try pipeline.addHandler(
                 EventsHandler(
-                    intake: intake, encoder: pipeline.context(handlerType: HTTPResponseEncoder.self)
+                    intake: intake, idle: .seconds(limits.idleSeconds),
+                    encoder: pipeline.context(handlerType: HTTPResponseEncoder.self)
                 ))
             try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
             try pipeline.addHandler(HTTPConnectionStateHandler(logger: logger))
@@ -83,6 +83,10 @@ private final class EventsHandler: ChannelDuplexHandler, RemovableChannelHandler
     /// Answers are written past the encoder, as they are.
     private let encoder: ChannelHandlerContext
     private var context: ChannelHandlerContext?
+    /// A connection on which nothing is served may be quiet for so long.
+    private let idle: TimeAmount
+    private var isQuiet = false
+    private var watch: RepeatedTask?
 
     /// Bytes of a body that are read here; larger ones would keep other connections waiting.
     private static let bodyBytes = 1 << 20
@@ -90,17 +94,39 @@ private final class EventsHandler: ChannelDuplexHandler, RemovableChannelHandler
     private static let heldParts = 64
     private static let shapes = Dictionary(uniqueKeysWithValues: Intake.routes)
 
-    init(intake: Intake, encoder: ChannelHandlerContext) {
+    init(intake: Intake, idle: TimeAmount, encoder: ChannelHandlerContext) {
         self.intake = intake
+        self.idle = idle
         self.encoder = encoder
     }
 
-    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
-    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        watch = context.eventLoop.scheduleRepeatedTask(initialDelay: idle, delay: idle) { _ in
+            bound.value.closeWhenQuiet()
+        }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        watch?.cancel()
+    }
+
+    /// Closes after a whole interval in which no part of a request came.
+    private func closeWhenQuiet() {
+        switch state {
+        case .answering, .passing(came: true, _): return
+        case .idle, .reading, .passing:
+            if isQuiet { context?.close(promise: nil) }
+            isQuiet = true
+        }
+    }
 
     // MARK: What comes in
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        isQuiet = false
         take(.part(unwrapInboundIn(data)), context)
     }
 
@@ -110,11 +136,6 @@ private final class EventsHandler: ChannelDuplexHandler, RemovableChannelHandler
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch event {
-        case is IdleStateHandler.IdleStateEvent:
-            switch state {
-            case .answering, .passing(came: true, _): break
-            case .idle, .reading, .passing: context.close(promise: nil)
-            }
         case let event as ChannelEvent: take(.event(event), context)
         case let event as ChannelShouldQuiesceEvent: take(.event(event), context)
         default: context.fireUserInboundEventTriggered(event)

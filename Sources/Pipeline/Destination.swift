@@ -154,7 +154,8 @@ extension Destination {
     /// The blueprint's request of that name, as it is now.
     func shape(of request: MappedRequest) -> Blueprint.Request? { requestsByName[request.name] }
 
-    /// Where a request goes, secrets in place; the pinned address only when the blueprint no longer has one.
+    /// Where a request goes, secrets in place; the pinned address only when the blueprint no longer
+    /// has one.
     func address(of request: MappedRequest, for event: Event) -> String {
         if let fixed = fixedAddresses[request.name] { return fixed }
         var url = request.url

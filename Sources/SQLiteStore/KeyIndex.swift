@@ -29,7 +29,7 @@ struct Digest128: Hashable, Sendable {
 /// tables by the thousand: then a page takes many.
 final class KeyIndex {
     /// Entries of `fresh` at which folding begins.
-    static let foldAt = 65_536
+    static let gathered = 65_536
     /// Entries that are folded with one transaction at the least.
     static let slice = 256
     /// Entries that leave `fresh` in one step, when all are sorted in.
@@ -57,6 +57,7 @@ final class KeyIndex {
         var length: Int { inserts + (count + KeyIndex.deletes - 1) / KeyIndex.deletes }
     }
     private let connection: Connection
+    private let foldAt: Int
     private let insert, select, foldMessage, foldKey, delete: Statement
     /// All of `fresh`, in its order.
     private var entries: [Entry] = []
@@ -72,7 +73,9 @@ final class KeyIndex {
     private var leaving: Set<Int64> = []
     private var freed: [Message] = []
 
-    init(_ connection: Connection) throws {
+    /// - Parameter foldAt: entries of `fresh` at which folding begins.
+    init(_ connection: Connection, foldAt: Int = gathered) throws {
+        self.foldAt = foldAt
         self.connection = connection
         insert = try connection.prepare("INSERT INTO fresh VALUES (?, ?, ?, ?, ?)")
         select = try connection.prepare(
@@ -148,7 +151,7 @@ final class KeyIndex {
 
     /// Folds a slice when it is time to; more, the more this transaction has added.
     func foldSlice() throws {
-        guard fold != nil || entries.count >= Self.foldAt else { return }
+        guard fold != nil || entries.count >= foldAt else { return }
         try advance(by: max(Self.slice, 2 * added))
     }
 
@@ -230,6 +233,8 @@ final class KeyIndex {
             known[Message(source: entry.source, digest: entry.digest)] = nil
         }
         entries.removeLast(added)
+        // One that was begun in it may speak of what is no more.
+        if fold?.position == 0 { fold = nil }
         beginTransaction()
     }
 

@@ -28,6 +28,8 @@ final class Lanes {
             note(place, 1)
         }
 
+        var places: [Place] { [first] + rest }
+
         /// Whether one that has not passed is due or on its way.
         var isStarted: Bool { startedCount > 0 }
 
@@ -119,6 +121,11 @@ final class Lanes {
     func occupancy(_ destination: Int64, _ lane: LaneKey) -> Occupancy {
         guard let found = self[destination, lane.number] else { return .free }
         return found.next == nil ? .passed : .taken
+    }
+
+    /// A lane's deliveries, in their order.
+    func places(_ destination: Int64, _ lane: LaneKey) -> [Place] {
+        self[destination, lane.number]?.places ?? []
     }
 
     /// Open deliveries of a destination.

@@ -251,6 +251,7 @@ extension Writer {
                 found.append(select.int64(0))
             }
         }
+        standings.forget()
         let forgetError = try connection.prepare(
             "UPDATE destinations SET last_error = NULL WHERE instr(lower(last_error), ?) > 0")
         for text in texts { try forgetError.reset().bind(1, text.lowercased()).run() }

@@ -29,6 +29,8 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         package var crashedOn: DeliveryID?
         /// Bytes that are free where the store lies; nil when that cannot be found out.
         package var freeSpace: @Sendable () -> Int64? = { nil }
+        /// New keys that are gathered before they are sorted in; see `KeyIndex`.
+        package var gatheredKeys = KeyIndex.gathered
         /// Milliseconds between two looks at space, queues and what is old.
         package var houseInterval: Int64 = 250
 
@@ -110,7 +112,8 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         let writer = Locked<Writer?>(
             try Writer(
                 connection, pipeline: pipeline, room: room, clock: clock,
-                isServer: options.isServer))
+                isServer: options.isServer,
+                gatheredKeys: options.gatheredKeys))
         thread.withLock { thread in
             thread = WorkerThread(named: "store") { [self] in
                 if let writer = writer.withLock({ $0.take() }) { run(writer) }
@@ -241,7 +244,10 @@ package final class SQLiteStore: EventStore, DeliveryStore {
                 guard !inbox.items.isEmpty else { return inbox.closing ? [] : nil }
                 return Self.takeItems(&inbox.items, upTo: options.transactionItems)
             }
-            if let taken, taken.isEmpty { return }
+            if let taken, taken.isEmpty {
+                if writer.standings.isNew { try? writer.transaction(isLast: true) {} }
+                return
+            }
             // Nothing came, but whether the file can be written again has to be found out.
             if taken == nil, !isFailing { continue }
             let items = refusing(taken ?? [])

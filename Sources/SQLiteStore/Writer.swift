@@ -15,7 +15,8 @@ final class Writer {
     let deliveries: DeliveryTable
     private let insertRejection, insertAudit: Statement
     let keys: KeyIndex
-    private let saveHold, saveDelivered, saveError, saveLastEvent, saveRest: Statement
+    private let saveHold, saveRest: Statement
+    let standings: Standings
     private let begin, commit: Statement
     var sources: NameTable
     var destinations: NameTable
@@ -41,15 +42,10 @@ final class Writer {
         }
     }
     var effects = Effects()
-    /// The last thing that happened at each destination in this transaction.
-    private var lastDelivered: [String: Timestamp] = [:]
-    private var lastError: [String: (text: String, at: Timestamp)] = [:]
-    /// When each source, by number, last gave an event in this transaction.
-    private var lastEvent: [Int64: Timestamp] = [:]
 
     init(
         _ connection: Connection, pipeline: Pipeline, room: Room, clock: WorldClock,
-        isServer: Bool
+        isServer: Bool, gatheredKeys: Int = KeyIndex.gathered
     ) throws {
         self.connection = connection
         self.pipeline = pipeline
@@ -60,7 +56,7 @@ final class Writer {
         people = try People(connection, hasher: Hasher128(key: key.blob(0) ?? []))
         events = try EventTable(connection)
         deliveries = try DeliveryTable(connection)
-        keys = try KeyIndex(connection)
+        keys = try KeyIndex(connection, foldAt: gatheredKeys)
         insertRejection = try connection.prepare(
             """
             INSERT INTO rejections (source, received_at, message_id, code, message, hint, body,
@@ -74,12 +70,7 @@ final class Writer {
             UPDATE destinations SET held_since = ?, hold_status = ?, hold_hint = ?, hold_fix = ?,
                 hold_delivery = ?, held_by_operator = ?, resting_until = NULL WHERE id = ?
             """)
-        saveDelivered = try connection.prepare(
-            "UPDATE destinations SET last_delivered_at = ? WHERE id = ?")
-        saveError = try connection.prepare(
-            "UPDATE destinations SET last_error = ?, last_error_at = ? WHERE id = ?")
-        saveLastEvent = try connection.prepare(
-            "UPDATE sources SET last_event_at = ? WHERE id = ?")
+        standings = try Standings(connection)
         saveRest = try connection.prepare(
             "UPDATE destinations SET resting_until = ?, resting_hint = ? WHERE id = ?")
         begin = try connection.prepare("BEGIN IMMEDIATE")
@@ -124,24 +115,21 @@ final class Writer {
     }
 
     /// Runs `body` in one transaction; on an error nothing of it remains, in the file or here.
-    func transaction(_ body: () throws -> Void) throws {
+    ///
+    /// - Parameter isLast: what waits to be written for people is written now.
+    func transaction(isLast: Bool = false, _ body: () throws -> Void) throws {
         effects = Effects()
-        lastDelivered = [:]
-        lastError = [:]
-        lastEvent = [:]
         people.begin()
         try begin.reset().run()
         do {
             try body()
-            try saveDestinations()
-            for (source, at) in lastEvent {
-                try saveLastEvent.reset().bind(1, at.milliseconds).bind(2, source).run()
-            }
+            try standings.save(at: clock.now(), atOnce: isLast)
             try keys.foldSlice()
             try commit.reset().run()
         } catch {
             try? connection.execute("ROLLBACK")
             keys.undo()
+            standings.undo()
             deliveries.lanes.undo()
             for place in effects.places { room.give(place) }
             sources.forgetFresh()
@@ -150,6 +138,7 @@ final class Writer {
             throw error
         }
         keys.keep()
+        standings.keep()
         deliveries.lanes.keep()
         sources.keepFresh()
         destinations.keepFresh()
@@ -173,7 +162,7 @@ final class Writer {
         _ envelope: Envelope, from source: String, clearing: [Int64] = []
     ) throws -> [Receipt] {
         let sourceNumber = try sources.number(source)
-        if !envelope.events.isEmpty { lastEvent[sourceNumber] = clock.now() }
+        if !envelope.events.isEmpty { standings.noteEvent(sourceNumber, at: clock.now()) }
         // What somebody else has read again in the meantime is not read twice.
         if !clearing.isEmpty, try !clear(clearing, source) { return [] }
         var receipts: [Receipt] = []
@@ -306,16 +295,16 @@ final class Writer {
 
     private func record(_ outcome: Outcome) throws {
         let name = outcome.job.id.destination
-        let becameDue = try deliveries.record(
-            outcome, destination: try destinations.number(name))
+        let destination = try destinations.number(name)
+        let becameDue = try deliveries.record(outcome, destination: destination)
         if becameDue { effects.waiting.insert(name) }
         effects.count(outcome, name)
         switch outcome.attempt.answerClass {
-        case .delivered: lastDelivered[name] = outcome.endedAt
+        case .delivered: standings.noteDelivered(destination, at: outcome.endedAt)
         default:
             let status = outcome.attempt.status.map { "\($0): " } ?? ""
             let words = outcome.attempt.note ?? outcome.hint ?? outcome.attempt.answer ?? ""
-            lastError[name] = (status + words, outcome.endedAt)
+            standings.noteError(destination, status + words, at: outcome.endedAt)
         }
     }
 
@@ -377,17 +366,5 @@ final class Writer {
             .bind(3, hold?.hint).bind(4, hold?.fix).bind(5, hold?.delivery)
             .bind(6, hold?.byOperator == true ? 1 : 0).bind(7, number)
         try saveHold.run()
-    }
-
-    private func saveDestinations() throws {
-        for (name, at) in lastDelivered {
-            let number = try destinations.number(name)
-            try saveDelivered.reset().bind(1, at.milliseconds).bind(2, number).run()
-        }
-        for (name, error) in lastError {
-            let number = try destinations.number(name)
-            saveError.reset().bind(1, error.text).bind(2, error.at.milliseconds).bind(3, number)
-            try saveError.run()
-        }
     }
 }

@@ -125,6 +125,20 @@ package enum RawClient {
         return RawServer.Connection(descriptor: descriptor, number: 0)
     }
 
+    /// Sends, sends no more, and reads until the peer closes.
+    package static func all(port: Int, _ text: String) throws -> String {
+        let connection = try connect(port: port)
+        defer { close(connection.descriptor) }
+        connection.write(text)
+        shutdown(connection.descriptor, Int32(SHUT_WR))
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 4096)
+        while case let count = read(connection.descriptor, &chunk, chunk.count), count > 0 {
+            bytes += chunk[..<count]
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
     /// Reads until the peer closes or a complete head with its Content-Length has come.
     package static func exchange(port: Int, _ text: String) throws -> String {
         let connection = try connect(port: port)

@@ -11,7 +11,7 @@ import Testing
 @testable import SQLiteStore
 
 /// Numbers that are the same for the same seed (SplitMix64).
-private struct Seeded: RandomNumberGenerator {
+struct Seeded: RandomNumberGenerator {
     var state: UInt64
 
     mutating func next() -> UInt64 {
@@ -81,7 +81,8 @@ private final class Simulation {
             })
         room = Room()
         writer = try Writer(
-            connection, pipeline: pipeline, room: room, clock: clock.world, isServer: true)
+            connection, pipeline: pipeline, room: room, clock: clock.world, isServer: true,
+            gatheredKeys: 8)
         machine = DeliveryMachine(
             limits: [:], held: [:], schedule: Schedule(), room: room, now: clock.now,
             jitter: { 0.5 })
@@ -95,7 +96,8 @@ private final class Simulation {
             uniqueKeysWithValues: pipeline.destinations.map { ($0.name, $0.limits) })
         room = Room(limits.mapValues(\.inMemory))
         writer = try Writer(
-            connection, pipeline: pipeline, room: room, clock: clock.world, isServer: true)
+            connection, pipeline: pipeline, room: room, clock: clock.world, isServer: true,
+            gatheredKeys: 8)
         machine = DeliveryMachine(
             limits: limits, held: try held(), schedule: Schedule(), room: room, now: clock.now,
             jitter: { 0.5 })

@@ -82,6 +82,6 @@ struct BenchCommand: AsyncParsableCommand {
                 }
             }
         }
-        if output.json { Terminal.standard.write(json: report.json) } else { report.print() }
+        if output.json { Terminal.standard.write(json: report.json) } else { report.show() }
     }
 }

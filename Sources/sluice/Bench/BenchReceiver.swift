@@ -11,8 +11,10 @@ final class BenchReceiver: Sendable {
     private let thread = Locked<WorkerThread?>(nil)
 
     private static let answer = Array(
-        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 35\r\n\r\n{\"status\":200,\"message\":\"Success.\"}"
-            .utf8)
+        """
+        HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 35\r\n\r\n\
+        {"status":200,"message":"Success."}
+        """.utf8)
 
     init() throws {
         listener = try LoopbackSocket(listening: 1_024)

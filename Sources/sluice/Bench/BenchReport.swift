@@ -38,13 +38,13 @@ struct BenchReport {
         }
     }
 
-    func print() {
+    func show() {
         let terminal = Terminal.standard
         terminal.write(
             """
             \(Sluice.configuration.version) · \(Self.machine)
-            \(Self.text(seconds)) s a measurement, median of \(rounds) · load and receiver on the same \
-            machine · WAL, synchronous FULL
+            \(Self.text(seconds)) s a measurement, median of \(rounds) · \
+            load and receiver on the same machine · WAL, synchronous FULL
 
             """)
         terminal.table(

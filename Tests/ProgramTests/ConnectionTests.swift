@@ -1,0 +1,83 @@
+import Events
+import SluiceTesting
+import Testing
+
+@testable import sluice
+
+@Suite struct `A connection` {
+    private func event(_ id: String, path: String = "/v1/track", _ extra: String = "") -> String {
+        let body = "{\"event\":\"Product Viewed\",\"userId\":\"1\",\"messageId\":\"\(id)\"}"
+        return "POST \(path) HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer write-key\r\n"
+            + "\(extra)Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
+    }
+
+    private func all(_ running: Running, _ text: String) async throws -> String {
+        let port = Int(running.url.split(separator: ":").last ?? "") ?? 0
+        return try await offPool { try RawClient.all(port: port, text) }
+    }
+
+    @Test func `answers what comes at once in its order, whoever answers it`() async throws {
+        try await Running.with { running in
+            let other = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+            let said = try await all(
+                running,
+                event("m1") + other + event("m2") + event("m3", path: "/v1/track?x=1") + event("m4")
+                    + other)
+            let marks = ["\"m1\"", "\"ok\"", "\"m2\"", "\"m3\"", "\"m4\"", "\"ok\""]
+            var rest = said[...]
+            for mark in marks {
+                let found = rest.firstRange(of: mark)
+                #expect(found != nil, "\(mark) in \(said)")
+                rest = rest[(found?.upperBound ?? rest.startIndex)...]
+            }
+            #expect(said.components("HTTP/1.1 200 OK") == 6)
+        }
+    }
+
+    @Test func `gets its answer though the client has nothing more to send`() async throws {
+        try await Running.with { running in
+            let said = try await all(running, event("half"))
+            #expect(said.hasPrefix("HTTP/1.1 200 OK") && said.contains("\"messageId\":\"half\""))
+            #expect(said.contains("\r\nDate: ") && said.contains(" GMT\r\n"))
+        }
+    }
+
+    @Test func `answers what was right before it refuses what is not HTTP`() async throws {
+        try await Running.with { running in
+            let said = try await all(running, event("right") + "no request at all\r\n\r\n")
+            let good = said.firstRange(of: "200 OK")
+            let bad = said.firstRange(of: "400 Bad Request")
+            #expect(good != nil && bad != nil, "\(said)")
+            if let good, let bad { #expect(good.lowerBound < bad.lowerBound) }
+        }
+    }
+
+    @Test func `is served the same by both ways for what the two may differ in`() async throws {
+        try await Running.with { running in
+            for (name, request) in [
+                ("no key", event("a").replacing("Authorization: Bearer write-key\r\n", with: "")),
+                ("bad JSON", event("a").replacing("{\"event\"", with: "{,event\"")),
+                ("no body", "POST /v1/track HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"),
+                ("repeat", event("twice")),
+                ("no name", event("b").replacing("\"event\":", with: "\"other\":")),
+            ] {
+                let short = try await all(running, request)
+                // Chunked bodies and an origin go through the router.
+                let long = try await all(
+                    running, request.replacing("Host: x\r\n", with: "Host: x\r\nExpect: \r\n"))
+                #expect(status(short) == status(long) && !status(short).isEmpty, "\(name)")
+                #expect(body(short).prefix(40) == body(long).prefix(40), "\(name)")
+            }
+        }
+    }
+
+    private func status(_ answer: String) -> Substring { answer.prefix { $0 != "\r\n" } }
+
+    private func body(_ answer: String) -> Substring {
+        answer.firstRange(of: "\r\n\r\n").map { answer[$0.upperBound...] } ?? ""
+    }
+}
+
+extension String {
+    fileprivate func components(_ text: String) -> Int { ranges(of: text).count }
+}
