@@ -78,6 +78,8 @@ private final class EventsHandler: ChannelDuplexHandler, RemovableChannelHandler
     private var state = State.idle
     private var held = CircularBuffer<Held>()
     private var isReadHeld = false
+    /// The server is about to stop: the connection closes when the request is answered.
+    private var quiesce: ChannelShouldQuiesceEvent?
     private var body: [UInt8] = []
     private let intake: Intake
     /// Answers are written past the encoder, as they are.
@@ -137,7 +139,11 @@ private final class EventsHandler: ChannelDuplexHandler, RemovableChannelHandler
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch event {
         case let event as ChannelEvent: take(.event(event), context)
-        case let event as ChannelShouldQuiesceEvent: take(.event(event), context)
+        case let event as ChannelShouldQuiesceEvent:
+            switch state {
+            case .idle, .passing: context.fireUserInboundEventTriggered(event)
+            case .reading, .answering: quiesce = event
+            }
         default: context.fireUserInboundEventTriggered(event)
         }
     }
@@ -147,10 +153,18 @@ private final class EventsHandler: ChannelDuplexHandler, RemovableChannelHandler
     }
 
     private func take(_ item: Held, _ context: ChannelHandlerContext) {
+        if !held.isEmpty || mustWait(item) {
+            held.append(item)
+        } else {
+            handle(item, context)
+        }
+    }
+
+    /// Whether a request has to be answered first.
+    private func mustWait(_ item: Held) -> Bool {
         switch (state, item) {
-        case (.answering, _), (.passing(came: true, _), .part): held.append(item)
-        case (.reading, .event(is ChannelShouldQuiesceEvent)): held.append(item)
-        default: handle(item, context)
+        case (.answering, _), (.passing(came: true, _), .part): true
+        default: false
         }
     }
 
@@ -236,16 +250,22 @@ private final class EventsHandler: ChannelDuplexHandler, RemovableChannelHandler
         encoder.writeAndFlush(NIOAny(buffer), promise: nil)
         state = .idle
         goOn(context)
+        if let quiesce, case .idle = state {
+            self.quiesce = nil
+            context.fireUserInboundEventTriggered(quiesce)
+        }
     }
 
     /// Takes up what was held while a request was served.
     private func goOn(_ context: ChannelHandlerContext) {
-        while !held.isEmpty {
-            if case .answering = state { return }
-            if case .passing(came: true, _) = state, case .part? = held.first { return }
+        var isPassing = false
+        while let next = held.first, !mustWait(next) {
             handle(held.removeFirst(), context)
+            if case .passing = state { isPassing = true }
         }
-        guard isReadHeld else { return }
+        // What comes after takes it up only then.
+        if isPassing { context.fireChannelReadComplete() }
+        guard isReadHeld, held.count < Self.heldParts else { return }
         isReadHeld = false
         context.read()
     }
