@@ -5,7 +5,7 @@ import Pipeline
 /// Removes what is old, a slice at a time, so that nobody waits for it.
 extension Writer {
     /// Events one slice looks at.
-    private static let slice = 200
+    private static let slice = 64
 
     /// Removes a slice of what the limits say; false when nothing was left to do.
     func removeOld(_ limits: StoreLimits) throws -> Bool {

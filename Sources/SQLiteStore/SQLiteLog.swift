@@ -58,8 +58,8 @@ package final class SQLiteLog: DeliveryLog {
         try connection.withLock { connection in
             let select = try connection.prepare(
                 """
-                SELECT event FROM sources JOIN messages ON messages.source = sources.id
-                WHERE messages.digest = ?1
+                SELECT event FROM sources CROSS JOIN messages
+                WHERE messages.source = sources.id AND messages.digest = ?1
                 UNION SELECT event FROM fresh WHERE digest = ?1 ORDER BY event
                 """)
             return try Self.identifiers(
@@ -101,11 +101,12 @@ package final class SQLiteLog: DeliveryLog {
                 """)
         }
         if filter.status != nil { conditions.append("d.status BETWEEN ?9 AND ?10") }
-        let sql =
-            Self.rows + " WHERE " + conditions.joined(separator: " AND ")
-            + " ORDER BY d.event \(filter.oldestFirst ? "ASC" : "DESC"), d.destination LIMIT ?11"
+        let order = filter.oldestFirst ? "ASC" : "DESC"
         return try connection.withLock { connection in
-            let select = try connection.prepare(sql)
+            let rows = try StateSearch(filter, connection)?.narrowing(Self.rows) ?? Self.rows
+            let select = try connection.prepare(
+                rows + " WHERE " + conditions.joined(separator: " AND ")
+                    + " ORDER BY d.event \(order), d.destination LIMIT ?11")
             select.bind(1, EventID(first: filter.since).number).bind(2, filter.after?.number)
                 .bind(3, filter.state?.rawValue).bind(4, filter.reason?.rawValue)
                 .bind(5, filter.destination).bind(6, filter.eventName)
