@@ -14,6 +14,8 @@ final class People: IdentityStore, ConsentStore {
     private let select: Statement
     private let upsert: Statement
     private let delete: Statement
+    /// Nobody has ever been stored, so nobody has to be looked for.
+    private var isEmpty: Bool
     /// Rows read in this transaction.
     private var rows: [IdentityKey: Row] = [:]
     /// People whose consent changed in this transaction.
@@ -24,6 +26,7 @@ final class People: IdentityStore, ConsentStore {
         select = try connection.prepare(
             "SELECT user_id, email, lane, answers, suppression FROM identities WHERE key = ?")
         delete = try connection.prepare("DELETE FROM identities WHERE key = ?")
+        isEmpty = try connection.text("SELECT 1 FROM identities LIMIT 1") == nil
         upsert = try connection.prepare(
             """
             INSERT INTO identities (key, kind, value, user_id, email, lane, answers, suppression)
@@ -77,6 +80,7 @@ final class People: IdentityStore, ConsentStore {
         try delete.reset().bind(1, digest).run()
         guard let standing else { return }
         consentChanges.append(key)
+        isEmpty = false
         upsert.reset().bind(1, digest).bind(2, key.kind.rawValue).bind(3, nil as String?)
             .bind(4, nil as String?).bind(5, nil as String?).bind(6, nil as Int64?)
             .bind(7, nil as String?).bind(8, Self.text(standing.suppressions))
@@ -93,6 +97,7 @@ final class People: IdentityStore, ConsentStore {
         body(&row)
         row.isStored = true
         rows[key] = row
+        isEmpty = false
         upsert.reset().bind(1, row.digest).bind(2, key.kind.rawValue).bind(3, key.value)
             .bind(4, row.identity.userID).bind(5, row.identity.email)
             .bind(6, row.identity.lane?.number)
@@ -104,7 +109,7 @@ final class People: IdentityStore, ConsentStore {
         if let row = rows[key] { return row }
         var row = Row(digest: hasher.digest(key))
         select.reset().bind(1, row.digest)
-        if try select.step() {
+        if try !isEmpty && select.step() {
             row.isStored = true
             row.identity = IdentityRecord(
                 userID: select.text(0), email: select.text(1),

@@ -231,7 +231,7 @@ enum Schema {
         CREATE TABLE fresh (
             event INTEGER PRIMARY KEY,
             source INTEGER NOT NULL,
-            digest BLOB NOT NULL CHECK (length(digest) = 16),
+            digest BLOB NOT NULL,
             user_key INTEGER,
             email_key INTEGER
         ) STRICT;
