@@ -87,7 +87,7 @@ private final class EventsHandler: ChannelDuplexHandler, RemovableChannelHandler
     private var context: ChannelHandlerContext?
     /// A connection on which nothing is served may be quiet for so long.
     private let idle: TimeAmount
-    private var isQuiet = false
+    private var isQuiet = true
     private var watch: RepeatedTask?
 
     /// Bytes of a body that are read here; larger ones would keep other connections waiting.
@@ -208,6 +208,8 @@ private final class EventsHandler: ChannelDuplexHandler, RemovableChannelHandler
             case 14 where name.lowercased() == "content-length":
                 guard let count = Int(value), count <= bodyBytes else { return nil }
                 isSized = true
+            case 10 where name.lowercased() == "connection":
+                if value.lowercased() != "keep-alive" { return nil }
             case 6...17 where forTheRouter.contains(name.lowercased()): return nil
             default: break
             }
@@ -216,7 +218,7 @@ private final class EventsHandler: ChannelDuplexHandler, RemovableChannelHandler
     }
 
     private static let forTheRouter: Set<String> = [
-        "origin", "expect", "upgrade", "connection", "x-signature", "content-encoding",
+        "origin", "expect", "upgrade", "x-signature", "content-encoding",
         "transfer-encoding",
     ]
 

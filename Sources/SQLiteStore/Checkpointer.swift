@@ -13,26 +13,33 @@ final class Checkpointer: Sendable {
 
     private enum State { case idle, asked, copying, done, closed }
     private let state = Locked(State.idle)
+    private let faults: @Sendable (StoreFault) -> Void
     private let thread = Locked<WorkerThread?>(nil)
 
     /// - Parameter faults: called on a thread of its own when the file cannot be written.
     init(path: String, busyTimeout: Int32, faults: @escaping @Sendable (StoreFault) -> Void) throws
     {
+        self.faults = faults
         let own = Locked<Connection?>(
             try Connection(path: path, mode: .readWrite, busyTimeout: busyTimeout))
         thread.withLock { thread in
             thread = WorkerThread(named: "checkpoint") { [state] in
                 guard let connection = own.withLock({ $0.take() }) else { return }
                 while Self.waitForWork(state) {
-                    do {
-                        try connection.checkpoint()
-                    } catch {
-                        let fault = StoreFault(error)
-                        if case .fatal = fault { faults(fault) }
-                    }
+                    Self.checkpoint(connection, faults)
                     state.withLock { if $0 == .copying { $0 = .done } }
                 }
             }
+        }
+    }
+
+    /// What could not be copied now stays in the log; when the disk failed nobody can go on.
+    private static func checkpoint(_ connection: Connection, _ faults: (StoreFault) -> Void) {
+        do {
+            try connection.checkpoint()
+        } catch {
+            let fault = StoreFault(error)
+            if case .fatal = fault { faults(fault) }
         }
     }
 
@@ -47,14 +54,14 @@ final class Checkpointer: Sendable {
     }
 
     /// Called by the writer after each commit.
-    func noteCommit(_ writer: Connection) throws {
+    func noteCommit(_ writer: Connection) {
         guard writer.logPages >= Self.pages else { return }
         let isDone = state.signal { state in
             if state == .idle { state = .asked }
             return state == .done
         }
         guard isDone || writer.logPages >= Self.mostPages else { return }
-        try writer.checkpoint()
+        Self.checkpoint(writer, faults)
         state.withLock { if $0 == .done { $0 = .idle } }
     }
 

@@ -304,7 +304,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
             tally.add(writer.effects.counts)
             if !writer.effects.news.isEmpty { news(writer.effects.news) }
             for answer in answers { answer() }
-            try? checkpointer.noteCommit(writer.connection)
+            checkpointer.noteCommit(writer.connection)
             return nil
         } catch {
             return error

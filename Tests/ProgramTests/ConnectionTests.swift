@@ -5,7 +5,7 @@ import Testing
 @testable import sluice
 
 @Suite struct `A connection` {
-    private func event(_ id: String, path: String = "/v1/track", _ extra: String = "") -> String {
+    private func event(_ id: String, path: String = "/v1/track", extra: String = "") -> String {
         let body = "{\"event\":\"Product Viewed\",\"userId\":\"1\",\"messageId\":\"\(id)\"}"
         return "POST \(path) HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer write-key\r\n"
             + "\(extra)Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
@@ -21,7 +21,8 @@ import Testing
             let other = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
             let said = try await all(
                 running,
-                event("m1") + other + event("m2") + event("m3", path: "/v1/track?x=1") + event("m4")
+                event("m1") + other + event("m2", extra: "Connection: keep-alive\r\n")
+                    + event("m3", path: "/v1/track?x=1") + event("m4")
                     + other)
             let marks = ["\"m1\"", "\"ok\"", "\"m2\"", "\"m3\"", "\"m4\"", "\"ok\""]
             var rest = said[...]
