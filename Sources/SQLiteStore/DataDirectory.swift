@@ -37,6 +37,20 @@ package final class DataDirectory: Sendable {
 
     deinit { close(descriptor) }
 
+    /// Bytes of a Unix socket's path (unix(7): 108 with the NUL).
+    private static let longestSocketPath = 107
+
+    /// Refuses a folder whose path leaves no room for the server's socket.
+    package static func checkLength(_ directory: String) throws(Problem) {
+        let count = socketPath(directory).utf8.count
+        guard count > longestSocketPath else { return }
+        throw Problem(
+            code: "data_directory",
+            message:
+                "The path of the data directory is \(count - longestSocketPath) bytes too long.",
+            hint: "The socket in it may have \(longestSocketPath); name a shorter one with --data.")
+    }
+
     /// The socket over which commands reach the server that holds this folder.
     package static func socketPath(_ directory: String) -> String { directory + "/sluice.sock" }
 

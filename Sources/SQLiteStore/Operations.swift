@@ -5,32 +5,35 @@ package import Pipeline
 
 extension SQLiteStore {
     /// Does something in a transaction of the writer, and gives its answer after the commit.
+    ///
+    /// - Parameter afterwards: done after the commit, before the answer is given.
     func order<Answer: Sendable>(
+        afterwards: @escaping @Sendable (Writer) -> Void = { _ in },
         _ body: @escaping @Sendable (Writer) throws -> Answer
     ) async throws(Problem) -> Answer {
-        try await ask { continuation in
-            .order(
-                Order { writer in
-                    let answer = try body(writer)
-                    return { continuation.resume(returning: .success(answer)) }
-                } refuse: {
-                    continuation.resume(returning: .failure(Self.unavailable))
-                })
-        }
+        try await ask { .order(Self.order($0, afterwards, body)) }
     }
 
     /// Does something outside every transaction, such as cleaning the file.
     func outside<Answer: Sendable>(
         _ body: @escaping @Sendable (Writer) throws -> Answer
     ) async throws(Problem) -> Answer {
-        try await ask { continuation in
-            .outside(
-                Order { writer in
-                    let answer = try body(writer)
-                    return { continuation.resume(returning: .success(answer)) }
-                } refuse: {
-                    continuation.resume(returning: .failure(Self.unavailable))
-                })
+        try await ask { .outside(Self.order($0, { _ in }, body)) }
+    }
+
+    private static func order<Answer: Sendable>(
+        _ continuation: CheckedContinuation<Result<Answer, Problem>, Never>,
+        _ afterwards: @escaping @Sendable (Writer) -> Void,
+        _ body: @escaping @Sendable (Writer) throws -> Answer
+    ) -> Order {
+        Order { writer in
+            let answer = try body(writer)
+            return {
+                afterwards(writer)
+                continuation.resume(returning: .success(answer))
+            }
+        } refuse: {
+            continuation.resume(returning: .failure(unavailable))
         }
     }
 
@@ -40,18 +43,9 @@ extension SQLiteStore {
     package func replace(
         _ pipeline: Pipeline
     ) async throws(Problem) -> [String: HoldKind] {
-        try await ask { continuation in
-            .order(
-                Order { writer in
-                    try writer.register(pipeline)
-                    let held = try Self.heldDestinations(writer.connection)
-                    return {
-                        writer.pipeline = pipeline
-                        continuation.resume(returning: .success(held))
-                    }
-                } refuse: {
-                    continuation.resume(returning: .failure(Self.unavailable))
-                })
+        try await order(afterwards: { $0.pipeline = pipeline }) { writer in
+            try writer.register(pipeline)
+            return try Self.heldDestinations(writer.connection)
         }
     }
 

@@ -67,6 +67,15 @@ private let environment = ["SLUICE_WRITE_KEY": "k", "VERO_AUTH_TOKEN": "t"]
         #expect(result.errors.contains(sentence), "\(result.errors)")
     }
 
+    @Test func `names a data directory that leaves no room for the socket`() async throws {
+        let folder = try TemporaryFolder()
+        let long = folder.path + "/" + String(repeating: "d", count: 110)
+        let result = try await Program.run(
+            ["serve", "--mock-vero", "--config", "pipeline.example.json", "--data", long],
+            environment: ["SLUICE_WRITE_KEY": "k", "SLUICE_LISTEN": "127.0.0.1:0"])
+        #expect(result.code == 1 && result.errors.contains("bytes too long"), "\(result.errors)")
+    }
+
     @Test func `names a variable that is not set`() async throws {
         let result = try await check("", "", environment: ["VERO_AUTH_TOKEN": "t"])
         #expect(result.code == 1 && result.errors.contains("SLUICE_WRITE_KEY is not set"))

@@ -169,10 +169,8 @@ private struct Incoming {
         _ name: String, _ bytes: [UInt8], _ headers: [String], _ file: PipelineFile
     ) throws -> [Incoming] {
         guard let source = file.webhooks.first(where: { $0.name == name }) else {
-            throw Problem(
-                code: "no_such_source",
-                message: "There is no webhook source \"\(printable(name))\".",
-                hint: suggestion(for: name, among: file.webhooks.map(\.name)))
+            throw noSuchSource(
+                name, among: file.webhooks.map(\.name), kind: "webhook source")
         }
         var fields: [String: String] = [:]
         for header in headers {

@@ -176,8 +176,8 @@ struct ForgetCommand: AsyncParsableCommand {
         let report = try await Control(directory: try options.directory()).forget(id) {
             try PipelineFile.read(options.configPath, .init(environment: StoreOptions.environment))
         }
-        for line in report { Terminal.standard.write(printable(line)) }
-        if report.last != "Done: the files are clean." { throw ExitCode.failure }
+        for line in report.lines { Terminal.standard.write(printable(line)) }
+        if !report.isClean { throw ExitCode.failure }
     }
 }
 

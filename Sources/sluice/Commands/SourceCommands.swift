@@ -62,9 +62,7 @@ struct SourceTestCommand: AsyncParsableCommand {
         let file = try PipelineFile.read(
             options.configPath, .init(environment: StoreOptions.environment, needsSecrets: false))
         guard let rules = file.pipeline.sources.first(where: { $0.name == name }) else {
-            throw Problem(
-                code: "no_such_source", message: "There is no source \"\(printable(name))\".",
-                hint: suggestion(for: name, among: file.pipeline.sources.map(\.name)))
+            throw noSuchSource(name, among: file.pipeline.sources.map(\.name))
         }
         if let reason = rules.offReason {
             throw Problem(
@@ -202,4 +200,13 @@ struct SourceReplayCommand: AsyncParsableCommand {
             "\(result.bodies) kept: \(result.events) became events, \(result.kept) still cannot be used."
         )
     }
+}
+
+/// - Parameter kind: what was looked for, such as a webhook source.
+func noSuchSource(
+    _ name: String, among names: [String], kind: String = "source"
+) -> Problem {
+    Problem(
+        code: "no_such_source", message: "There is no \(kind) \"\(printable(name))\".",
+        hint: suggestion(for: name, among: names))
 }

@@ -121,6 +121,7 @@ extension ControlRoutes {
             store: store, log: log, pipeline: pipeline(), clock: clock, isServing: true
         ).run(id)
         return json(.ok) { writer in
+            writer.member("clean", report.isClean)
             writer.key("lines")
             writer.beginArray()
             for line in report.lines { writer.string(line) }
@@ -248,17 +249,21 @@ struct Control {
         }
     }
 
-    /// Forgets a person; gives the report, line by line.
-    func forget(_ id: String, file: () throws -> PipelineFile) async throws -> [String] {
+    /// Forgets a person; gives the report, line by line, and whether nothing is left.
+    func forget(
+        _ id: String, file: () throws -> PipelineFile
+    ) async throws -> (lines: [String], isClean: Bool) {
         if let answer = try await ask("/people/forget?id=\(percentEncoded(id))") {
-            return answer["lines"]?.elements.compactMap(\.string) ?? []
+            let lines = answer["lines"]?.elements.compactMap(\.string) ?? []
+            return (lines, answer["clean"]?.bool ?? false)
         }
         let pipeline = try file().pipeline
         return try await withStore(pipeline) { store in
-            try await Forgetting(
+            let report = try await Forgetting(
                 store: store, log: try SQLiteLog(directory: directory), pipeline: pipeline,
                 clock: .system, isServing: false
-            ).run(id).lines
+            ).run(id)
+            return (report.lines, report.isClean)
         }
     }
 

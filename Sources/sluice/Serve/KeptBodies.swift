@@ -26,9 +26,7 @@ struct KeptBodies: Sendable {
     func replay(_ name: String, number: Int64?) async throws -> Result {
         let sources = sources()
         guard let source = sources.first(where: { $0.name == name }) else {
-            throw Problem(
-                code: "no_such_source", message: "There is no webhook source \"\(name)\".",
-                hint: suggestion(for: name, among: sources.map(\.name)))
+            throw noSuchSource(name, among: sources.map(\.name), kind: "webhook source")
         }
         let reader = WebhookReader(acceptor: Acceptor())
         var result = Result()

@@ -44,6 +44,7 @@ struct Server: Sendable {
         senders = Senders(file.sources, file.webhooks)
         self.clock = clock
         self.logger = logger
+        try DataDirectory.checkLength(file.data)
         directory = try DataDirectory(file.data)
         transport = CurlTransport()
         let pipeline = file.pipeline
