@@ -63,7 +63,7 @@ import Testing
                 ("no name", event("b").replacing("\"event\":", with: "\"other\":")),
             ] {
                 let short = try await all(running, request)
-                // Chunked bodies and an origin go through the router.
+                // Whoever sends an Expect field is served by the router.
                 let long = try await all(
                     running, request.replacing("Host: x\r\n", with: "Host: x\r\nExpect: \r\n"))
                 #expect(status(short) == status(long) && !status(short).isEmpty, "\(name)")
