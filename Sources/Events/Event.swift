@@ -92,11 +92,7 @@ package func folded(_ name: String) -> String {
         guard byte < 0x80 else {
             return String(name.lowercased().filter { $0 != " " && $0 != "_" && $0 != "-" })
         }
-        switch byte {
-        case 0x20, 0x5F, 0x2D: break
-        case 0x41...0x5A: bytes.append(byte | 0x20)
-        default: bytes.append(byte)
-        }
+        if let byte = foldedByte(byte) { bytes.append(byte) }
     }
     return String(decoding: bytes, as: UTF8.self)
 }
@@ -105,13 +101,17 @@ package func folded(_ name: String) -> String {
 package func folds(_ name: String, to text: String) -> Bool {
     var rest = text.utf8.makeIterator()
     for byte in name.utf8 {
-        switch byte {
-        case 0x20, 0x5F, 0x2D: continue
-        case 0x80...: return folded(name) == text
-        default:
-            let lower = (0x41...0x5A).contains(byte) ? byte | 0x20 : byte
-            if rest.next() != lower { return false }
-        }
+        guard byte < 0x80 else { return folded(name) == text }
+        if let byte = foldedByte(byte), rest.next() != byte { return false }
     }
     return rest.next() == nil
+}
+
+/// An ASCII byte in lower case; nil for those that make no difference.
+private func foldedByte(_ byte: UInt8) -> UInt8? {
+    switch byte {
+    case 0x20, 0x5F, 0x2D: nil
+    case 0x41...0x5A: byte | 0x20
+    default: byte
+    }
 }

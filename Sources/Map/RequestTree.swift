@@ -40,12 +40,12 @@ struct RequestTree: Sendable {
     }
     final class Member: Sendable {
         let name: String
-        let quoted: [UInt8]
+        let quoted: ArraySlice<UInt8>
         let node: Node
 
         init(_ name: String, _ node: Node) {
             self.name = name
-            quoted = JSONWriter.make { $0.string(name) }
+            quoted = JSONWriter.make { $0.string(name) }[...]
             self.node = node
         }
     }

@@ -56,9 +56,9 @@ final class KeyIndex {
         var inserts: Int { max(messages.count, keys.count) }
         var length: Int { inserts + (count + KeyIndex.deletes - 1) / KeyIndex.deletes }
     }
-    private let connection: Connection
     private let foldAt: Int
     private let insert, select, foldMessage, foldKey, delete: Statement
+    private let selectKeys, deleteKey, clearKeys, deleteMessage, deleteFresh: Statement
     /// All of `fresh`, in its order.
     private var entries: [Entry] = []
     private var known: [Message: Int64] = [:]
@@ -76,7 +76,6 @@ final class KeyIndex {
     /// - Parameter foldAt: entries of `fresh` at which folding begins.
     init(_ connection: Connection, foldAt: Int = gathered) throws {
         self.foldAt = foldAt
-        self.connection = connection
         insert = try connection.prepare("INSERT INTO fresh VALUES (?, ?, ?, ?, ?)")
         select = try connection.prepare(
             "SELECT event FROM messages WHERE source = ? AND digest = ?")
@@ -84,6 +83,13 @@ final class KeyIndex {
             "INSERT OR IGNORE INTO messages (source, digest, event) VALUES (?, ?, ?)")
         foldKey = try connection.prepare("INSERT OR IGNORE INTO event_keys VALUES (?, ?)")
         delete = try connection.prepare("DELETE FROM fresh WHERE event <= ?")
+        selectKeys = try connection.prepare("SELECT user_key, email_key FROM events WHERE id = ?")
+        deleteKey = try connection.prepare("DELETE FROM event_keys WHERE key = ? AND event = ?")
+        clearKeys = try connection.prepare(
+            "UPDATE fresh SET user_key = NULL, email_key = NULL WHERE event = ?")
+        deleteMessage = try connection.prepare(
+            "DELETE FROM messages WHERE source = ? AND digest = ? AND event = ?")
+        deleteFresh = try connection.prepare("DELETE FROM fresh WHERE event = ?")
         let all = try connection.prepare(
             "SELECT event, source, digest, user_key, email_key FROM fresh ORDER BY event")
         while try all.step() {
@@ -125,25 +131,21 @@ final class KeyIndex {
 
     /// Makes an event unfindable by the people it belonged to.
     func forgetKeys(of event: EventID) throws {
-        let keys = try connection.prepare("SELECT user_key, email_key FROM events WHERE id = ?")
-        guard try keys.bind(1, event.number).step() else { return }
-        let found = [keys.optionalInt64(0), keys.optionalInt64(1)].compactMap { $0 }
-        keys.reset()
-        let delete = try connection.prepare("DELETE FROM event_keys WHERE key = ? AND event = ?")
-        for key in found { try delete.reset().bind(1, key).bind(2, event.number).run() }
-        try connection.prepare(
-            "UPDATE fresh SET user_key = NULL, email_key = NULL WHERE event = ?"
-        ).bind(1, event.number).run()
+        defer { selectKeys.reset() }
+        guard try selectKeys.reset().bind(1, event.number).step() else { return }
+        for key in [selectKeys.optionalInt64(0), selectKeys.optionalInt64(1)].compactMap({ $0 }) {
+            try deleteKey.reset().bind(1, key).bind(2, event.number).run()
+        }
+        try clearKeys.reset().bind(1, event.number).run()
         leaving.insert(event.number)
     }
 
     /// Forgets an event altogether; its message id is free again.
     func remove(_ event: EventID, source: Int64, digest: Digest128) throws {
         try forgetKeys(of: event)
-        let delete = try connection.prepare(
-            "DELETE FROM messages WHERE source = ? AND digest = ? AND event = ?")
-        try delete.bind(1, source).bind(2, digest).bind(3, event.number).run()
-        try connection.prepare("DELETE FROM fresh WHERE event = ?").bind(1, event.number).run()
+        deleteMessage.reset().bind(1, source).bind(2, digest).bind(3, event.number)
+        try deleteMessage.run()
+        try deleteFresh.reset().bind(1, event.number).run()
         freed.append(Message(source: source, digest: digest))
     }
 

@@ -22,6 +22,7 @@ final class Lanes {
         /// The others, by event.
         private var rest: ArraySlice<Place> = []
         private var startedCount = 0
+        private var passedCount = 0
 
         init(_ place: Place) {
             first = place
@@ -36,7 +37,7 @@ final class Lanes {
         /// The first that has not passed; few ever pass.
         var next: Place? { first.hasPassed ? rest.first { !$0.hasPassed } : first }
 
-        var hasPassed: Bool { first.hasPassed || rest.contains(where: \.hasPassed) }
+        var hasPassed: Bool { passedCount > 0 }
 
         subscript(event: Int64) -> Place? {
             if first.event == event { return first }
@@ -77,7 +78,11 @@ final class Lanes {
         }
 
         private mutating func note(_ place: Place, _ count: Int) {
-            if place.isStarted, !place.hasPassed { startedCount += count }
+            if place.hasPassed {
+                passedCount += count
+            } else if place.isStarted {
+                startedCount += count
+            }
         }
 
         /// Where an event is in `rest`, or would be.

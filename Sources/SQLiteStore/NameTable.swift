@@ -1,8 +1,7 @@
 /// Numbers for names, kept once in the file and once in memory.
 struct NameTable {
     private let insert: Statement
-    private var numbers: [String: Int64] = [:]
-    var all: [String: Int64] { numbers }
+    private(set) var numbers: [String: Int64] = [:]
     /// Names numbered in the open transaction.
     private var fresh: [String] = []
 

@@ -131,7 +131,7 @@ extension Writer {
 
     /// The destination for which most deliveries wait, and how many.
     var longestQueue: (name: String, waiting: Int)? {
-        destinations.all.map { (name: $0.key, waiting: deliveries.lanes.count($0.value)) }
+        destinations.numbers.map { (name: $0.key, waiting: deliveries.lanes.count($0.value)) }
             .max { $0.waiting < $1.waiting }
     }
 }

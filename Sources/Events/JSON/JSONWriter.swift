@@ -45,14 +45,6 @@ package struct JSONWriter: Sendable {
         needsComma = false
     }
 
-    /// The same from all of an array.
-    package mutating func key(quoted: [UInt8]) {
-        separate()
-        bytes.append(contentsOf: quoted)
-        bytes.append(0x3A)
-        needsComma = false
-    }
-
     package mutating func string(_ text: String) {
         separate()
         appendQuoted(text)

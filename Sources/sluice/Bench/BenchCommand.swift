@@ -63,7 +63,9 @@ struct BenchCommand: AsyncParsableCommand {
             blueprint.hasPrefix("/")
             ? blueprint : FileManager.default.currentDirectoryPath + "/" + blueprint
         _ = try readFile(path)
-        let parts = only.isEmpty ? Part.allCases : only
+        let asked = only.isEmpty ? Part.allCases : only
+        // Ingest and delivery are one: what was taken is what is delivered.
+        let parts = asked.filter { $0 != .delivery || !asked.contains(.ingest) }
         var report = BenchReport(seconds: seconds, rounds: rounds)
         let runs = BenchRuns(
             folder: folder, blueprint: path, receiver: receiver, seconds: seconds)
@@ -74,9 +76,7 @@ struct BenchCommand: AsyncParsableCommand {
                 }
                 switch part {
                 case .through: try await runs.through(&report)
-                case .ingest, .delivery:
-                    // Both belong together: what was taken is what is delivered.
-                    if part == .ingest || !parts.contains(.ingest) { try await runs.held(&report) }
+                case .ingest, .delivery: try await runs.held(&report)
                 case .latency: try await runs.latency(&report)
                 case .stages: try await runs.stages(try readFile(event), &report)
                 }

@@ -20,7 +20,7 @@ struct BenchRuns {
             let measured = try await withServer { server in
                 try await measure(server, connections, batch)
             }
-            let (before, after, load) = measured.values
+            let (before, after, load, memory) = measured
             let accepted = Double(after.accepted - before.accepted)
             report.add("through, \(name): accepted", accepted / seconds, .perSecond)
             let delivered = Double(after.delivered - before.delivered)
@@ -32,7 +32,7 @@ struct BenchRuns {
             let bytes = Double(after.bytesWritten - before.bytesWritten) / max(accepted, 1)
             report.add("through, \(name): written, 1,000 events", bytes / 1000, .megabytes)
             report.add(
-                "through, \(name): peak memory", Double(measured.memory) / 1_048_576, .megabytes)
+                "through, \(name): peak memory", Double(memory) / 1_048_576, .megabytes)
             report.failures += load.failures
         }
     }
@@ -43,7 +43,7 @@ struct BenchRuns {
             let control = Control(directory: server.data)
             try await control.hold("vero", because: "sluice bench")
             for (name, batch) in [("one a request", 1), ("batches of 100", 100)] {
-                let (before, after, load) = try await measure(server, 64, batch).values
+                let (before, after, load, _) = try await measure(server, 64, batch)
                 let accepted = Double(after.accepted - before.accepted) / seconds
                 report.add("ingest, \(name): accepted", accepted, .perSecond)
                 report.add(
@@ -97,26 +97,24 @@ struct BenchRuns {
     }
 
     func stages(_ event: [UInt8], _ report: inout BenchReport) async throws {
-        // Short: the path of a Unix socket has hardly more than 100 characters.
-        let own = folder + "/\(UUID().uuidString.prefix(8))"
-        try FileManager.default.createDirectory(atPath: own, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: own) }
-        let stages = BenchStages(
-            folder: own, blueprint: blueprint, event: event, seconds: min(seconds, 1))
-        report.add("stage: read an event", try stages.read(), .microseconds)
-        report.add("stage: map it to its request", try stages.map(), .microseconds)
-        report.add("stage: map 500 properties", try stages.mapMany(500), .microseconds)
-        report.add("stage: commit an event, 100 at once", try await stages.commit(), .microseconds)
-        let rate = await stages.curl(to: receiver.port)
-        report.add("stage: curl, 64 at a time", rate, .perSecond)
+        try await withFolder { own in
+            let stages = BenchStages(
+                folder: own, blueprint: blueprint, event: event, seconds: min(seconds, 1))
+            report.add("stage: read an event", try stages.read(), .microseconds)
+            report.add("stage: map it to its request", try stages.map(), .microseconds)
+            report.add("stage: map 500 properties", try stages.mapMany(500), .microseconds)
+            report.add(
+                "stage: commit an event, 100 at once", try await stages.commit(), .microseconds)
+            let rate = await stages.curl(to: receiver.port)
+            report.add("stage: curl, 64 at a time", rate, .perSecond)
+        }
     }
 
     // MARK: Parts
 
-    private struct Measured {
-        let values: (before: BenchServer.Usage, after: BenchServer.Usage, load: BenchLoad.Result)
-        let memory: Int
-    }
+    private typealias Measured = (
+        before: BenchServer.Usage, after: BenchServer.Usage, load: BenchLoad.Result, memory: Int
+    )
 
     private func measure(
         _ server: BenchServer, _ connections: Int, _ batch: Int
@@ -129,8 +127,7 @@ struct BenchRuns {
         let before = try server.usage()
         try await Task.sleep(for: .seconds(seconds))
         let after = try server.usage()
-        return Measured(
-            values: (before, after, try await result), memory: server.peakMemory)
+        return (before, after, try await result, server.peakMemory)
     }
 
     private func run(_ load: BenchLoad, _ first: Int) async throws -> BenchLoad.Result {
@@ -145,12 +142,22 @@ struct BenchRuns {
     private func withServer<Value>(
         _ body: (BenchServer) async throws -> Value
     ) async throws -> Value {
-        // Short: the path of a Unix socket has hardly more than 100 characters.
+        try await withFolder { own in
+            let server = try BenchServer(folder: own, blueprint: blueprint, receiver: receiver.port)
+            defer { server.stop() }
+            return try await body(server)
+        }
+    }
+
+    /// A folder that is gone afterwards.
+    ///
+    /// Its name is short: the path of a Unix socket has hardly more than 100 characters.
+    private func withFolder<Value>(
+        _ body: (String) async throws -> Value
+    ) async throws -> Value {
         let own = folder + "/\(UUID().uuidString.prefix(8))"
         try FileManager.default.createDirectory(atPath: own, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: own) }
-        let server = try BenchServer(folder: own, blueprint: blueprint, receiver: receiver.port)
-        defer { server.stop() }
-        return try await body(server)
+        return try await body(own)
     }
 }
