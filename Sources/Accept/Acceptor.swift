@@ -67,6 +67,20 @@ package struct Acceptor: Sendable {
         return envelope
     }
 
+    /// The one event of a text, as it would be taken; without a type it is a track.
+    package func sample(
+        _ bytes: [UInt8], from source: String, at now: Timestamp
+    ) throws(Problem) -> Event {
+        let text = try read(bytes)
+        let envelope = try single(
+            text, type: text.document.root["type"] == nil ? .track : nil,
+            from: EventSource(name: source, trusted: true), at: now)
+        guard let event = envelope.events.first?.event else {
+            throw envelope.rejections.first?.problem ?? notAnObject("The text")
+        }
+        return event.taken(as: EventID(first: now))
+    }
+
     /// A body of the form `{"batch": […]}`; what stands beside `batch` is merged into each event.
     package func batch(
         _ text: RepairedText, from source: EventSource, at now: Timestamp

@@ -4,21 +4,63 @@ import Events
 struct EventDraft {
     let document: JSONDocument
     let index: Int
-    let sentAt: JSONValue?
-    let repairs: Set<JSONRepair>
-    let type: EventType?
+    /// What the batch says about all its events.
+    private let sharedSentAt: JSONValue?
+    private let repairs: Set<JSONRepair>
+    private let type: EventType?
+    /// What the envelope says, by field; null is the same as absent.
+    private let values: [JSONValue?]
 
-    private var root: JSONValue { document.root }
+    /// What is read out of the envelope.
+    private enum Field: Int, CaseIterable {
+        case type, event, name, messageID, userID, anonymousID, previousID, groupID, sentAt
+        case originalTimestamp, timestamp, properties, traits
 
-    /// A field in either spelling; null is the same as absent.
-    private func field(_ camel: StaticString, _ snake: StaticString) -> JSONValue? {
-        for key in [camel, snake] {
-            if let value = root[key], !value.isNull { return value }
+        /// Both spellings; the first wins.
+        var spellings: [String] {
+            switch self {
+            case .type: ["type"]
+            case .event: ["event"]
+            case .name: ["name"]
+            case .messageID: ["messageId", "message_id"]
+            case .userID: ["userId", "user_id"]
+            case .anonymousID: ["anonymousId", "anonymous_id"]
+            case .previousID: ["previousId", "previous_id"]
+            case .groupID: ["groupId", "group_id"]
+            case .sentAt: ["sentAt", "sent_at"]
+            case .originalTimestamp: ["originalTimestamp", "original_timestamp"]
+            case .timestamp: ["timestamp"]
+            case .properties: ["properties"]
+            case .traits: ["traits"]
+            }
         }
-        return nil
+    }
+    private static let spellings = Field.allCases.flatMap { field in
+        field.spellings.enumerated().map { (field, name: $1, isSecond: $0 > 0) }
+    }
+    private static let keys = JSONKeySet(spellings.map(\.name))
+
+    init(
+        document: JSONDocument, index: Int, sentAt: JSONValue?, repairs: Set<JSONRepair>,
+        type: EventType?
+    ) {
+        self.document = document
+        self.index = index
+        self.repairs = repairs
+        self.type = type
+        sharedSentAt = sentAt
+        var values = [JSONValue?](repeating: nil, count: Field.allCases.count)
+        Self.keys.find(in: document.root) { index, value in
+            let (field, _, isSecond) = Self.spellings[index]
+            if value.isNull || isSecond && values[field.rawValue] != nil { return }
+            values[field.rawValue] = value
+        }
+        self.values = values
     }
 
-    var messageID: String? { field("messageId", "message_id")?.identifier }
+    private subscript(field: Field) -> JSONValue? { values[field.rawValue] }
+
+    var messageID: String? { self[.messageID]?.identifier }
 
     func event(
         from source: EventSource, at now: Timestamp, limits: AcceptLimits
@@ -26,15 +68,25 @@ struct EventDraft {
         let size = document.bytes.count
         guard size <= limits.eventBytes else { throw Self.tooLarge(size, limits) }
         let type = try eventType()
-        var event = Event(
-            source: source.name, trusted: source.trusted, type: type, timestamp: now,
-            receivedAt: now, document: document)
-        try readIdentifiers(into: &event, limits)
-        event.name = try name(for: type)
+        let messageID = try identifier(.messageID, limits.messageIDLength)
+        let length = limits.identifierLength
+        let userID = try identifier(.userID, length)
+        let anonymousID = try identifier(.anonymousID, length)
+        let previousID = try identifier(.previousID, length)
+        let groupID = try identifier(.groupID, length)
+        let name = try name(for: type)
+        var marks: [Event.Mark] = []
+        let times = times(at: now, &marks)
+        if !repairs.isEmpty {
+            marks += repairs.map { Event.Mark($0) }.sorted { $0.rawValue < $1.rawValue }
+        }
+        if size > limits.eventBytesWarned { marks.append(.large) }
+        let event = Event(
+            source: source.name, trusted: source.trusted, type: type, name: name,
+            messageID: messageID ?? "", userID: userID, anonymousID: anonymousID,
+            previousID: previousID, groupID: groupID, timestamp: times.happened,
+            sentAt: times.sent, receivedAt: now, marks: marks, document: document)
         try requireIdentity(of: event)
-        readTimes(into: &event, now)
-        event.marks += repairs.map { Event.Mark($0) }.sorted { $0.rawValue < $1.rawValue }
-        if document.bytes.count > limits.eventBytesWarned { event.marks.append(.large) }
         return event
     }
 
@@ -47,7 +99,7 @@ struct EventDraft {
 
     private func eventType() throws(Problem) -> EventType {
         if let type { return type }
-        guard let text = root["type"]?.string else {
+        guard let text = self[.type]?.string else {
             throw Problem(
                 code: "no_type", message: "The event has no \"type\".",
                 hint: "Give one of track, page, screen, identify, group, alias.")
@@ -60,32 +112,19 @@ struct EventDraft {
         return type
     }
 
-    private func readIdentifiers(
-        into event: inout Event, _ limits: AcceptLimits
-    ) throws(Problem) {
-        event.messageID =
-            try identifier("messageId", "message_id", limits.messageIDLength) ?? ""
-        event.userID = try identifier("userId", "user_id", limits.identifierLength)
-        event.anonymousID = try identifier("anonymousId", "anonymous_id", limits.identifierLength)
-        event.previousID = try identifier("previousId", "previous_id", limits.identifierLength)
-        event.groupID = try identifier("groupId", "group_id", limits.identifierLength)
-    }
-
-    private func identifier(
-        _ camel: StaticString, _ snake: StaticString, _ length: Int
-    ) throws(Problem) -> String? {
-        guard let value = field(camel, snake) else { return nil }
-        if value.string?.isEmpty == true { return nil }
-        guard let text = value.identifier else {
+    private func identifier(_ field: Field, _ length: Int) throws(Problem) -> String? {
+        guard let value = self[field] else { return nil }
+        guard let text = value.string ?? value.numberText else {
             throw Problem(
-                code: "id_not_string", message: "\"\(camel)\" is not a string.",
+                code: "id_not_string", message: "\"\(field.spellings[0])\" is not a string.",
                 hint: "Send ids as strings.")
         }
-        guard text.unicodeScalars.count < length, !text.unicodeScalars.contains("\0") else {
+        if text.isEmpty { return nil }
+        guard text.hasFewerScalars(than: length), !text.utf8.contains(0) else {
             throw Problem(
                 code: "id_too_long",
                 message:
-                    "\"\(camel)\" must be shorter than \(length) characters, without NUL.",
+                    "\"\(field.spellings[0])\" must be shorter than \(length) characters, without NUL.",
                 hint: "Send a shorter id.")
         }
         return text
@@ -94,7 +133,7 @@ struct EventDraft {
     private func name(for type: EventType) throws(Problem) -> String? {
         switch type {
         case .track:
-            guard let value = field("event", "event") else {
+            guard let value = self[.event] else {
                 throw Problem(
                     code: "event_not_defined", message: "The track event has no name.",
                     hint: "Give the event's name under \"event\".")
@@ -105,20 +144,22 @@ struct EventDraft {
                     hint: "Give the event's name under \"event\", as a string.")
             }
             return name
-        case .page, .screen: return root["name"]?.string
+        case .page, .screen: return self[.name]?.string
         default: return nil
         }
     }
 
     private func requireIdentity(of event: Event) throws(Problem) {
-        for key in ["properties", "traits"] as [StaticString] {
-            guard let value = root[key], !value.isNull, value.kind != .object else { continue }
+        for field in [Field.properties, .traits] {
+            guard let value = self[field], value.kind != .object else { continue }
+            let key = field.spellings[0]
             throw Problem(
                 code: "\(key)_not_object", message: "\"\(key)\" is not an object.",
                 hint: "Send \"\(key)\" as { … }.")
         }
-        let email = event.trait("email")?.string ?? ""
-        guard event.userID == nil, event.anonymousID == nil, email.isEmpty else { return }
+        guard event.userID == nil, event.anonymousID == nil,
+            event.trait("email")?.string?.isEmpty ?? true
+        else { return }
         throw Problem(
             code: "no_user_anon_id",
             message: "The event has neither a user id, nor an anonymous id, nor an email.",
@@ -126,16 +167,16 @@ struct EventDraft {
     }
 
     /// `timestamp = receivedAt − (sentAt − originalTimestamp)`, as Segment corrects clocks.
-    private func readTimes(into event: inout Event, _ now: Timestamp) {
-        let sent = field("sentAt", "sent_at") ?? sentAt
-        event.sentAt = sent?.string.flatMap { Timestamp(iso8601: $0) }
-        let given =
-            field("originalTimestamp", "original_timestamp") ?? field("timestamp", "timestamp")
-        guard let given else { return }
+    private func times(
+        at now: Timestamp, _ marks: inout [Event.Mark]
+    ) -> (happened: Timestamp, sent: Timestamp?) {
+        let sent = (self[.sentAt] ?? sharedSentAt)?.string
+            .flatMap { Timestamp(iso8601: $0) }
+        guard let given = self[.originalTimestamp] ?? self[.timestamp] else { return (now, sent) }
         guard let original = given.string.flatMap({ Timestamp(iso8601: $0) }) else {
-            event.marks.append(.unreadableTimestamp)
-            return
+            marks.append(.unreadableTimestamp)
+            return (now, sent)
         }
-        event.timestamp = event.sentAt.map { now + (original - $0) } ?? original
+        return (sent.map { now + (original - $0) } ?? original, sent)
     }
 }

@@ -50,12 +50,12 @@ struct SharedFields {
             return
         }
         writer.beginObject()
-        let ownKeys = Set((own?.members ?? []).map(\.key.string))
+        let ownKeys = Set(own?.members.map(\.key.string) ?? [])
         for member in shared.members where !ownKeys.contains(member.key.string) {
             writer.key(quoted: member.key.raw)
             writer.value(member.value)
         }
-        for member in own?.members ?? [] {
+        for member in own?.members ?? .empty {
             writer.key(quoted: member.key.raw)
             writer.value(member.value)
         }

@@ -74,24 +74,25 @@ package struct ConsentGate: Sendable {
         for category: String, _ event: Event, _ own: [ConsentAnswer], _ stored: [Standing],
         _ rule: ConsentRule
     ) -> (ConsentRecord, Reason?) {
-        let mine = own.filter { $0.category == category }
-        let believed = mine.filter { event.trusted || !$0.granted }
-        let known = stored.flatMap(\.answers).filter { $0.category == category }
         var newest: ConsentAnswer?
-        for answer in known + believed where newest.map({ answer.outweighs($0) }) ?? true {
-            newest = answer
+        func weigh(_ answer: ConsentAnswer) {
+            guard answer.category == category else { return }
+            if newest.map({ answer.outweighs($0) }) ?? true { newest = answer }
         }
+        for standing in stored { standing.answers.forEach(weigh) }
+        for answer in own where event.trusted || !answer.granted { weigh(answer) }
         if let newest {
             let record = ConsentRecord(
                 category: category, answer: newest.granted ? "granted" : "denied",
                 origin: newest.origin, at: newest.at, rule: rule.text)
             return (record, newest.granted ? nil : .consent)
         }
+        let unbelieved = own.first { $0.category == category }
         let record = ConsentRecord(
-            category: category, answer: "missing", origin: mine.first?.origin ?? "the event",
+            category: category, answer: "missing", origin: unbelieved?.origin ?? "the event",
             at: event.timestamp, rule: rule.text)
         if rule.missing == .allow { return (record, nil) }
-        return (record, mine.isEmpty ? .consent : .untrustedIdentity)
+        return (record, unbelieved == nil ? .consent : .untrustedIdentity)
     }
 
     private func describe(_ record: ConsentRecord) -> String {
@@ -106,6 +107,7 @@ package struct ConsentGate: Sendable {
     ///
     /// One that was kept under two identifiers is lifted by either.
     private func suppression(in stored: [Standing]) -> Suppression? {
+        if stored.allSatisfy(\.suppressions.isEmpty) { return nil }
         let lifted = stored.flatMap(\.suppressions).filter { $0.liftedAt != nil }
         return stored.flatMap(\.active).filter { active in
             !lifted.contains { other in
@@ -118,7 +120,7 @@ package struct ConsentGate: Sendable {
 
     /// `{"Vero": false}` blocks; so does `{"All": false}` unless this destination is true.
     private func exclusion(in event: Event) -> String? {
-        guard let integrations = event.document.root["integrations"] else { return nil }
+        guard let integrations = event.integrations else { return nil }
         var all: Bool?
         var isNamed = false
         for member in integrations.members {

@@ -21,7 +21,7 @@ package struct ConsentReader: Sendable {
     /// Every answer in the event, with the event's own time, but never one in the future: that
     /// could not be withdrawn.
     package func answers(in event: Event) -> [ConsentAnswer] {
-        guard let context = event.document.root["context"] else { return [] }
+        guard let context = event.context else { return [] }
         var found: [ConsentAnswer] = []
         func take(_ code: String, _ granted: Bool, _ path: String) {
             let category = codes[code] ?? code
@@ -79,9 +79,11 @@ extension Event {
     /// Whether the event says nothing but that consent has changed.
     var isConsentEvent: Bool {
         guard type == .track, let name else { return false }
-        let names = [
-            "consentupdated", "consentpreferenceupdated", "segmentconsentpreferenceupdated",
-        ]
-        return names.contains { folds(name, to: $0) }
+        return consentNames.contains { folds(name, to: $0) }
     }
 }
+
+/// The names of such events, folded.
+private let consentNames = [
+    "consentupdated", "consentpreferenceupdated", "segmentconsentpreferenceupdated",
+]

@@ -215,14 +215,7 @@ package struct ConsentRecord: Sendable, Equatable {
 
     /// As the store keeps it: five fields separated by U+001F.
     package var text: String {
-        var text = ""
-        text.reserveCapacity(
-            category.utf8.count + answer.utf8.count + origin.utf8.count + rule.utf8.count + 24)
-        for part in [category, answer, origin, String(at.milliseconds)] {
-            text += part
-            text += "\u{1F}"
-        }
-        return text + rule
+        [category, answer, origin, String(at.milliseconds), rule].joined(separator: "\u{1F}")
     }
 
     package init?(text: String) {

@@ -6,30 +6,31 @@ package enum EventType: String, Sendable, CaseIterable {
 /// One thing that happened, in canonical form.
 ///
 /// The envelope's fields are read out once; everything else stays in `document`, byte for byte as
-/// it came (or as it was repaired).
-package struct Event: Sendable {
+/// it came (or as it was repaired). Never changed, and therefore shared by all that work on it.
+package final class Event: Sendable {
     /// Zero until the store has taken the event.
-    package var id: EventID
-    package var source: String
+    package let id: EventID
+    package let source: String
     /// Whether what the event says about identity and consent is believed (DESIGN: a browser key
     /// is public).
-    package var trusted: Bool
-    package var type: EventType
+    package let trusted: Bool
+    package let type: EventType
     /// The event's name: `event` of a track, `name` of a page or screen.
-    package var name: String?
+    package let name: String?
     /// Empty until the store derives one, when the sender gave none.
-    package var messageID: String
-    package var userID: String?
-    package var anonymousID: String?
-    package var previousID: String?
-    package var groupID: String?
+    package let messageID: String
+    package let userID: String?
+    package let anonymousID: String?
+    package let previousID: String?
+    package let groupID: String?
     /// When it happened, corrected for the sender's clock.
-    package var timestamp: Timestamp
-    package var sentAt: Timestamp?
-    package var receivedAt: Timestamp
+    package let timestamp: Timestamp
+    package let sentAt: Timestamp?
+    package let receivedAt: Timestamp
     /// What was noticed on the way in: repairs and warnings.
-    package var marks: [Mark]
-    package var document: JSONDocument
+    package let marks: [Mark]
+    package let document: JSONDocument
+    private let sections: Sections
 
     package init(
         id: EventID = EventID(number: 0), source: String, trusted: Bool, type: EventType,
@@ -53,6 +54,23 @@ package struct Event: Sendable {
         self.receivedAt = receivedAt
         self.marks = marks
         self.document = document
+        sections = Sections(document.root)
+    }
+
+    /// The event as it is taken: with its id, and with a message id when the sender gave none.
+    package func taken(as id: EventID) -> Event {
+        with(id: id, messageID: messageID.isEmpty ? id.text : messageID)
+    }
+
+    /// The event under another message id.
+    package func named(_ messageID: String) -> Event { with(id: id, messageID: messageID) }
+
+    private func with(id: EventID, messageID: String) -> Event {
+        Event(
+            id: id, source: source, trusted: trusted, type: type, name: name,
+            messageID: messageID, userID: userID, anonymousID: anonymousID,
+            previousID: previousID, groupID: groupID, timestamp: timestamp, sentAt: sentAt,
+            receivedAt: receivedAt, marks: marks, document: document)
     }
 
     /// What was noticed on the way in; shown in the log with the event.
@@ -72,14 +90,54 @@ package struct Event: Sendable {
         }
     }
 
+    // The parts of the document that are looked into again and again; nil when it has none.
+    package var properties: JSONValue? { section(sections.properties) }
+    package var traits: JSONValue? { section(sections.traits) }
+    package var context: JSONValue? { section(sections.context) }
+    package var integrations: JSONValue? { section(sections.integrations) }
+
+    private func section(_ index: Int32) -> JSONValue? {
+        index < 0 ? nil : JSONValue(document: document, index: Int(index))
+    }
+
+    /// Where these parts stand in the document; found in one pass.
+    private struct Sections {
+        var properties: Int32 = -1
+        var traits: Int32 = -1
+        var context: Int32 = -1
+        var integrations: Int32 = -1
+
+        private static let keys = JSONKeySet(["properties", "traits", "context", "integrations"])
+
+        init(_ root: JSONValue) {
+            Self.keys.find(in: root) { name, value in
+                let index = Int32(value.index)
+                switch name {
+                case 0: properties = index
+                case 1: traits = index
+                case 2: context = index
+                default: integrations = index
+                }
+            }
+        }
+    }
+
     /// `traits.<key>`, else `context.traits.<key>`.
     package func trait(_ key: StaticString) -> JSONValue? {
-        if let value = document.root["traits"]?[key], !value.isNull { return value }
-        return document.root["context"]?["traits"]?[key]
+        if let value = traits?[key], !value.isNull { return value }
+        return context?["traits"]?[key]
     }
 
     /// How the log calls this event: its name, or its type when it has none.
     package var label: String { type == .track ? name ?? "track" : type.rawValue }
+}
+
+extension String {
+    /// Whether the text has fewer characters (Unicode scalars) than that.
+    package func hasFewerScalars(than count: Int) -> Bool {
+        // Each takes one byte at the least.
+        utf8.count < count || unicodeScalars.count < count
+    }
 }
 
 /// Event names are compared the way Vero folds them: case, spaces, `_` and `-` make no difference.

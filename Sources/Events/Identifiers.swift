@@ -19,16 +19,21 @@ package struct EventID: Sendable, Hashable, Comparable {
     }
 
     /// `evt_` and thirteen characters of Crockford's base 32, which sort like the number.
-    package var text: String { "evt_" + code }
+    package var text: String { text(after: "evt_") }
 
-    package var code: String {
-        var characters = [UInt8](repeating: 0x30, count: Self.codeLength)
-        var rest = number
-        for position in characters.indices.reversed() {
-            characters[position] = Self.alphabet[Int(rest & 31)]
-            rest >>= 5
+    package var code: String { text(after: "") }
+
+    private func text(after prefix: StaticString) -> String {
+        let start = prefix.utf8CodeUnitCount
+        return String(unsafeUninitializedCapacity: start + Self.codeLength) { buffer in
+            prefix.withUTF8Buffer { _ = buffer.initialize(fromContentsOf: $0) }
+            var rest = number
+            for position in (start..<start + Self.codeLength).reversed() {
+                buffer[position] = Self.alphabet[Int(rest & 31)]
+                rest >>= 5
+            }
+            return start + Self.codeLength
         }
-        return String(decoding: characters, as: UTF8.self)
     }
 
     package init?(_ text: String) {

@@ -72,3 +72,20 @@ package enum Base64 {
         }
     }
 }
+
+extension String {
+    /// Whether the bytes of a text stand somewhere in this one's; what looks the same but is
+    /// written with other bytes is not found.
+    package func holds(_ text: String) -> Bool {
+        var (own, sought) = (self, text)
+        return own.withUTF8 { own in
+            sought.withUTF8 { sought in
+                guard let first = sought.first else { return true }
+                guard own.count >= sought.count else { return false }
+                return (0...own.count - sought.count).contains { start in
+                    own[start] == first && own[start...].starts(with: sought)
+                }
+            }
+        }
+    }
+}

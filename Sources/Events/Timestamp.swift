@@ -20,9 +20,9 @@ package struct Timestamp: Sendable, Hashable, Comparable {
     }
 
     /// `2026-06-06T10:15:30.000Z`.
-    package var iso8601: String {
-        (try? DatePattern("yyyy-MM-dd'T'HH:mm:ss.SSSX").format(self)) ?? ""
-    }
+    package var iso8601: String { Self.standard?.format(self) ?? "" }
+
+    private static let standard = try? DatePattern("yyyy-MM-dd'T'HH:mm:ss.SSSX")
 }
 
 extension Timestamp {
@@ -31,7 +31,13 @@ extension Timestamp {
     /// Date, or date and time with `T` or a space; 0 to 9 fraction digits; `Z`, `+hh:mm`, `+hhmm`
     /// or no zone (read as UTC). Nil for everything else and for dates that do not exist.
     package init?(iso8601 text: String) {
-        var scanner = DigitScanner(text.utf8)
+        var text = text
+        guard let milliseconds = text.withUTF8({ Self.read($0) }) else { return nil }
+        self.init(milliseconds: milliseconds)
+    }
+
+    private static func read(_ text: UnsafeBufferPointer<UInt8>) -> Int64? {
+        var scanner = DigitScanner(bytes: text)
         guard let year = scanner.digits(4), scanner.skip(0x2D), let month = scanner.digits(2),
             scanner.skip(0x2D), let day = scanner.digits(2), (1...12).contains(month),
             (1...daysIn(month: month, year: year)).contains(day)
@@ -43,16 +49,15 @@ extension Timestamp {
             else { return nil }
             milliseconds += time
         }
-        guard scanner.isAtEnd else { return nil }
-        self.init(milliseconds: milliseconds)
+        return scanner.isAtEnd ? milliseconds : nil
     }
 }
 
 private struct DigitScanner {
-    private let bytes: [UInt8]
+    let bytes: UnsafeBufferPointer<UInt8>
     private var at = 0
 
-    init(_ text: String.UTF8View) { bytes = Array(text.prefix(64)) }
+    init(bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
 
     var isAtEnd: Bool { at == bytes.count }
 
@@ -154,11 +159,23 @@ private func civil(fromDays days: Int) -> (year: Int, month: Int, day: Int) {
 /// Fields: `yyyy MM dd HH mm ss SSS`, `Z` (`+0000`), `XXX` (`+00:00`), `X` (`Z`), text in single
 /// quotes, and any character that is not a letter. Letters that are none of these are refused.
 package struct DatePattern: Sendable {
-    private enum Part: Sendable { case field(String), text(String) }
+    private enum Field: String, Sendable {
+        case year = "yyyy"
+        case month = "MM"
+        case day = "dd"
+        case hour = "HH"
+        case minute = "mm"
+        case second = "ss"
+        case millisecond = "SSS"
+        case basicZone = "Z"
+        case extendedZone = "XXX"
+        case shortZone = "X"
+    }
+    private enum Part: Sendable {
+        case field(Field)
+        case text([UInt8])
+    }
     private let parts: [Part]
-    private static let fields: Set<String> = [
-        "yyyy", "MM", "dd", "HH", "mm", "ss", "SSS", "Z", "XXX", "X",
-    ]
 
     /// A letter outside quotes that is no known field.
     package struct UnknownField: Error, Sendable { package let field: String }
@@ -170,15 +187,15 @@ package struct DatePattern: Sendable {
             if first == "'" {
                 let body = rest.dropFirst().prefix { $0 != "'" }
                 guard body.endIndex < rest.endIndex else { throw UnknownField(field: "'") }
-                parts.append(.text(body.isEmpty ? "'" : String(body)))
+                parts.append(.text(body.isEmpty ? [0x27] : Array(body.utf8)))
                 rest = rest.dropFirst(body.count + 2)
             } else if first.isLetter {
                 let run = String(rest.prefix { $0 == first })
-                guard Self.fields.contains(run) else { throw UnknownField(field: run) }
-                parts.append(.field(run))
+                guard let field = Field(rawValue: run) else { throw UnknownField(field: run) }
+                parts.append(.field(field))
                 rest = rest.dropFirst(run.count)
             } else {
-                parts.append(.text(String(first)))
+                parts.append(.text(Array(String(first).utf8)))
                 rest = rest.dropFirst()
             }
         }
@@ -190,29 +207,41 @@ package struct DatePattern: Sendable {
         let days = Int((moment.milliseconds).flooredDivision(by: 86_400_000))
         let inDay = Int(moment.milliseconds - Int64(days) * 86_400_000)
         let date = civil(fromDays: days)
-        var result = ""
+        var text: [UInt8] = []
+        text.reserveCapacity(48)
         for part in parts {
             switch part {
-            case .text(let text): result += text
-            case .field("yyyy"): result += padded(date.year, 4)
-            case .field("MM"): result += padded(date.month, 2)
-            case .field("dd"): result += padded(date.day, 2)
-            case .field("HH"): result += padded(inDay / 3_600_000, 2)
-            case .field("mm"): result += padded(inDay / 60_000 % 60, 2)
-            case .field("ss"): result += padded(inDay / 1000 % 60, 2)
-            case .field("SSS"): result += padded(inDay % 1000, 3)
-            case .field("Z"): result += "+0000"
-            case .field("XXX"): result += "+00:00"
-            case .field: result += "Z"
+            case .text(let bytes): text.append(contentsOf: bytes)
+            case .field(.year): text.append(date.year, width: 4)
+            case .field(.month): text.append(date.month, width: 2)
+            case .field(.day): text.append(date.day, width: 2)
+            case .field(.hour): text.append(inDay / 3_600_000, width: 2)
+            case .field(.minute): text.append(inDay / 60_000 % 60, width: 2)
+            case .field(.second): text.append(inDay / 1000 % 60, width: 2)
+            case .field(.millisecond): text.append(inDay % 1000, width: 3)
+            case .field(.basicZone): text.append(contentsOf: "+0000".utf8)
+            case .field(.extendedZone): text.append(contentsOf: "+00:00".utf8)
+            case .field(.shortZone): text.append(0x5A)
             }
         }
-        return result
+        return String(decoding: text, as: UTF8.self)
     }
 }
 
-private func padded(_ number: Int, _ width: Int) -> String {
-    let text = String(number)
-    return String(repeating: "0", count: max(0, width - text.count)) + text
+extension [UInt8] {
+    /// A number with zeros before it, up to the width.
+    fileprivate mutating func append(_ number: Int, width: Int) {
+        var unit = 1
+        for _ in 1..<width { unit *= 10 }
+        guard (0..<unit * 10).contains(number) else {
+            append(contentsOf: String(number).utf8)
+            return
+        }
+        while unit > 0 {
+            append(0x30 + UInt8(number / unit % 10))
+            unit /= 10
+        }
+    }
 }
 
 extension Int64 {

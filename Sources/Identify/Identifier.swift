@@ -131,12 +131,12 @@ extension Event {
     /// Whether this is a track event that says a person unsubscribed or subscribed again.
     package var changesSubscription: Bool { isUnsubscribe || isResubscribe }
 
-    package var isUnsubscribe: Bool { isTrack(["unsubscribe", "unsubscribed"]) }
+    package var isUnsubscribe: Bool { isTrack("unsubscribe", "unsubscribed") }
 
-    package var isResubscribe: Bool { isTrack(["resubscribe", "resubscribed"]) }
+    package var isResubscribe: Bool { isTrack("resubscribe", "resubscribed") }
 
-    private func isTrack(_ names: [String]) -> Bool {
+    private func isTrack(_ one: String, _ other: String) -> Bool {
         guard type == .track, let name else { return false }
-        return names.contains { folds(name, to: $0) }
+        return folds(name, to: one) || folds(name, to: other)
     }
 }

@@ -6,8 +6,11 @@ import NIOCore
 /// An answer before it is written: the same for every way in which a request may be served.
 struct Answer: Sendable {
     var status: HTTPResponse.Status
-    var headers: HTTPFields = [.contentType: "application/json"]
+    /// What is said beside the type, which is always JSON.
+    var headers: [HTTPField] = []
     var body: [UInt8]
+
+    static let type = "application/json"
 
     /// A JSON object.
     static func json(
@@ -30,9 +33,13 @@ struct Answer: Sendable {
             writer.member("error", problem.message)
         }
         if status == .serviceUnavailable || status == .tooManyRequests {
-            answer.headers[.retryAfter] = String(IngestRoutes.retryAfter)
+            answer.headers = [
+                HTTPField(name: .retryAfter, value: String(IngestRoutes.retryAfter))
+            ]
         }
-        if status == .contentTooLarge { answer.headers[.connection] = "close" }
+        if status == .contentTooLarge {
+            answer.headers = [HTTPField(name: .connection, value: "close")]
+        }
         return answer
     }
 
@@ -51,7 +58,8 @@ struct Answer: Sendable {
 
     var response: Response {
         Response(
-            status: status, headers: headers,
+            status: status,
+            headers: HTTPFields([HTTPField(name: .contentType, value: Self.type)] + headers),
             body: ResponseBody(byteBuffer: ByteBuffer(bytes: body)))
     }
 }
@@ -84,7 +92,7 @@ extension RateLimits {
             Problem(
                 code: "too_fast", message: "The source \"\(source)\" sends too fast.",
                 hint: "Wait as long as Retry-After says, then send it again."))
-        answer.headers[.retryAfter] = String(pause)
+        answer.headers = [HTTPField(name: .retryAfter, value: String(pause))]
         return answer
     }
 }

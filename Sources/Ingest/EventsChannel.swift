@@ -67,9 +67,11 @@ private final class EventsHandler: ChannelDuplexHandler, RemovableChannelHandler
         case idle
         /// The router's, until its request has come whole and its answer is written.
         case passing(came: Bool, answered: Bool)
-        case reading(Intake.Shape, HTTPFields)
+        case reading(Intake.Shape, Plain)
         case answering
     }
+    /// A request that can be served here, as far as its headers matter.
+    private struct Plain { let authorization: String? }
     private enum Held {
         case part(HTTPServerRequestPart)
         case event(any Sendable)
@@ -81,6 +83,8 @@ private final class EventsHandler: ChannelDuplexHandler, RemovableChannelHandler
     /// The server is about to stop: the connection closes when the request is answered.
     private var quiesce: ChannelShouldQuiesceEvent?
     private var body: [UInt8] = []
+    /// Whom the connection's last key belongs to: most say the same one each time.
+    private var caller: (authorization: String, keys: KeyRing, source: Source)?
     private let intake: Intake
     /// Answers are written past the encoder, as they are.
     private let encoder: ChannelHandlerContext
@@ -179,16 +183,16 @@ private final class EventsHandler: ChannelDuplexHandler, RemovableChannelHandler
     private func handle(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
         switch (state, part) {
         case (.idle, .head(let head)):
-            if let fields = Self.fields(head), let shape = Self.shapes[head.uri] {
-                state = .reading(shape, fields)
+            if let shape = Self.shapes[head.uri], let plain = Self.plain(head) {
+                state = .reading(shape, plain)
                 return
             }
             state = .passing(came: false, answered: false)
         case (.reading, .body(let bytes)):
             body.append(contentsOf: bytes.readableBytesView)
             return
-        case (.reading(let shape, let fields), .end):
-            serve(Intake.Call(headers: fields, query: nil, body: body), shape, context)
+        case (.reading(let shape, let plain), .end):
+            serve(call(plain.authorization), shape, context)
             return
         case (.passing(_, let answered), .end):
             state = answered ? .idle : .passing(came: true, answered: false)
@@ -197,30 +201,46 @@ private final class EventsHandler: ChannelDuplexHandler, RemovableChannelHandler
         context.fireChannelRead(wrapInboundOut(part))
     }
 
-    /// The fields that matter of a request that can be served here; nil for the router's.
-    private static func fields(_ head: HTTPRequestHead) -> HTTPFields? {
+    /// What matters of a request that can be served here; nil when it is the router's.
+    private static func plain(_ head: HTTPRequestHead) -> Plain? {
         guard head.method == .POST, head.version == .http1_1 else { return nil }
-        var fields = HTTPFields()
+        var authorization: String?
         var isSized = false
         for (name, value) in head.headers {
             switch name.utf8.count {
-            case 13 where name.lowercased() == "authorization": fields[.authorization] = value
+            case 13 where name.lowercased() == "authorization": authorization = value
             case 14 where name.lowercased() == "content-length":
                 guard let count = Int(value), count <= bodyBytes else { return nil }
                 isSized = true
             case 10 where name.lowercased() == "connection":
                 if value.lowercased() != "keep-alive" { return nil }
-            case 6...17 where forTheRouter.contains(name.lowercased()): return nil
+            case let length where routedLengths.contains(length):
+                if routed.contains(name.lowercased()) { return nil }
             default: break
             }
         }
-        return isSized ? fields : nil
+        return isSized ? Plain(authorization: authorization) : nil
     }
 
-    private static let forTheRouter: Set<String> = [
+    /// The request that has come, with its source when the key is the one of the request before.
+    private func call(_ authorization: String?) -> Intake.Call {
+        guard let authorization else { return Intake.Call(body: body) }
+        let keys = intake.senders.keys
+        if let caller, caller.keys === keys, caller.authorization == authorization {
+            return Intake.Call(body: body, source: caller.source)
+        }
+        let source = keys.source(ofHeader: authorization)
+        caller = source.map { (authorization, keys, $0) }
+        // An unknown key may still be another service's token, beside a key in the body.
+        return Intake.Call(body: body, source: source)
+    }
+
+    /// Headers that make a request the router's.
+    private static let routed: Set<String> = [
         "origin", "expect", "upgrade", "x-signature", "content-encoding",
         "transfer-encoding",
     ]
+    private static let routedLengths = Set(routed.map(\.utf8.count))
 
     // MARK: What goes out
 
@@ -275,21 +295,20 @@ private final class EventsHandler: ChannelDuplexHandler, RemovableChannelHandler
 
 extension ByteBuffer {
     fileprivate mutating func write(_ answer: Answer, date: String) {
-        writeString("HTTP/1.1 ")
-        writeString(String(answer.status.code))
-        writeString(" ")
-        writeString(answer.status.reasonPhrase)
-        for field in answer.headers {
-            writeString("\r\n")
-            writeString(field.name.rawName)
-            writeString(": ")
-            writeString(field.value)
+        writeStaticString("HTTP/1.1 ")
+        if answer.status == .ok {
+            writeStaticString("200 OK")
+        } else {
+            writeString("\(answer.status.code) \(answer.status.reasonPhrase)")
         }
-        writeString("\r\nServer: sluice\r\nDate: ")
+        writeStaticString("\r\nContent-Type: ")
+        writeString(Answer.type)
+        for field in answer.headers { writeString("\r\n\(field.name.rawName): \(field.value)") }
+        writeStaticString("\r\nServer: sluice\r\nDate: ")
         writeString(date)
-        writeString("\r\nContent-Length: ")
+        writeStaticString("\r\nContent-Length: ")
         writeString(String(answer.body.count))
-        writeString("\r\n\r\n")
+        writeStaticString("\r\n\r\n")
         writeBytes(answer.body)
     }
 }

@@ -76,10 +76,10 @@ package struct IngestRoutes: Sendable {
 
     /// The verdict per destination, for the server that sent the event.
     private func verdicts(_ request: Request, id: String) -> Response {
-        let key = request.headers[.authorization].flatMap { KeyRing.key(inHeader: $0) }
         let keys = senders.keys
+        let named = keys.source(ofHeader: request.headers[.authorization])
         let query = request.uri.queryParameters["writeKey"].map { String($0) }
-        guard let source = (keys.source(of: key) ?? keys.source(of: query)), source.kind == .server
+        guard let source = named ?? keys.source(of: query), source.kind == .server
         else { return failure(.unauthorized, Intake.unknownKey) }
         do {
             guard let id = EventID(id), let row = try log.event(id),

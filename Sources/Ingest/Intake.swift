@@ -33,11 +33,13 @@ package struct Intake: Sendable {
 
     /// A request as far as it matters here.
     struct Call {
-        let headers: HTTPFields
+        var headers: HTTPFields = [:]
         /// The key in the address.
-        let query: Substring?
+        var query: Substring?
         /// As it came, perhaps compressed.
         let body: [UInt8]
+        /// Who calls, when the headers were looked at before and say nothing more.
+        var source: Source?
     }
 
     static let unknownKey = Problem(
@@ -92,12 +94,14 @@ package struct Intake: Sendable {
     private func read(
         _ call: Call, at now: Timestamp
     ) throws(Problem) -> (source: Source, text: RepairedText, messageID: String?) {
+        if let source = call.source { return (source, try acceptor.read(call.body), nil) }
         let keys = senders.keys
         let signer = try keys.signatures.signer(of: call.headers, body: call.body, at: now)
         let body = try inflated(call.body, call.headers)
         if let signer { return (signer.source, try acceptor.read(body), signer.messageID) }
-        let header = call.headers[.authorization].flatMap { KeyRing.key(inHeader: $0) }
-        if let source = keys.source(of: header) { return (source, try acceptor.read(body), nil) }
+        if let source = keys.source(ofHeader: call.headers[.authorization]) {
+            return (source, try acceptor.read(body), nil)
+        }
         let text = try? acceptor.read(body)
         let root = text?.document.root
         let written = root?["writeKey"]?.string ?? root?["write_key"]?.string
@@ -129,7 +133,8 @@ package struct Intake: Sendable {
         guard let messageID else { return envelope }
         for index in envelope.events.indices
         where envelope.events[index].event.messageID.isEmpty {
-            envelope.events[index].event.messageID = "\(messageID)_\(envelope.events[index].index)"
+            let (place, event) = envelope.events[index]
+            envelope.events[index].event = event.named("\(messageID)_\(place)")
         }
         return envelope
     }

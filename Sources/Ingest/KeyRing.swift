@@ -3,7 +3,7 @@ import Crypto
 import Events
 
 /// Who may send events: a source with its keys.
-package struct Source: Sendable {
+package final class Source: Sendable {
     package enum Kind: String, Sendable, CaseIterable { case server, browser }
     package let name: String
     package let kind: Kind
@@ -16,6 +16,7 @@ package struct Source: Sendable {
     package let origins: [String]
     /// Requests a second; nil for no limit.
     package let perSecond: Double?
+    let eventSource: EventSource
 
     package init(
         name: String, kind: Kind, trusted: Bool, keys: [String], hmacSecrets: [String] = [],
@@ -28,16 +29,15 @@ package struct Source: Sendable {
         self.hmacSecrets = hmacSecrets
         self.origins = origins
         self.perSecond = perSecond
+        eventSource = EventSource(name: name, trusted: trusted)
     }
-
-    var eventSource: EventSource { EventSource(name: name, trusted: trusted) }
 }
 
 /// Finds the source of a key.
 ///
 /// Keys are looked up by their SHA-256, so that the time a look-up takes says nothing about how
-/// much of a key was right.
-package struct KeyRing: Sendable {
+/// much of a key was right. One object for each state of the pipeline.
+package final class KeyRing: Sendable {
     private let sources: [SHA256.Digest: Source]
     let signatures: SignatureCheck
     /// Every origin some source lists.
@@ -60,6 +60,11 @@ package struct KeyRing: Sendable {
         var hash = SHA256()
         key.withUTF8 { hash.update(bufferPointer: UnsafeRawBufferPointer($0)) }
         return sources[hash.finalize()]
+    }
+
+    /// The source an Authorization header names by its key.
+    func source(ofHeader header: String?) -> Source? {
+        source(of: header.flatMap { Self.key(inHeader: $0) })
     }
 
     /// The key of a header: the user of Basic, or a Bearer token.

@@ -229,13 +229,16 @@ extension Condition {
 
 extension Blueprint.Step {
     /// The request for an event: pure, the same bytes for the same input.
+    ///
+    /// - Parameter url: where it goes, when that is known to be the same for every event.
     package func build(
-        _ input: MapInput, vendorName: String
+        _ input: MapInput, vendorName: String, url: MaskedText? = nil
     ) throws(MappingFault) -> MappedRequest {
         let body = try tree.render(input, vendorName: vendorName)
         return MappedRequest(
             name: request.name, method: request.method,
-            url: request.address(input.parameters, event: input.event, vendorName: vendorName),
+            url: url
+                ?? request.address(input.parameters, event: input.event, vendorName: vendorName),
             encoding: request.encoding, body: request.encoding == .form ? body.form : body)
     }
 }
@@ -270,7 +273,8 @@ extension Blueprint.Request {
 
     /// The first parameter of the address that the pipeline gives no value for this event.
     func missingParameter(_ parameters: ParameterValues, for event: Event) -> String? {
-        url.names.first { name in
+        if parameters.perEvent.isEmpty { return nil }
+        return url.names.first { name in
             parameters.perEvent.contains(name) && parameters.value(name, for: event) == .plain("")
         }
     }

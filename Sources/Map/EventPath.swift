@@ -35,7 +35,7 @@ package final class EventPath: Sendable, Equatable {
     package let root: Root
     /// Keys below the root, up to the array when there is one.
     let keys: [JSONKey]
-    /// The whole way from an event's document on.
+    /// The whole way from a webhook's document on.
     private let way: [JSONKey]
     /// Keys inside each element, when the path goes through an array (`products[].name`).
     let elementKeys: [JSONKey]?
@@ -121,14 +121,11 @@ package final class MapInput: Sendable {
     package let identity: Identity
     /// Parameter values; a secret one is only named, never given.
     package let parameters: ParameterValues
-    /// The event's, at hand.
-    let document: JSONDocument
 
     package init(event: Event, identity: Identity, parameters: ParameterValues) {
         self.event = event
         self.identity = identity
         self.parameters = parameters
-        document = event.document
     }
 }
 
@@ -226,13 +223,14 @@ extension EventPath {
     func find(in input: MapInput, vendorName: String, element: JSONValue? = nil) -> Found? {
         if let elementKeys, let element { return descend(element, elementKeys).map(Found.json) }
         switch root {
-        case .properties, .context, .integrations, .body, .headers:
-            return input.document.value(at: way).map(Found.json)
+        case .properties: return descend(input.event.properties)
+        case .context: return descend(input.event.context)
+        case .integrations: return descend(input.event.integrations)
+        case .body, .headers: return input.event.document.value(at: way).map(Found.json)
         case .traits:
-            let own = input.document.value(at: way)
-            if let own, !own.isNull { return .json(own) }
-            let shared = input.document.root["context"]?["traits"].flatMap { descend($0, keys) }
-            return (shared ?? own).map(Found.json)
+            let own = descend(input.event.traits)
+            if let own, !own.isNull { return own }
+            return descend(input.event.context?["traits"]) ?? own
         case .identity:
             let text = keys[0].text == "email" ? input.identity.email : input.identity.userID
             return text.map(Found.text)
@@ -251,12 +249,11 @@ extension EventPath {
         }
     }
 
+    private func descend(_ section: JSONValue?) -> Found? {
+        section.flatMap { descend($0, keys) }.map(Found.json)
+    }
+
     private func descend(_ value: JSONValue, _ keys: [JSONKey]) -> JSONValue? {
-        var value = value
-        for key in keys {
-            guard let next = value[key] else { return nil }
-            value = next
-        }
-        return value
+        value.document.value(at: keys, from: value)
     }
 }

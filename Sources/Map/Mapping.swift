@@ -144,8 +144,8 @@ extension ValueRule {
         }
         if case .alternatives(let rules) = origin {
             var null: Found?
-            for rule in rules {
-                let found = try rule.value(
+            for index in rules.indices {
+                let found = try rules[index].value(
                     in: input, vendorName: vendorName, element: element, target: target)
                 guard let found else { continue }
                 if !found.isNull { return found }
@@ -164,11 +164,14 @@ extension ValueRule {
             throw MappingFault(reason: .mapping, detail: "\(target): \(error.message).")
         }
         found = mapped(found)
-        let length = found.text?.unicodeScalars.count ?? 0
-        if let maximumLength, length > maximumLength {
+        if let maximumLength, let text = found.text,
+            !text.hasFewerScalars(than: maximumLength + 1)
+        {
             throw MappingFault(
                 reason: .overLimit,
-                detail: "\(target) has \(length) characters; \(maximumLength) are allowed.")
+                detail:
+                    "\(target) has \(text.unicodeScalars.count) characters; \(maximumLength) are allowed."
+            )
         }
         return found
     }

@@ -80,7 +80,7 @@ extension MappingTrace {
     ) -> [Unused] {
         var result: [Unused] = []
         for root in roots {
-            for member in input.event.document.root[root]?.members ?? [] {
+            for member in input.event.document.root[root]?.members ?? .empty {
                 guard let key = member.key.string, !used.contains("\(root).\(key)"),
                     !(root == "traits" && key == "email")
                 else { continue }
@@ -149,7 +149,7 @@ extension ValueRule {
         guard case .object(let path, let include, let exclude) = origin, path.keys.isEmpty else {
             return []
         }
-        let members = input.event.document.root[path.text]?.members ?? []
+        let members = input.event.document.root[path.text]?.members ?? .empty
         return members.compactMap(\.key.string).filter {
             !exclude.contains($0) && include?.contains($0) ?? true
         }.map { "\(path.text).\($0)" }

@@ -288,7 +288,7 @@ private struct Body {
             object.hasCopies
         else { return false }
         let isList = object.kind == .array
-        let members = isList ? object.elements.flatMap(\.members) : object.members
+        let members = isList ? object.elements.flatMap(\.members) : Array(object.members)
         var wrote = false
         for member in members {
             guard let name = member.key.string, !exclude.contains(name),

@@ -50,10 +50,8 @@ package enum BlueprintTestRun {
             from: EventSource(name: "test", trusted: true),
             at: Timestamp(milliseconds: 1_767_225_600_000))
         if let rejection = envelope.rejections.first { throw rejection.problem }
-        var event = envelope.events[0].event
-        event.id = EventID(first: event.receivedAt)
-        if event.messageID.isEmpty { event.messageID = event.id.text }
-        return event
+        let event = envelope.events[0].event
+        return event.taken(as: EventID(first: event.receivedAt))
     }
 
     private static func compare(

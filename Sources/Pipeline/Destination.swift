@@ -19,8 +19,8 @@ package final class Destination: Sendable {
     package let remark: String?
     private let requestsByName: [String: Blueprint.Request]
     private let rulesByName: [String: [AnswerRule]]
-    /// Addresses that are the same for every event, secrets in place.
-    private let fixedAddresses: [String: String]
+    /// Addresses that are the same for every event, and as they are with secrets in place.
+    private let fixedAddresses: [String: (masked: MaskedText, revealed: String)]
 
     package init(
         name: String, isEnabled: Bool = true, blueprint: Blueprint, preset: Blueprint.Preset,
@@ -60,7 +60,7 @@ package final class Destination: Sendable {
         let (values, own) = (self.parameters, secrets)
         fixedAddresses = requestsByName.compactMapValues { request in
             request.fixedAddress(values).map {
-                String(decoding: $0.revealed(own.plain), as: UTF8.self)
+                ($0, String(decoding: $0.revealed(own.plain), as: UTF8.self))
             }
         }
         rulesByName = requestsByName.mapValues { $0.answers + blueprint.answers }
@@ -113,7 +113,7 @@ package final class Destination: Sendable {
         /// The text with every secret that occurs in it masked: for answers that echo one.
         package func mask(_ text: String) -> String {
             var text = text
-            for form in forms where text.contains(form) {
+            for form in forms where text.holds(form) {
                 text = text.replacing(form, with: "***")
             }
             return text
@@ -134,11 +134,12 @@ extension Destination {
         let name = plan.vendorName(of: event)
         var requests: [MappedRequest] = []
         for (index, step) in plan.steps.enumerated() {
+            let url = fixedAddresses[step.request.name]?.masked
             // The first decided whether the event is sent; a later one goes along when it can.
             if index == 0 {
-                requests.append(try step.build(input, vendorName: name))
+                requests.append(try step.build(input, vendorName: name, url: url))
             } else if step.isSatisfied(by: input, vendorName: name),
-                let request = try? step.build(input, vendorName: name)
+                let request = try? step.build(input, vendorName: name, url: url)
             {
                 requests.append(request)
             }
@@ -157,7 +158,7 @@ extension Destination {
     /// Where a request goes, secrets in place; the pinned address only when the blueprint no longer
     /// has one.
     func address(of request: MappedRequest, for event: Event) -> String {
-        if let fixed = fixedAddresses[request.name] { return fixed }
+        if let fixed = fixedAddresses[request.name] { return fixed.revealed }
         var url = request.url
         if let shape = shape(of: request), let plan = preset.plan(for: event) {
             url = shape.address(parameters, event: event, vendorName: plan.vendorName(of: event))

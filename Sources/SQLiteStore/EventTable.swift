@@ -39,10 +39,14 @@ final class EventTable {
             .bind(12, identity.emailState.rawValue).bind(13, identity.lane.number)
             .bind(14, event.timestamp.milliseconds).bind(15, event.sentAt?.milliseconds)
             .bind(16, event.receivedAt.milliseconds)
-            .bind(17, event.marks.map(\.rawValue).joined(separator: " "))
+            .bind(17, event.marks.isEmpty ? "" : Self.text(event.marks))
             .bind(18, userKey).bind(19, emailKey)
             .bind(20, event.document.bytes)
         try insert.run()
+    }
+
+    private static func text(_ marks: [Event.Mark]) -> String {
+        marks.map(\.rawValue).joined(separator: " ")
     }
 
     func load(_ id: EventID) throws -> (event: Event, identity: Identity)? {

@@ -104,6 +104,7 @@ final class Lanes {
     /// By destination and some bits of the lane, so that growing never takes long.
     private var shards: [Int64: [[Int64: Lane]]] = [:]
     private static let shardCount = 64
+    private static let none = [[Int64: Lane]](repeating: [:], count: shardCount)
     private var counts: [Int64: Int] = [:]
     /// What the open transaction did, for undoing it.
     private var journal: [(destination: Int64, lane: Int64, place: Place, change: Change)] = []
@@ -222,7 +223,6 @@ final class Lanes {
     private func at(
         _ destination: Int64, _ lane: Int64, _ body: (inout Lane?) -> Void
     ) {
-        let none = [[Int64: Lane]](repeating: [:], count: Self.shardCount)
-        body(&shards[destination, default: none][Self.shard(lane)][lane])
+        body(&shards[destination, default: Self.none][Self.shard(lane)][lane])
     }
 }

@@ -200,9 +200,7 @@ final class Writer {
     }
 
     private func accept(_ incoming: Event, _ source: Int64) throws -> Receipt {
-        var event = incoming
-        event.id = EventID.next(after: lastID, at: event.receivedAt)
-        if event.messageID.isEmpty { event.messageID = event.id.text }
+        let event = incoming.taken(as: EventID.next(after: lastID, at: incoming.receivedAt))
         let digest = Hasher128.digest(messageID: event.messageID)
         if let first = try keys.event(digest, source: source) {
             return Receipt(id: first, messageID: event.messageID, duplicate: true)

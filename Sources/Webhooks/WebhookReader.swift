@@ -51,9 +51,10 @@ package struct WebhookReader: Sendable {
                 // A header's id is the whole body's: the elements are still several events.
                 let last = reading.envelope.events.count - 1
                 guard last >= 0, reading.envelope.events[last].index == index else { continue }
-                let id = reading.envelope.events[last].event.messageID
+                let event = reading.envelope.events[last].event
+                let id = event.messageID
                 if !id.isEmpty, !seen.insert(id).inserted {
-                    reading.envelope.events[last].event.messageID = "\(id)_\(index)"
+                    reading.envelope.events[last].event = event.named("\(id)_\(index)")
                 }
             }
             return reading
@@ -80,14 +81,14 @@ package struct WebhookReader: Sendable {
         into envelope: inout Envelope
     ) {
         do throws(Problem) {
-            let event = try event(
+            var event = try event(
                 item, repairs: repairs, headers: headers, from: source, at: now)
-            envelope.events.append((index, event))
             // A header that is not signed cannot make a repeat look new.
             let unsigned = headers.filter { !source.verification.signs(header: $0.key) }
             if let messageID, event.messageID.isEmpty || unsigned.values.contains(event.messageID) {
-                envelope.events[envelope.events.count - 1].event.messageID = messageID
+                event = event.named(messageID)
             }
+            envelope.events.append((index, event))
         } catch {
             envelope.rejections.append(
                 Rejection(
@@ -147,7 +148,7 @@ package struct WebhookReader: Sendable {
 
     /// Headers as they were kept.
     package static func headers(_ text: String?) -> [String: String] {
-        let members = text.flatMap { try? JSONReader.read(text: $0) }?.root.members ?? []
+        let members = text.flatMap { try? JSONReader.read(text: $0) }?.root.members ?? .empty
         return Dictionary(
             members.compactMap { member in
                 member.key.string.flatMap { key in member.value.string.map { (key, $0) } }

@@ -33,13 +33,12 @@ import Testing
         _ name: String, at moment: Timestamp? = nil, trusted: Bool = true,
         properties: String = "{}"
     ) throws -> Event {
-        var event = try Fixtures.accepted(
+        let event = try Fixtures.accepted(
             """
             {"type":"track","event":"\(name)","userId":"1","properties":\(properties),
              "context":{"traits":{"email":"jane@example.com"}}}
             """, source: "vero", trusted: trusted, at: moment ?? now)
-        event.id = EventID(first: event.receivedAt)
-        return event
+        return event.taken(as: EventID(first: event.receivedAt))
     }
 
     private var suppressing: [String: [Effect]] {

@@ -7,7 +7,7 @@ import Testing
 @Suite struct `A measurement` {
     @Test func `of every kind comes to figures, and no event fails`() async throws {
         let result = try await Program.run([
-            "bench", "--seconds", "0.2", "--rounds", "1", "--json",
+            "bench", "--seconds", "0.5", "--rounds", "1", "--json",
         ])
         let report = try JSONReader.read(text: result.output).root
         #expect(result.code == 0 && report["failures"]?.integer == 0, "\(result.errors)")

@@ -1,3 +1,9 @@
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
 /// A strictly parsed JSON text: the bytes as they came, and a flat index over them.
 ///
 /// Numbers and strings are never rewritten: a value is a slice of `bytes`, so `1.10` stays `1.10`
@@ -15,8 +21,10 @@ package final class JSONDocument: Sendable {
     package var root: JSONValue { JSONValue(document: self, index: 0) }
 
     /// The value that keys lead to, one inside the other; nil when one of them is not there.
-    package func value(at keys: [JSONKey]) -> JSONValue? {
-        var index = 0
+    ///
+    /// - Parameter start: where to begin; the outermost value when it is nil.
+    package func value(at keys: [JSONKey], from start: JSONValue? = nil) -> JSONValue? {
+        var index = start?.index ?? 0
         for key in keys {
             let next = key.bytes.withUnsafeBufferPointer { member($0, hash: key.hash, of: index) }
             guard let next else { return nil }
@@ -34,19 +42,28 @@ package final class JSONDocument: Sendable {
             var child = index + 1
             let end = Int(nodes[index].next)
             while child < end {
-                let candidate = nodes[child]
-                if candidate.next == hash && matches(candidate, key) { return child + 1 }
+                if nodes[child].next == hash, matches(nodes[child], key) { return child + 1 }
                 child = Int(nodes[child + 1].next)
             }
             return nil
         }
     }
 
-    private func matches(_ node: JSONNode, _ key: UnsafeBufferPointer<UInt8>) -> Bool {
+    func matches(_ node: JSONNode, _ key: UnsafeBufferPointer<UInt8>) -> Bool {
         let range = Int(node.start)..<Int(node.end)
         if node.escaped { return unescape(bytes[range]).elementsEqual(key) }
+        return bytes.withUnsafeBufferPointer { holds(key, $0, at: range) }
+    }
+
+    private func holds(
+        _ key: UnsafeBufferPointer<UInt8>, _ bytes: UnsafeBufferPointer<UInt8>,
+        at range: Range<Int>
+    ) -> Bool {
         guard range.count == key.count else { return false }
-        return bytes.withUnsafeBufferPointer { $0[range].elementsEqual(key) }
+        guard let mine = bytes.baseAddress, let theirs = key.baseAddress else {
+            return key.isEmpty
+        }
+        return memcmp(mine + range.lowerBound, theirs, key.count) == 0
     }
 
     /// A copy of one value as a document of its own; nothing is read again.
@@ -92,7 +109,7 @@ package struct JSONValue: Sendable {
     package let document: JSONDocument
     let index: Int
 
-    private var node: JSONNode { document.nodes[index] }
+    var node: JSONNode { document.nodes[index] }
 
     /// The node after this value's last one.
     fileprivate var nextIndex: Int { Int(node.next) }
@@ -176,18 +193,8 @@ package struct JSONValue: Sendable {
         }
     }
 
-    /// The members of an object in the order they came; empty for every other kind.
-    package var members: [(key: JSONValue, value: JSONValue)] {
-        guard node.kind == .object else { return [] }
-        var result: [(key: JSONValue, value: JSONValue)] = []
-        var child = index + 1
-        while child < Int(node.next) {
-            let value = JSONValue(document: document, index: child + 1)
-            result.append((JSONValue(document: document, index: child), value))
-            child = Int(value.node.next)
-        }
-        return result
-    }
+    /// The members of an object in the order they came; none for every other kind.
+    package var members: JSONMembers { JSONMembers(self) }
 
     /// The elements of an array; empty for every other kind.
     package var elements: [JSONValue] {
@@ -209,9 +216,8 @@ package struct JSONValue: Sendable {
     package func equals(_ other: JSONValue) -> Bool {
         switch (kind, other.kind) {
         case (.object, .object):
-            let mine = members
-            return mine.count == other.members.count
-                && mine.allSatisfy { member in
+            return members.count == other.members.count
+                && members.allSatisfy { member in
                     guard let text = member.key.string, let theirs = other[text] else {
                         return false
                     }
@@ -228,26 +234,32 @@ package struct JSONValue: Sendable {
     }
 }
 
-/// A key prepared for look-ups: its bytes and their hash, computed once.
-package struct JSONKey: Sendable, Hashable, ExpressibleByStringLiteral {
-    let bytes: [UInt8]
-    let hash: UInt32
+/// The members of an object, one after the other; nothing is copied.
+package struct JSONMembers: Sequence, IteratorProtocol, Sendable {
+    private let document: JSONDocument
+    /// Where the next key stands.
+    private var index: Int
+    private let end: Int
 
-    package init(_ text: String) {
-        bytes = Array(text.utf8)
-        hash = bytes.withUnsafeBufferPointer { jsonKeyHash($0) }
+    fileprivate init(_ value: JSONValue) {
+        document = value.document
+        index = value.index + 1
+        end = value.node.kind == .object ? value.nextIndex : index
     }
 
-    package init(stringLiteral value: String) { self.init(value) }
+    /// Those of an empty object.
+    package static let empty = JSONDocument.emptyObject.root.members
 
-    package var text: String { String(decoding: bytes, as: UTF8.self) }
-}
+    /// How many there are.
+    package var count: Int { reduce(0) { count, _ in count + 1 } }
 
-/// FNV-1a over a key's decoded bytes; it only has to be the same for reader and look-up.
-func jsonKeyHash(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt32 {
-    var hash: UInt32 = 2_166_136_261
-    for byte in bytes { hash = (hash ^ UInt32(byte)) &* 16_777_619 }
-    return hash
+    package mutating func next() -> (key: JSONValue, value: JSONValue)? {
+        guard index < end else { return nil }
+        let key = JSONValue(document: document, index: index)
+        let value = JSONValue(document: document, index: index + 1)
+        index = value.nextIndex
+        return (key, value)
+    }
 }
 
 /// The decoded form of a string's bytes; the reader has already checked every escape.

@@ -5,9 +5,10 @@ struct JSONPatch {
 
 /// The recursive part.
 ///
-/// Depth is bounded, so recursion is too.
+/// Depth is bounded, so recursion is too. Lives no longer than the bytes it is given; every place
+/// is compared with their count before it is read.
 struct JSONParser {
-    let bytes: [UInt8]
+    let bytes: UnsafeBufferPointer<UInt8>
     let repairing: Bool
     var nodes: [JSONNode] = []
     var patches: [JSONPatch] = []
@@ -16,7 +17,7 @@ struct JSONParser {
     private var keys: [Int] = []
     var at = 0
 
-    init(bytes: [UInt8], repairing: Bool) {
+    init(bytes: UnsafeBufferPointer<UInt8>, repairing: Bool) {
         self.bytes = bytes
         self.repairing = repairing
         nodes.reserveCapacity(bytes.count / 12 + 4)
@@ -185,20 +186,35 @@ struct JSONParser {
         at += 1
     }
 
-    /// Goes on to the next byte that needs a closer look.
+    /// Goes on to the next byte that needs a closer look, eight at a time while there are as many.
     private mutating func skipPlain() {
-        at = bytes.withUnsafeBufferPointer { [at] bytes in
-            var at = at
-            while at < bytes.count, (0x20..<0x80).contains(bytes[at]), bytes[at] != 0x22,
-                bytes[at] != 0x5C
-            { at += 1 }
-            return at
+        while at + 8 <= bytes.count, let start = bytes.baseAddress {
+            let word = UnsafeRawPointer(start).loadUnaligned(fromByteOffset: at, as: UInt64.self)
+            let marks = Self.special(UInt64(littleEndian: word))
+            at += marks.trailingZeroBitCount / 8
+            if marks != 0 { return }
         }
+        while at < bytes.count, (0x20..<0x80).contains(bytes[at]), bytes[at] != 0x22,
+            bytes[at] != 0x5C
+        { at += 1 }
+    }
+
+    /// The highest bit of each byte that is a quote, a backslash, a control character or not ASCII;
+    /// those above the lowest may be marked for nothing.
+    private static func special(_ word: UInt64) -> UInt64 {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let quote = word ^ (ones &* 0x22)
+        let backslash = word ^ (ones &* 0x5C)
+        let control = (word &- (ones &* 0x20)) & ~word
+        return ((quote &- ones) & ~quote | (backslash &- ones) & ~backslash | control | word)
+            & (ones &* 0x80)
     }
 
     private func hash(_ range: Range<Int>, isEscaped: Bool) -> UInt32 {
-        if isEscaped { return unescape(bytes[range]).withUnsafeBufferPointer { jsonKeyHash($0) } }
-        return bytes.withUnsafeBufferPointer { jsonKeyHash(.init(rebasing: $0[range])) }
+        if isEscaped {
+            return unescape(Array(bytes[range])[...]).withUnsafeBufferPointer { jsonKeyHash($0) }
+        }
+        return jsonKeyHash(.init(rebasing: bytes[range]))
     }
 
     private mutating func escape() throws(JSONError) {
@@ -353,8 +369,8 @@ struct JSONParser {
 
     private func keyText(_ index: Int) -> [UInt8] {
         let node = nodes[index]
-        let slice = bytes[Int(node.start)..<Int(node.end)]
-        return node.escaped ? unescape(slice) : Array(slice)
+        let text = Array(bytes[Int(node.start)..<Int(node.end)])
+        return node.escaped ? unescape(text[...]) : text
     }
 
     private mutating func skipSpace() {

@@ -43,9 +43,9 @@ package enum JSONReader {
 
     /// Reads `bytes`, refusing everything that is not strict JSON.
     package static func read(_ bytes: [UInt8]) throws(JSONError) -> JSONDocument {
-        let parser = try parse(bytes, repairing: false)
-        if let duplicate = parser.duplicates.first { throw duplicate }
-        return JSONDocument(bytes: bytes, nodes: parser.nodes)
+        let parsed = try parse(bytes, repairing: false)
+        if let duplicate = parsed.duplicates.first { throw duplicate }
+        return JSONDocument(bytes: bytes, nodes: parsed.nodes)
     }
 
     /// Reads `text`, refusing everything that is not strict JSON.
@@ -58,17 +58,17 @@ package enum JSONReader {
     /// The document's bytes are then the repaired ones, so that all that follows is strict. Keys
     /// that stand twice are left for the caller to judge: they may be one event's fault alone.
     package static func readRepairing(_ bytes: [UInt8]) throws(JSONError) -> RepairedText {
-        let parser = try parse(bytes, repairing: true)
-        guard !parser.patches.isEmpty else {
+        let parsed = try parse(bytes, repairing: true)
+        guard !parsed.patches.isEmpty else {
             return RepairedText(
-                document: JSONDocument(bytes: bytes, nodes: parser.nodes), repairs: [],
-                duplicates: parser.duplicates)
+                document: JSONDocument(bytes: bytes, nodes: parsed.nodes), repairs: [],
+                duplicates: parsed.duplicates)
         }
         var repaired: [UInt8] = []
         repaired.reserveCapacity(bytes.count)
         var places: [RepairedPlace] = []
         var from = 0
-        for patch in parser.patches {
+        for patch in parsed.patches {
             repaired.append(contentsOf: bytes[from..<patch.range.lowerBound])
             places.append(RepairedPlace(offset: repaired.count, repair: patch.repair))
             repaired.append(contentsOf: patch.repair.replacement.utf8)
@@ -83,13 +83,23 @@ package enum JSONReader {
 
     private static func parse(
         _ bytes: [UInt8], repairing: Bool
-    ) throws(JSONError) -> JSONParser {
+    ) throws(JSONError) -> Parsed {
         guard bytes.count <= maximumBytes else {
             throw JSONError(code: .size, offset: 0, message: "The text is larger than 1 GiB.")
         }
-        var parser = JSONParser(bytes: bytes, repairing: repairing)
-        try parser.run()
-        return parser
+        return try bytes.withUnsafeBufferPointer { bytes throws(JSONError) in
+            var parser = JSONParser(bytes: bytes, repairing: repairing)
+            try parser.run()
+            return Parsed(
+                nodes: parser.nodes, patches: parser.patches, duplicates: parser.duplicates)
+        }
+    }
+
+    /// What a parser found; the bytes are the caller's.
+    private struct Parsed {
+        let nodes: [JSONNode]
+        let patches: [JSONPatch]
+        let duplicates: [JSONError]
     }
 }
 

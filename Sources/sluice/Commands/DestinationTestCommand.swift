@@ -57,7 +57,6 @@ struct DestinationTestCommand: AsyncParsableCommand {
 
     /// The given event, else the blueprint's first example, else one that says what it is.
     private func sample(_ destination: Destination) throws -> Event {
-        let acceptor = Acceptor()
         var bytes = Array(
             """
             {"type":"track","event":"Test Event","userId":"sluice-test",
@@ -71,17 +70,7 @@ struct DestinationTestCommand: AsyncParsableCommand {
         } else if let example = examples.first {
             bytes = Array(example.given.raw)
         }
-        let text = try acceptor.read(bytes)
-        let envelope = try acceptor.single(
-            text, type: text.document.root["type"] == nil ? .track : nil,
-            from: EventSource(name: "test", trusted: true), at: WorldClock.system.now())
-        if let rejection = envelope.rejections.first { throw rejection.problem }
-        guard var event = envelope.events.first?.event else {
-            throw Problem(code: "no_event", message: "There is no event.", hint: "Give one.")
-        }
-        event.id = EventID(first: event.receivedAt)
-        if event.messageID.isEmpty { event.messageID = event.id.text }
-        return event
+        return try Acceptor().sample(bytes, from: "test", at: WorldClock.system.now())
     }
 
     private func report(

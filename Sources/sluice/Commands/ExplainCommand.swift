@@ -78,18 +78,8 @@ struct ExplainCommand: ParsableCommand {
             }
             return (row.event, try known(row.event, email: row.identity.email))
         }
-        let acceptor = Acceptor()
-        let text = try acceptor.read(try readFile(event))
-        let source = EventSource(name: "explain", trusted: true)
-        let envelope = try acceptor.single(
-            text, type: text.document.root["type"] == nil ? .track : nil, from: source,
-            at: WorldClock.system.now())
-        if let rejection = envelope.rejections.first { throw rejection.problem }
-        guard var read = envelope.events.first?.event else {
-            throw Problem(code: "no_event", message: "There is no event.", hint: "Give one.")
-        }
-        read.id = EventID(first: read.receivedAt)
-        if read.messageID.isEmpty { read.messageID = read.id.text }
+        let read = try Acceptor().sample(
+            try readFile(event), from: "explain", at: WorldClock.system.now())
         return (read, try known(read, email: read.trait("email")?.string))
     }
 
@@ -195,11 +185,8 @@ private struct Incoming {
                     webhook: all[index], headers: fields, source: name, at: now)
             else { return nil }
             let kind = source.blueprint.kind(of: input)
-            var event = event
-            event.id = EventID(first: now)
-            if event.messageID.isEmpty { event.messageID = event.id.text }
             return Incoming(
-                kind: kind, event: event,
+                kind: kind, event: event.taken(as: EventID(first: now)),
                 trace: source.blueprint.plan(for: kind).trace(input, kind: kind))
         }
     }
