@@ -32,11 +32,16 @@ package struct ConsentReader: Sendable {
                     at: min(event.timestamp, event.receivedAt),
                     origin: path))
         }
-        if let consent = context["consent"] {
-            readConsent(consent, take)
+        var parts: (consent: JSONValue?, management: JSONValue?, snake: JSONValue?)
+        Self.keys.find(in: context) { name, value in
+            switch name {
+            case 0: parts.consent = value
+            case 1: parts.management = value
+            default: parts.snake = value
+            }
         }
-        let management = context["consentManagement"] ?? context["consent_management"]
-        guard let management else { return found }
+        if let consent = parts.consent { readConsent(consent, take) }
+        guard let management = parts.management ?? parts.snake else { return found }
         for (key, granted) in [("allowedConsentIds", true), ("deniedConsentIds", false)] {
             for code in management[key]?.elements.compactMap(\.string) ?? [] {
                 take(code, granted, "context.consentManagement.\(key)")
@@ -44,6 +49,8 @@ package struct ConsentReader: Sendable {
         }
         return found
     }
+
+    private static let keys = JSONKeySet(["consent", "consentManagement", "consent_management"])
 
     private static let groups: Set = [
         "canonical", "categories", "categoryPreferences", "category_preferences",

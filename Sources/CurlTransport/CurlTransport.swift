@@ -126,7 +126,8 @@ package final class CurlTransport: Transport, Turns {
     /// The transfers themselves; lives on the thread.
     private final class TransferLoop {
         private let multi: OpaquePointer
-        private var running: [OpaquePointer: Exchange] = [:]
+        /// Every exchange there is; kept alive while libcurl knows it.
+        private var all: [Exchange] = []
         private var idle: [Exchange] = []
 
         init(multi: OpaquePointer) { self.multi = multi }
@@ -143,16 +144,17 @@ package final class CurlTransport: Transport, Turns {
                 curl_multi_poll(multi, nil, 0, min(longestPoll, Int32(clamping: pause)), nil)
                 inbox.withLock { $0.isWaiting = false }
             }
-            for exchange in running.values {
+            for exchange in all {
+                guard let completion = exchange.completion else { continue }
                 curl_multi_remove_handle(multi, exchange.easy)
-                exchange.completion?(.failure(Self.cancelled(maybeSent: true)))
+                completion(.failure(Self.cancelled(maybeSent: true)))
             }
         }
 
         private func start(
             _ request: OutgoingRequest, _ completion: @escaping @Sendable (TransportResult) -> Void
         ) {
-            guard let exchange = idle.popLast() ?? Exchange() else {
+            guard let exchange = idle.popLast() ?? makeExchange() else {
                 completion(
                     .failure(
                         .init(
@@ -165,7 +167,12 @@ package final class CurlTransport: Transport, Turns {
                 exchange.finish(CURLE_FAILED_INIT)()
                 return
             }
-            running[exchange.easy] = exchange
+        }
+
+        private func makeExchange() -> Exchange? {
+            let exchange = Exchange()
+            if let exchange { all.append(exchange) }
+            return exchange
         }
 
         /// Ends what is done; says whether anything was.
@@ -174,7 +181,7 @@ package final class CurlTransport: Transport, Turns {
             var ended = false
             while let easy = ccurl_next_done(multi, &code) {
                 ended = true
-                guard let exchange = running.removeValue(forKey: easy) else { continue }
+                guard let exchange = Exchange.of(easy) else { continue }
                 let complete = exchange.finish(code)
                 curl_multi_remove_handle(multi, easy)
                 idle.append(exchange)

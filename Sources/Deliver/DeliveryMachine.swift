@@ -79,7 +79,7 @@ package struct DeliveryMachine {
         _ name: String, _ limit: DeliveryLimits, _ hold: HoldKind?, _ now: Timestamp
     ) {
         let queue = DestinationQueue(
-            limits: limit, hold: hold, now: now, probe: schedule.probeInterval)
+            name: name, limits: limit, hold: hold, now: now, probe: schedule.probeInterval)
         room.setOpen(name, queue.mode == .open)
         queues[name] = queue
     }
@@ -103,7 +103,7 @@ package struct DeliveryMachine {
             case .drain: draining = true
             }
         }
-        for name in queues.keys { advance(name, now, &actions) }
+        for queue in queues.values { advance(queue, now, &actions) }
         return actions
     }
 
@@ -136,7 +136,8 @@ package struct DeliveryMachine {
             for job in jobs { queues[job.id.destination]?.ready.append(job) }
         case .waiting(let destination): queues[destination]?.waiting = true
         case .claimed(let destination, let jobs, let limit, let nextDue):
-            take(jobs, limit, nextDue, destination)
+            room.give(destination, limit - jobs.count)
+            queues[destination]?.take(jobs, limit, nextDue)
         case .consentChanged(let keys, let at):
             for key in keys { changed[key] = at }
         case .released(let destination):
@@ -155,69 +156,55 @@ package struct DeliveryMachine {
         }
     }
 
-    private mutating func take(
-        _ jobs: [Job], _ limit: Int, _ nextDue: Timestamp?, _ destination: String
-    ) {
-        room.give(destination, limit - jobs.count)
-        for job in jobs { queues[destination]?.ready.append(job) }
-        queues[destination]?.claiming = false
-        queues[destination]?.backlog = jobs.count == limit
-        if jobs.count == limit { queues[destination]?.waiting = true }
-        if let nextDue { noteDue(nextDue, destination) }
-    }
-
-    private mutating func noteDue(_ due: Timestamp, _ destination: String) {
-        let known = queues[destination]?.nextDue
-        queues[destination]?.nextDue = known.map { min($0, due) } ?? due
-    }
-
     /// Starts what may start and asks the store for more.
-    private mutating func advance(_ name: String, _ now: Timestamp, _ actions: inout [Action]) {
-        if queues[name]?.isOff == true { room.setOpen(name, false) }
-        if draining || queues[name]?.isClosed == true { giveBackReady(name, &actions) }
-        guard !draining, !storeFails, let queue = queues[name] else { return }
+    private mutating func advance(
+        _ queue: DestinationQueue, _ now: Timestamp, _ actions: inout [Action]
+    ) {
+        if queue.isOff { room.setOpen(queue.name, false) }
+        if draining || queue.isClosed { giveBackReady(queue, &actions) }
+        guard !draining, !storeFails else { return }
         while let job = queue.nextToStart(now: now) {
             if !changed.isEmpty,
                 job.identity.keys.contains(where: { changed[$0] ?? .min > job.decidedAt })
             {
                 queue.active[job.id] = nil
-                room.give(name)
+                room.give(queue.name)
                 actions.append(.store(.giveBack([job])))
             } else {
                 actions.append(.start(job))
             }
         }
         let wanted = queue.claimSize(now: now)
-        let places = wanted > 0 ? room.take(name, upTo: wanted) : 0
+        let places = wanted > 0 ? room.take(queue.name, upTo: wanted) : 0
         if places > 0 {
             queue.claiming = true
             queue.waiting = false
             let oldest = queue.mode != .open
             actions.append(
-                .store(.claim(destination: name, limit: places, oldest: oldest)))
+                .store(.claim(destination: queue.name, limit: places, oldest: oldest)))
         }
-        room.setOpen(name, queue.mode == .open && !queue.isOff && !queue.backlog)
+        room.setOpen(queue.name, queue.mode == .open && !queue.isOff && !queue.backlog)
         if !changed.isEmpty, queues.values.allSatisfy({ $0.ready.isEmpty && $0.active.isEmpty }) {
             changed = [:]
         }
     }
 
-    private mutating func giveBackReady(_ name: String, _ actions: inout [Action]) {
-        let jobs = queues[name]?.ready.removeAll() ?? []
+    private func giveBackReady(_ queue: DestinationQueue, _ actions: inout [Action]) {
+        let jobs = queue.ready.removeAll()
         guard !jobs.isEmpty else { return }
-        room.give(name, jobs.count)
+        room.give(queue.name, jobs.count)
         actions.append(.store(.giveBack(jobs)))
     }
 
     private mutating func end(
         _ id: DeliveryID, _ ended: Ended, _ now: Timestamp, _ actions: inout [Action]
     ) {
-        let name = id.destination
-        guard var job = queues[name]?.active.removeValue(forKey: id) else { return }
+        guard let queue = queues[id.destination], var job = queue.active.removeValue(forKey: id)
+        else { return }
         let pins = ended.revision != nil
         job.revision = ended.revision ?? job.revision
         job.requests = ended.requests
-        let judgement = judge(ended, name)
+        let judgement = judge(ended, queue)
         let next = next(for: job, ended, judgement, now)
         var attempt = Attempt(
             run: job.run, number: job.attempt, step: job.step, startedAt: ended.startedAt)
@@ -233,60 +220,58 @@ package struct DeliveryMachine {
                         job: job, attempt: attempt, next: next, hint: judgement.hint,
                         fix: judgement.fix, pinsRequests: pins, endedAt: now))))
         if next == .nextStep {
-            following(job, name)
+            following(job, queue)
         } else {
-            room.give(name)
+            room.give(queue.name)
         }
-        if case .retry(let due, _) = next { noteDue(due, name) }
+        if case .retry(let due, _) = next { queue.noteDue(due) }
         switch judgement.answerClass {
-        case .setup: hold(name, job, judgement, attempt.status, now, &actions)
-        case .delivered, .invalid: queues[name]?.succeeded(now: now)
-        case .throttle: queues[name]?.refused(now: now)
-        case .transient, .unknown: failed(name, job, judgement, now, &actions)
+        case .setup: hold(queue, job, judgement, attempt.status, now, &actions)
+        case .delivered, .invalid: queue.succeeded(now: now)
+        case .throttle: queue.refused(now: now)
+        case .transient, .unknown: failed(queue, job, judgement, now, &actions)
         }
-        weighProbe(name, judgement.answerClass, attempt.status, now, &actions)
+        weighProbe(queue, judgement.answerClass, attempt.status, now, &actions)
     }
 
     /// Counts a failure of the destination itself; after so many in a row it rests.
-    private mutating func failed(
-        _ name: String, _ job: Job, _ judgement: Judgement, _ now: Timestamp,
+    private func failed(
+        _ queue: DestinationQueue, _ job: Job, _ judgement: Judgement, _ now: Timestamp,
         _ actions: inout [Action]
     ) {
-        guard let queue = queues[name] else { return }
         queue.failures += 1
         guard queue.mode == .open, queue.failures >= schedule.breakerFailures else { return }
-        rest(queue, name, judgement.hint ?? "", now, &actions)
+        rest(queue, judgement.hint ?? "", now, &actions)
         actions.append(
             .alert(
                 Alert(
-                    kind: .resting, destination: name, at: now,
+                    kind: .resting, destination: queue.name, at: now,
                     hint: judgement.hint ?? "It does not answer.", fix: judgement.fix ?? "",
                     delivery: job.id.text)))
     }
 
-    private mutating func rest(
-        _ queue: DestinationQueue, _ name: String, _ hint: String, _ now: Timestamp,
-        _ actions: inout [Action]
+    private func rest(
+        _ queue: DestinationQueue, _ hint: String, _ now: Timestamp, _ actions: inout [Action]
     ) {
         let until = now + schedule.restTime(after: queue.rests)
         queue.rests += 1
         queue.mode = .resting(until: until)
-        actions.append(.store(.rest(destination: name, until: until, hint: hint)))
+        actions.append(.store(.rest(destination: queue.name, until: until, hint: hint)))
     }
 
-    private mutating func judge(_ ended: Ended, _ name: String) -> Judgement {
+    private func judge(_ ended: Ended, _ queue: DestinationQueue) -> Judgement {
         switch ended.result {
         case .unbuildable(let reason, let detail):
             return Judgement(
                 answerClass: .invalid, note: detail, hint: reason.sentence, fix: reason.hint)
         case .exchanged(let result):
-            let missing = queues[name]?.missing ?? 0
+            let missing = queue.missing
             let judgement = classifier.judge(
                 result, rules: ended.rules, missingBefore: missing)
             if case .answer(let answer) = result {
                 // A person that is not there says nothing about the address.
                 let isMissing = answer.status == 404 && judgement.answerClass != .invalid
-                queues[name]?.missing = isMissing ? missing + 1 : 0
+                queue.missing = isMissing ? missing + 1 : 0
             }
             return judgement
         }
@@ -317,38 +302,38 @@ package struct DeliveryMachine {
 
     /// The next step keeps the place in memory and goes first; whether it may start is decided like
     /// any other.
-    private mutating func following(_ job: Job, _ name: String) {
+    private func following(_ job: Job, _ queue: DestinationQueue) {
         var next = job
         next.step += 1
         next.attempt += 1
         next.tries = 0
-        queues[name]?.ready.prepend(next)
+        queue.ready.prepend(next)
     }
 
     /// Opens a destination whose probe shows that it is right again; an answer that shows nothing
     /// puts it back.
-    private mutating func weighProbe(
-        _ name: String, _ answerClass: AnswerClass, _ status: Int?, _ now: Timestamp,
+    private func weighProbe(
+        _ queue: DestinationQueue, _ answerClass: AnswerClass, _ status: Int?, _ now: Timestamp,
         _ actions: inout [Action]
     ) {
-        guard let queue = queues[name], case .probing(let after) = queue.mode,
-            answerClass != .setup
-        else { return }
+        guard case .probing(let after) = queue.mode, answerClass != .setup else { return }
         if answerClass != .transient && status != nil && status != 404 {
             queue.mode = .open
             queue.waiting = true
             queue.ramp = after == .rest ? 1 : nil
             switch after {
-            case .rest: actions.append(.store(.rest(destination: name, until: nil, hint: "")))
+            case .rest:
+                actions.append(.store(.rest(destination: queue.name, until: nil, hint: "")))
             case .hold(persisted: true):
                 let ordered = queue.heldByOperator
                 queue.heldByOperator = false
-                actions.append(.store(.release(destination: name, byOperator: ordered)))
+                actions.append(
+                    .store(.release(destination: queue.name, byOperator: ordered)))
             case .hold(persisted: false): break
             }
         } else if answerClass == .transient {
             switch after {
-            case .rest: rest(queue, name, "It still does not answer.", now, &actions)
+            case .rest: rest(queue, "It still does not answer.", now, &actions)
             case .hold(persisted: true): queue.mode = .held(nextProbe: nextProbe(queue, now))
             case .hold(persisted: false): break
             }
@@ -360,11 +345,10 @@ package struct DeliveryMachine {
         queue.heldByOperator ? nil : now + schedule.probeInterval * 1000
     }
 
-    private mutating func hold(
-        _ name: String, _ job: Job, _ judgement: Judgement, _ status: Int?, _ now: Timestamp,
-        _ actions: inout [Action]
+    private func hold(
+        _ queue: DestinationQueue, _ job: Job, _ judgement: Judgement, _ status: Int?,
+        _ now: Timestamp, _ actions: inout [Action]
     ) {
-        guard let queue = queues[name] else { return }
         let before = queue.mode
         if case .held(nextProbe: nil) = before { return }
         queue.mode = .held(nextProbe: nextProbe(queue, now))
@@ -375,11 +359,11 @@ package struct DeliveryMachine {
         let hold = Hold(
             since: now, status: status, hint: judgement.hint ?? "", fix: judgement.fix ?? "",
             delivery: job.id.text)
-        actions.append(.store(.hold(destination: name, hold)))
+        actions.append(.store(.hold(destination: queue.name, hold)))
         actions.append(
             .alert(
                 Alert(
-                    kind: .held, destination: name, at: now, hint: hold.hint, fix: hold.fix,
+                    kind: .held, destination: queue.name, at: now, hint: hold.hint, fix: hold.fix,
                     delivery: hold.delivery)))
     }
 }

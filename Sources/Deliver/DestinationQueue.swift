@@ -29,6 +29,7 @@ final class DestinationQueue {
             case rest
         }
     }
+    let name: String
     var limits: DeliveryLimits
     var mode: Mode
     /// An operator holds it, also while one delivery is tried on their order.
@@ -58,7 +59,10 @@ final class DestinationQueue {
     /// Deliveries a claim takes at the most; enough to keep every connection busy meanwhile.
     static let claimBatch = 256
 
-    init(limits: DeliveryLimits, hold: HoldKind?, now: Timestamp, probe: Int64) {
+    init(
+        name: String, limits: DeliveryLimits, hold: HoldKind?, now: Timestamp, probe: Int64
+    ) {
+        self.name = name
         self.limits = limits
         mode = .open
         bucket = limits.perSecond.map { TokenBucket(perSecond: $0, now: now) }
@@ -69,6 +73,17 @@ final class DestinationQueue {
         heldByOperator = kind == .operatorOrder
         mode = .held(nextProbe: heldByOperator ? nil : now + probe * 1000)
     }
+
+    /// Takes what a claim for so many brought.
+    func take(_ jobs: [Job], _ limit: Int, _ nextDue: Timestamp?) {
+        for job in jobs { ready.append(job) }
+        claiming = false
+        backlog = jobs.count == limit
+        if backlog { waiting = true }
+        if let nextDue { noteDue(nextDue) }
+    }
+
+    func noteDue(_ due: Timestamp) { nextDue = nextDue.map { min($0, due) } ?? due }
 
     /// Nothing is sent.
     var isClosed: Bool { isOff || mode.isClosed }

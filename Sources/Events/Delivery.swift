@@ -213,16 +213,16 @@ package struct ConsentRecord: Sendable, Equatable {
         self.rule = rule
     }
 
-    /// As the store keeps it: five fields separated by U+001F.
+    /// As the store keeps it.
     package var text: String {
-        [category, answer, origin, String(at.milliseconds), rule].joined(separator: "\u{1F}")
+        Fields.join([category, answer, origin, String(at.milliseconds), rule])
     }
 
     package init?(text: String) {
-        let parts = text.split(separator: "\u{1F}", omittingEmptySubsequences: false)
+        let parts = Fields.split(text)
         guard parts.count == 5, let milliseconds = Int64(parts[3]) else { return nil }
         self.init(
-            category: String(parts[0]), answer: String(parts[1]), origin: String(parts[2]),
-            at: Timestamp(milliseconds: milliseconds), rule: String(parts[4]))
+            category: parts[0], answer: parts[1], origin: parts[2],
+            at: Timestamp(milliseconds: milliseconds), rule: parts[4])
     }
 }

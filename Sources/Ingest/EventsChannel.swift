@@ -133,7 +133,12 @@ private final class EventsHandler: ChannelDuplexHandler, RemovableChannelHandler
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         isQuiet = false
-        take(.part(unwrapInboundIn(data)), context)
+        let part = unwrapInboundIn(data)
+        if held.isEmpty, !mustWait {
+            handle(part, context)
+        } else {
+            take(.part(part), context)
+        }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -166,8 +171,15 @@ private final class EventsHandler: ChannelDuplexHandler, RemovableChannelHandler
 
     /// Whether a request has to be answered first.
     private func mustWait(_ item: Held) -> Bool {
-        switch (state, item) {
-        case (.answering, _), (.passing(came: true, _), .part): true
+        if case .part = item { return mustWait }
+        if case .answering = state { return true }
+        return false
+    }
+
+    /// Whether one has to be answered before another begins.
+    private var mustWait: Bool {
+        switch state {
+        case .answering, .passing(came: true, _): true
         default: false
         }
     }

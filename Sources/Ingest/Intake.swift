@@ -4,7 +4,7 @@ import HTTPTypes
 
 /// What becomes of a request with events, whatever way it came: finds its source, reads it, hands
 /// it to the store, and says how it ended (DESIGN §4).
-package struct Intake: Sendable {
+package final class Intake: Sendable {
     package let acceptor: Acceptor
     let senders: Senders
     let store: any EventStore
@@ -70,8 +70,10 @@ package struct Intake: Sendable {
             let isBatch = isBatch(text, shape)
             let envelope = try envelope(text, shape, isBatch, source, messageID, at: now)
             store.accept(envelope, from: source.name) { result in
-                answer { [rejections = envelope.rejections] in
-                    switch result {
+                // The whole envelope goes along: whoever answers frees its events, not the store.
+                answer { [self, envelope] in
+                    let rejections = envelope.rejections
+                    return switch result {
                     case .failure(let problem): .failure(problem)
                     case .success(let receipts):
                         isBatch ? batch(receipts, rejections) : single(receipts, rejections)

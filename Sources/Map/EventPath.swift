@@ -232,7 +232,7 @@ extension EventPath {
             if let own, !own.isNull { return own }
             return descend(input.event.context?["traits"]) ?? own
         case .identity:
-            let text = keys[0].text == "email" ? input.identity.email : input.identity.userID
+            let text = keys[0] == Self.email ? input.identity.email : input.identity.userID
             return text.map(Found.text)
         case .type: return .text(input.event.type.rawValue)
         case .event, .name: return input.event.name.map(Found.text)
@@ -248,6 +248,8 @@ extension EventPath {
         case .vendorEventName: return .text(vendorName)
         }
     }
+
+    private static let email = JSONKey("email")
 
     private func descend(_ section: JSONValue?) -> Found? {
         section.flatMap { descend($0, keys) }.map(Found.json)

@@ -21,14 +21,8 @@ enum DeliverySQL {
 
     static let insertAttempt = """
         INSERT INTO attempts (event, destination, run, number, step, started_at, duration,
-            status, class, note, answer, hint, fix)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-        """
-
-    static let insertRequest = """
-        INSERT OR IGNORE INTO requests (event, destination, run, step, name, method, url,
-            url_secrets, body, body_secrets, encoding)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            status, class, note, answer, hint, fix, requests, bodies)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
 
     static let giveBack = """

@@ -2,14 +2,14 @@ import Deliver
 import Events
 import Pipeline
 
-/// Deliveries, attempts and requests, as the writer changes them.
+/// Deliveries and attempts, as the writer changes them.
 ///
 /// The lane rule lives here and in `Lanes`: of the open deliveries of one lane, only the head has a
 /// due time or an open attempt. Whoever ends or passes the head promotes the next.
 final class DeliveryTable {
     private let insert, promote: Statement
     let lanes: Lanes
-    private let close, insertAttempt, insertRequest, selectRequests: Statement
+    private let close, insertAttempt, selectRequests: Statement
     private let giveBack, dueByTime, dueByAge, nextDue, open, finalize: Statement
     private let connection: Connection
 
@@ -20,8 +20,7 @@ final class DeliveryTable {
         promote = try connection.prepare(DeliverySQL.promote)
         close = try connection.prepare(DeliverySQL.close)
         insertAttempt = try connection.prepare(DeliverySQL.insertAttempt)
-        insertRequest = try connection.prepare(DeliverySQL.insertRequest)
-        selectRequests = try connection.prepare(RequestColumns.select)
+        selectRequests = try connection.prepare(PinnedRequests.select)
         giveBack = try connection.prepare(DeliverySQL.giveBack)
         dueByTime = try connection.prepare(DeliverySQL.dueByTime)
         dueByAge = try connection.prepare(DeliverySQL.dueByAge)
@@ -114,7 +113,6 @@ final class DeliveryTable {
         try close.run()
         guard connection.changes == 1 else { return false }
         try insertAttempt(outcome, destination)
-        if outcome.pinsRequests { try pin(outcome.job, destination) }
         guard state.isFinal || passes else { return due != nil }
         let lane = job.identity.lane
         if state.isFinal { return try leave(lane, job.id.event, destination, at: outcome.endedAt) }
@@ -130,18 +128,9 @@ final class DeliveryTable {
             .bind(8, attempt.status)
             .bind(9, (attempt.answerClass ?? .unknown).rawValue).bind(10, attempt.note)
             .bind(11, attempt.answer).bind(12, outcome.hint).bind(13, outcome.fix)
+        let pinned = outcome.pinsRequests ? PinnedRequests(outcome.job.requests) : nil
+        insertAttempt.bind(14, pinned?.heads).bind(15, pinned?.bodies)
         try insertAttempt.run()
-    }
-
-    private func pin(_ job: Job, _ destination: Int64) throws {
-        for (step, request) in job.requests.enumerated() {
-            insertRequest.reset().bind(1, job.id.event.number).bind(2, destination)
-                .bind(3, job.run).bind(4, step).bind(5, request.name).bind(6, request.method)
-                .bind(7, request.url.text).bind(8, request.url.placesText)
-                .bind(9, request.body.bytes).bind(10, request.body.placesText)
-                .bind(11, request.encoding.rawValue)
-            try insertRequest.run()
-        }
     }
 
     /// Makes the next delivery of a lane due; says whether there was one.
@@ -203,8 +192,8 @@ final class DeliveryTable {
         let requests =
             run == 1 && attempt == 1
             ? []
-            : try RequestColumns.read(
-                selectRequests.reset().bind(1, id.event.number).bind(2, destination).bind(3, run))
+            : try PinnedRequests.read(
+                selectRequests.reset().bind(1, id.event.number).bind(2, destination))
         return Job(
             id: id, run: run, attempt: attempt, tries: open.int(2), step: open.int(3),
             event: event, identity: identity, requests: requests, revision: open.text(4) ?? "",
@@ -279,28 +268,5 @@ final class DeliveryTable {
             """)
         try reopen.bind(1, now.milliseconds).run()
         try connection.execute("COMMIT")
-    }
-}
-
-/// The requests table as it is read.
-enum RequestColumns {
-    static let select = """
-        SELECT name, method, url, url_secrets, body, body_secrets, encoding FROM requests
-        WHERE event = ? AND destination = ? AND run = ? ORDER BY step
-        """
-
-    static func read(_ rows: Statement) throws -> [MappedRequest] {
-        defer { rows.reset() }
-        var requests: [MappedRequest] = []
-        while try rows.step() {
-            requests.append(
-                MappedRequest(
-                    name: rows.text(0) ?? "", method: rows.text(1) ?? "",
-                    url: MaskedText(
-                        Array((rows.text(2) ?? "").utf8), placesText: rows.text(3) ?? ""),
-                    encoding: MappedRequest.Encoding(rawValue: rows.text(6) ?? "") ?? .json,
-                    body: MaskedText(rows.blob(4) ?? [], placesText: rows.text(5) ?? "")))
-        }
-        return requests
     }
 }

@@ -24,16 +24,14 @@ struct Digest128: Hashable, Sendable {
 
 /// What events are found by: message ids, so that a repeat is recognised, and people.
 ///
-/// The order of both is random, so that each entry on its own would cost a page of the file. New
-/// ones are written to `fresh` in the order of events, known in memory, and folded into the sorted
-/// tables by the thousand: then a page takes many.
+/// The order of both is random, so that each entry on its own would cost a page of the file. Those
+/// of the newest events are known in memory and stand nowhere but in the events themselves; they
+/// are folded into the sorted tables by the thousand: then a page takes many.
 final class KeyIndex {
-    /// Entries of `fresh` at which folding begins.
-    static let gathered = 65_536
+    /// Entries at which folding begins.
+    static let gathered = 32_768
     /// Entries that are folded with one transaction at the least.
     static let slice = 256
-    /// Entries that leave `fresh` in one step, when all are sorted in.
-    fileprivate static let deletes = 1_024
 
     struct Entry {
         let event: Int64
@@ -46,24 +44,22 @@ final class KeyIndex {
         let source: Int64
         let digest: Digest128
     }
-    /// The first entries of `fresh`, sorted, on their way into the other tables.
+    /// The first entries, sorted, on their way into the tables.
     private struct Fold {
         let count: Int
         let messages: [(message: Message, event: Int64)]
         let keys: [(key: Int64, event: Int64)]
         var position = 0
-        /// Entries that are sorted in first, then those that leave `fresh`.
-        var inserts: Int { max(messages.count, keys.count) }
-        var length: Int { inserts + (count + KeyIndex.deletes - 1) / KeyIndex.deletes }
+        var length: Int { max(messages.count, keys.count) }
     }
     private let foldAt: Int
-    private let insert, select, foldMessage, foldKey, delete: Statement
-    private let selectKeys, deleteKey, clearKeys, deleteMessage, deleteFresh: Statement
-    /// All of `fresh`, in its order.
+    private let select, foldMessage, foldKey, saveFolded: Statement
+    private let selectKeys, deleteKey, deleteMessage: Statement
+    /// Of the events that are not folded, in their order.
     private var entries: [Entry] = []
     private var known: [Message: Int64] = [:]
     private var fold: Fold?
-    /// Events of `fresh` that belong to nobody any more.
+    /// Events among them that belong to nobody any more.
     private var keyless: Set<Int64> = []
 
     // What the open transaction has done; undone when it fails.
@@ -73,32 +69,39 @@ final class KeyIndex {
     private var leaving: Set<Int64> = []
     private var freed: [Message] = []
 
-    /// - Parameter foldAt: entries of `fresh` at which folding begins.
+    /// - Parameter foldAt: entries at which folding begins.
     init(_ connection: Connection, foldAt: Int = gathered) throws {
         self.foldAt = foldAt
-        insert = try connection.prepare("INSERT INTO fresh VALUES (?, ?, ?, ?, ?)")
         select = try connection.prepare(
             "SELECT event FROM messages WHERE source = ? AND digest = ?")
         foldMessage = try connection.prepare(
             "INSERT OR IGNORE INTO messages (source, digest, event) VALUES (?, ?, ?)")
         foldKey = try connection.prepare("INSERT OR IGNORE INTO event_keys VALUES (?, ?)")
-        delete = try connection.prepare("DELETE FROM fresh WHERE event <= ?")
+        saveFolded = try connection.prepare(
+            "INSERT INTO meta VALUES ('keys_folded', ?) ON CONFLICT DO UPDATE SET value = ?1")
         selectKeys = try connection.prepare("SELECT user_key, email_key FROM events WHERE id = ?")
         deleteKey = try connection.prepare("DELETE FROM event_keys WHERE key = ? AND event = ?")
-        clearKeys = try connection.prepare(
-            "UPDATE fresh SET user_key = NULL, email_key = NULL WHERE event = ?")
         deleteMessage = try connection.prepare(
             "DELETE FROM messages WHERE source = ? AND digest = ? AND event = ?")
-        deleteFresh = try connection.prepare("DELETE FROM fresh WHERE event = ?")
         let all = try connection.prepare(
-            "SELECT event, source, digest, user_key, email_key FROM fresh ORDER BY event")
+            """
+            SELECT id, source, message_id, user_key, email_key FROM events
+            WHERE \(Self.unfolded) AND message_id <> '' ORDER BY id
+            """)
         while try all.step() {
             note(
                 Entry(
-                    event: all.int64(0), source: all.int64(1), digest: all.digest(2),
+                    event: all.int64(0), source: all.int64(1),
+                    digest: Hasher128.digest(messageID: all.text(2) ?? ""),
                     userKey: all.optionalInt64(3), emailKey: all.optionalInt64(4)))
         }
     }
+
+    /// Which events are not in the sorted tables yet.
+    static let unfolded = """
+        events.id > coalesce((SELECT CAST(CAST(value AS TEXT) AS INTEGER) FROM meta
+            WHERE key = 'keys_folded'), 0)
+        """
 
     private func note(_ entry: Entry) {
         entries.append(entry)
@@ -115,10 +118,8 @@ final class KeyIndex {
         return try select.step() ? EventID(number: select.int64(0)) : nil
     }
 
-    func add(_ entry: Entry) throws {
-        insert.reset().bind(1, entry.event).bind(2, entry.source).bind(3, entry.digest)
-            .bind(4, entry.userKey).bind(5, entry.emailKey)
-        try insert.run()
+    /// Takes a stored event's keys.
+    func add(_ entry: Entry) {
         note(entry)
         added += 1
     }
@@ -126,26 +127,43 @@ final class KeyIndex {
     /// The events of an identifier, wherever they are; its key is ?1.
     static let eventsOfKey = """
         SELECT event FROM event_keys WHERE key = ?1
-        UNION SELECT event FROM fresh WHERE user_key = ?1 OR email_key = ?1
+        UNION SELECT id FROM events WHERE \(unfolded) AND (user_key = ?1 OR email_key = ?1)
         """
 
-    /// Makes an event unfindable by the people it belonged to.
+    /// Makes an event unfindable by the people it belonged to; its message id stays known when it
+    /// stands in the event no more.
     func forgetKeys(of event: EventID) throws {
+        try deleteKeys(of: event)
+        guard let entry = entry(of: event) else { return }
+        try fold((Message(source: entry.source, digest: entry.digest), entry.event))
+    }
+
+    private func deleteKeys(of event: EventID) throws {
         defer { selectKeys.reset() }
         guard try selectKeys.reset().bind(1, event.number).step() else { return }
         for key in [selectKeys.optionalInt64(0), selectKeys.optionalInt64(1)].compactMap({ $0 }) {
             try deleteKey.reset().bind(1, key).bind(2, event.number).run()
         }
-        try clearKeys.reset().bind(1, event.number).run()
         leaving.insert(event.number)
+    }
+
+    private func entry(of event: EventID) -> Entry? {
+        var range = entries.indices
+        while let first = range.first {
+            let middle = first + range.count / 2
+            if entries[middle].event == event.number { return entries[middle] }
+            range =
+                entries[middle].event < event.number
+                ? middle + 1..<range.upperBound : first..<middle
+        }
+        return nil
     }
 
     /// Forgets an event altogether; its message id is free again.
     func remove(_ event: EventID, source: Int64, digest: Digest128) throws {
-        try forgetKeys(of: event)
+        try deleteKeys(of: event)
         deleteMessage.reset().bind(1, source).bind(2, digest).bind(3, event.number)
         try deleteMessage.run()
-        try deleteFresh.reset().bind(1, event.number).run()
         freed.append(Message(source: source, digest: digest))
     }
 
@@ -166,15 +184,12 @@ final class KeyIndex {
         for index in from..<to {
             if index < current.messages.count { try fold(current.messages[index]) }
             if index < current.keys.count { try fold(current.keys[index]) }
-            guard index >= current.inserts else { continue }
-            let last = min(current.count, (index - current.inserts + 1) * Self.deletes) - 1
-            try delete.reset().bind(1, entries[last].event).run()
-            advanced = index + 1 - current.position
-            // One step of these is enough for one transaction.
-            if index + 1 < current.length { return }
         }
         advanced = to - current.position
         isFolded = to == current.length
+        guard isFolded else { return }
+        let last = String(entries[current.count - 1].event)
+        try saveFolded.reset().bind(1, Array(last.utf8)).run()
     }
 
     private func fold(_ entry: (message: Message, event: Int64)) throws {

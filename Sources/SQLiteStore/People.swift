@@ -10,7 +10,7 @@ final class People: IdentityStore, ConsentStore {
         var isStored = false
         let digest: Digest128
     }
-    private let hasher: Hasher128
+    let hasher: Hasher128
     private let select: Statement
     private let upsert: Statement
     private let delete: Statement
@@ -18,6 +18,7 @@ final class People: IdentityStore, ConsentStore {
     private var isEmpty: Bool
     /// Rows read in this transaction.
     private var rows: [IdentityKey: Row] = [:]
+    private var expected: (key: IdentityKey, digest: Digest128)?
     /// People whose consent changed in this transaction.
     private(set) var consentChanges: [IdentityKey] = []
 
@@ -50,8 +51,12 @@ final class People: IdentityStore, ConsentStore {
     /// The 64 bits under which events of this identifier are indexed.
     func number(of key: IdentityKey) -> Int64 { digest(key).number }
 
+    /// Takes the digest of somebody who is about to be asked for.
+    func expect(_ key: IdentityKey, _ digest: Digest128) { expected = (key, digest) }
+
     private func digest(_ key: IdentityKey) -> Digest128 {
-        rows[key]?.digest ?? hasher.digest(key)
+        if let expected, expected.key == key { return expected.digest }
+        return rows[key]?.digest ?? hasher.digest(key)
     }
 
     func identity(_ key: IdentityKey) throws -> IdentityRecord? {
@@ -107,7 +112,7 @@ final class People: IdentityStore, ConsentStore {
 
     private func row(_ key: IdentityKey) throws -> Row {
         if let row = rows[key] { return row }
-        var row = Row(digest: hasher.digest(key))
+        var row = Row(digest: digest(key))
         select.reset().bind(1, row.digest)
         if try !isEmpty && select.step() {
             row.isStored = true

@@ -229,8 +229,10 @@ extension Writer {
                 group_id = NULL, email = NULL, message_id = '', user_key = NULL,
                 email_key = NULL, lane = 0, body = NULL WHERE id = ?
             """,
-            "DELETE FROM requests WHERE event = ?",
-            "UPDATE attempts SET answer = NULL, note = NULL WHERE event = ?",
+            """
+            UPDATE attempts SET answer = NULL, note = NULL, requests = NULL, bodies = NULL
+            WHERE event = ?
+            """,
             "UPDATE deliveries SET detail = NULL, lane = 0 WHERE event = ?",
         ] {
             try connection.prepare(sql).bind(1, event.number).run()

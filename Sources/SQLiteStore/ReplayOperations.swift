@@ -74,7 +74,8 @@ extension Writer {
         else { return .refused }
         let number = try destinations.number(id.destination)
         guard try isFinal(id, number) else { return .refused }
-        if asWas, try !copyRequests(id, number) { return .refused }
+        let pinned = asWas ? try lastPinned(id, number) : nil
+        if asWas, pinned == nil { return .refused }
         let identity = try current(row.identity)
         let verdict = try pipeline.replan(
             row.event, identity, destination: destination, in: people)
@@ -85,7 +86,8 @@ extension Writer {
             """
             UPDATE deliveries SET run = run + 1, state = ?, reason = ?, detail = ?, consent = ?,
                 revision = iif(?, revision, ?), attempt = 0, tries = 0, step = 0, status = NULL,
-                due_at = ?, opened_at = NULL, ended_at = ?, passed = 0, out_of_order = 0
+                due_at = ?, opened_at = NULL, ended_at = ?, passed = 0, out_of_order = 0,
+                pinned = ?
             WHERE event = ? AND destination = ?
                 AND state IN ('delivered', 'filtered', 'failed', 'expired', 'cancelled')
             """)
@@ -94,8 +96,8 @@ extension Writer {
             .bind(4, verdict.record?.text).bind(5, asWas ? 1 : 0)
             .bind(6, destination.blueprint.revision)
             .bind(7, reason == nil && isFree ? due.milliseconds : nil)
-            .bind(8, reason == nil ? nil : now.milliseconds).bind(9, id.event.number)
-            .bind(10, number)
+            .bind(8, reason == nil ? nil : now.milliseconds).bind(9, pinned)
+            .bind(10, id.event.number).bind(11, number)
         try update.run()
         guard connection.changes == 1 else { return .refused }
         if reason == nil {
@@ -129,20 +131,14 @@ extension Writer {
         return current
     }
 
-    /// Gives the next run the requests of the last one that had any.
-    private func copyRequests(_ id: DeliveryID, _ destination: Int64) throws -> Bool {
-        let copy = try connection.prepare(
+    /// The last run that built requests of its own; nil when none is left.
+    private func lastPinned(_ id: DeliveryID, _ destination: Int64) throws -> Int64? {
+        let select = try connection.prepare(
             """
-            INSERT OR IGNORE INTO requests (event, destination, run, step, name, method, url,
-                url_secrets, body, body_secrets, encoding)
-            SELECT r.event, r.destination, d.run + 1, r.step, r.name, r.method, r.url,
-                r.url_secrets, r.body, r.body_secrets, r.encoding
-            FROM requests AS r JOIN deliveries AS d
-                ON d.event = r.event AND d.destination = r.destination
-            WHERE r.event = ?1 AND r.destination = ?2 AND r.run = (
-                SELECT max(run) FROM requests WHERE event = ?1 AND destination = ?2)
+            SELECT max(run) FROM attempts
+            WHERE event = ? AND destination = ? AND requests IS NOT NULL
             """)
-        try copy.bind(1, id.event.number).bind(2, destination).run()
-        return connection.changes > 0
+        _ = try select.bind(1, id.event.number).bind(2, destination).step()
+        return select.optionalInt64(0)
     }
 }

@@ -39,8 +39,10 @@ extension Writer {
         var last: Int64?
         let changes = try [
             "UPDATE events SET body = NULL WHERE id = ? AND body IS NOT NULL",
-            "DELETE FROM requests WHERE event = ?",
-            "UPDATE attempts SET answer = NULL WHERE event = ? AND answer IS NOT NULL",
+            """
+            UPDATE attempts SET answer = NULL, requests = NULL, bodies = NULL
+            WHERE event = ? AND (answer IS NOT NULL OR requests IS NOT NULL)
+            """,
         ].map { try connection.prepare($0) }
         let open = try selectOpen()
         for event in try identifiers(select) {
@@ -69,7 +71,7 @@ extension Writer {
             ORDER BY id LIMIT \(Self.slice)
             """)
         select.bind(1, bound.number)
-        let rows = try ["attempts", "requests", "deliveries"].map {
+        let rows = try ["attempts", "deliveries"].map {
             try connection.prepare("DELETE FROM \($0) WHERE event = ?")
         }
         let message = try connection.prepare("SELECT source, message_id FROM events WHERE id = ?")

@@ -18,6 +18,9 @@ final class Connection {
     /// Pages in the write-ahead log after the last commit of this connection.
     private(set) var logPages = 0
 
+    /// Small allocations a writing connection has at hand.
+    private static let lookaside: Int32 = 500
+
     enum Mode { case readWrite, readOnly }
 
     /// - Parameter busyTimeout: milliseconds to wait for another process's lock.
@@ -34,6 +37,7 @@ final class Connection {
             throw SQLiteError(code: code, message: message, sql: "open \(path)")
         }
         handle = opened
+        if mode == .readWrite { _ = csqlite_lookaside(handle, 1_200, Self.lookaside) }
         sqlite3_busy_timeout(handle, busyTimeout)
         sqlite3_extended_result_codes(handle, 1)
     }
@@ -114,6 +118,9 @@ final class Statement {
     private let connection: Connection
     private let sql: String
 
+    /// Where bound values stand until the statement is reset.
+    private let scratch = Scratch()
+
     fileprivate init(handle: OpaquePointer, connection: Connection, sql: String) {
         self.handle = handle
         self.connection = connection
@@ -126,6 +133,7 @@ final class Statement {
     @discardableResult
     func reset() -> Statement {
         sqlite3_reset(handle)
+        scratch.clear()
         return self
     }
 
@@ -145,33 +153,42 @@ final class Statement {
     @discardableResult
     func bind(_ index: Int32, _ value: String?) -> Statement {
         guard var value else { return bind(index, Int64?.none) }
-        value.withUTF8 { bytes in
-            let start = UnsafeRawPointer(bytes.baseAddress)?.assumingMemoryBound(to: CChar.self)
-            // A null pointer would bind NULL; the empty text is something else.
-            _ = csqlite_bind_text(handle, index, start ?? Self.empty, Int32(bytes.count))
-        }
+        value.withUTF8 { bindText(index, UnsafeRawBufferPointer($0)) }
         return self
     }
 
     @discardableResult
     func bind(_ index: Int32, _ value: [UInt8]?) -> Statement {
         guard let value else { return bind(index, Int64?.none) }
-        value.withUnsafeBytes { bytes in
-            if let start = bytes.baseAddress {
-                _ = csqlite_bind_blob(handle, index, start, Int32(bytes.count))
-            } else {
-                sqlite3_bind_zeroblob(handle, index, 0)
-            }
-        }
+        value.withUnsafeBytes { bindBlob(index, $0) }
         return self
     }
 
     @discardableResult
     func bind(_ index: Int32, _ value: Digest128) -> Statement {
-        value.withBytes { bytes in
-            if let start = bytes.baseAddress { _ = csqlite_bind_blob(handle, index, start, 16) }
-        }
+        value.withBytes { bindBlob(index, $0) }
         return self
+    }
+
+    private func bindText(_ index: Int32, _ bytes: UnsafeRawBufferPointer) {
+        let count = Int32(bytes.count)
+        if let kept = scratch.keep(bytes) {
+            sqlite3_bind_text(handle, index, kept.assumingMemoryBound(to: CChar.self), count, nil)
+        } else {
+            let start = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
+            // A null pointer would bind NULL; the empty text is something else.
+            _ = csqlite_bind_text(handle, index, start ?? Self.empty, count)
+        }
+    }
+
+    private func bindBlob(_ index: Int32, _ bytes: UnsafeRawBufferPointer) {
+        if let kept = scratch.keep(bytes) {
+            sqlite3_bind_blob(handle, index, kept, Int32(bytes.count), nil)
+        } else if let start = bytes.baseAddress {
+            _ = csqlite_bind_blob(handle, index, start, Int32(bytes.count))
+        } else {
+            sqlite3_bind_zeroblob(handle, index, 0)
+        }
     }
 
     /// Steps to the next row; false at the end.
@@ -225,4 +242,28 @@ final class Statement {
         let text: StaticString = ""
         return UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
     }
+}
+
+/// A little memory for the values of one statement: SQLite would allocate each of them.
+private final class Scratch {
+    private var memory: UnsafeMutableRawPointer?
+    private var used = 0
+
+    /// Bytes for all values of a row; larger ones SQLite copies itself.
+    private static let size = 4_096
+
+    deinit { memory?.deallocate() }
+
+    /// A copy that lasts until `clear`; nil when there is no room, or nothing to copy.
+    func keep(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawPointer? {
+        guard let start = bytes.baseAddress, used + bytes.count <= Self.size else { return nil }
+        let memory = memory ?? .allocate(byteCount: Self.size, alignment: 16)
+        self.memory = memory
+        let copy = memory + used
+        copy.copyMemory(from: start, byteCount: bytes.count)
+        used += bytes.count
+        return UnsafeRawPointer(copy)
+    }
+
+    func clear() { used = 0 }
 }

@@ -60,10 +60,11 @@ package final class SQLiteLog: DeliveryLog {
                 """
                 SELECT event FROM sources CROSS JOIN messages
                 WHERE messages.source = sources.id AND messages.digest = ?1
-                UNION SELECT event FROM fresh WHERE digest = ?1 ORDER BY event
+                UNION SELECT id FROM events WHERE \(KeyIndex.unfolded) AND message_id = ?2
+                ORDER BY event
                 """)
             return try Self.identifiers(
-                select.bind(1, Hasher128.digest(messageID: messageID)))
+                select.bind(1, Hasher128.digest(messageID: messageID)).bind(2, messageID))
         }
     }
 
@@ -97,7 +98,8 @@ package final class SQLiteLog: DeliveryLog {
             conditions.append(
                 """
                 d.event IN (SELECT event FROM event_keys WHERE key IN (?7, ?8)
-                    UNION SELECT event FROM fresh WHERE user_key = ?7 OR email_key = ?8)
+                    UNION SELECT id FROM events
+                    WHERE \(KeyIndex.unfolded) AND (user_key = ?7 OR email_key = ?8))
                 """)
         }
         if filter.status != nil { conditions.append("d.status BETWEEN ?9 AND ?10") }
@@ -127,10 +129,10 @@ package final class SQLiteLog: DeliveryLog {
                 "SELECT id FROM destinations WHERE name = ?")
             _ = try destination.bind(1, id.destination).step()
             let number = destination.int64(0)
-            let requests = try connection.prepare(RequestColumns.select)
-            requests.bind(1, id.event.number).bind(2, number).bind(3, row.run)
+            let requests = try connection.prepare(PinnedRequests.select)
+            requests.bind(1, id.event.number).bind(2, number)
             return DeliveryDetail(
-                row: row, event: event, requests: try RequestColumns.read(requests),
+                row: row, event: event, requests: try PinnedRequests.read(requests),
                 attempts: try Self.attempts(id, number, connection))
         }
     }

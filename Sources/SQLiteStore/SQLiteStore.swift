@@ -39,7 +39,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
 
     enum Item {
         case accept(
-            Envelope, source: String, clearing: [Int64],
+            Prepared, source: String, clearing: [Int64],
             @Sendable (Result<[Receipt], Problem>) -> Void)
         case work([DeliveryWork])
         case order(Order)
@@ -47,6 +47,22 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         case outside(Order)
         /// Everything before it is committed.
         case barrier(@Sendable () -> Void)
+    }
+    /// An envelope, and what can be computed on its sender's thread, before the writer has it.
+    struct Prepared: Sendable {
+        let envelope: Envelope
+        /// Of each event's message id, when it has one, and of its user.
+        let digests: [(message: Digest128?, user: Digest128?)]
+
+        init(_ envelope: Envelope, _ hasher: Hasher128) {
+            self.envelope = envelope
+            digests = envelope.events.map { _, event in
+                (
+                    event.messageID.isEmpty ? nil : Hasher128.digest(messageID: event.messageID),
+                    event.userID.map { hasher.digest(IdentityKey(.user, $0)) }
+                )
+            }
+        }
     }
     /// Something an operator wants, done in a transaction like anything else.
     struct Order: Sendable {
@@ -70,6 +86,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
     /// Transactions that failed in a row.
     let postponed = Locked(0)
     private let checkpointer: Checkpointer
+    private let hasher: Hasher128
     package let path: String
     package let tally = Tally()
     /// Destinations that were held when the store was opened.
@@ -109,11 +126,11 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         held = try Self.heldDestinations(connection)
         checkpointer = try Checkpointer(
             path: path, busyTimeout: options.busyTimeout, faults: faults)
-        let writer = Locked<Writer?>(
-            try Writer(
-                connection, pipeline: pipeline, room: room, clock: clock,
-                isServer: options.isServer,
-                gatheredKeys: options.gatheredKeys))
+        let opened = try Writer(
+            connection, pipeline: pipeline, room: room, clock: clock, isServer: options.isServer,
+            gatheredKeys: options.gatheredKeys)
+        hasher = opened.people.hasher
+        let writer = Locked<Writer?>(opened)
         thread.withLock { thread in
             thread = WorkerThread(named: "store") { [self] in
                 if let writer = writer.withLock({ $0.take() }) { run(writer) }
@@ -166,7 +183,8 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         _ envelope: Envelope, from source: String,
         answer: @escaping @Sendable (Result<[Receipt], Problem>) -> Void
     ) {
-        if !post(.accept(envelope, source: source, clearing: [], answer)) {
+        let prepared = Prepared(envelope, hasher)
+        if !post(.accept(prepared, source: source, clearing: [], answer)) {
             answer(.failure(Self.unavailable))
         }
     }
@@ -175,8 +193,8 @@ package final class SQLiteStore: EventStore, DeliveryStore {
     package func accept(
         _ envelope: Envelope, from source: String, clearing rejections: [Int64]
     ) async throws(Problem) -> [Receipt] {
-        try await ask { continuation in
-            .accept(envelope, source: source, clearing: rejections) {
+        try await ask { [hasher] continuation in
+            .accept(Prepared(envelope, hasher), source: source, clearing: rejections) {
                 continuation.resume(returning: $0)
             }
         }
@@ -275,7 +293,8 @@ package final class SQLiteStore: EventStore, DeliveryStore {
 
     private static func weight(_ item: Item) -> Int {
         switch item {
-        case .accept(let envelope, _, _, _): envelope.events.count + envelope.rejections.count
+        case .accept(let prepared, _, _, _):
+            prepared.envelope.events.count + prepared.envelope.rejections.count
         case .work(let work): work.count
         case .order, .outside, .barrier: 1
         }
@@ -301,7 +320,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
             }
             if failed { news([.storeFails(false)]) }
             postponed.withLock { $0 = 0 }
-            tally.add(writer.effects.counts)
+            tally.add(writer.effects.counts, writer.effects.delivered)
             if !writer.effects.news.isEmpty { news(writer.effects.news) }
             for answer in answers { answer() }
             checkpointer.noteCommit(writer.connection)
@@ -313,8 +332,8 @@ package final class SQLiteStore: EventStore, DeliveryStore {
 
     private func perform(_ item: Item, _ writer: Writer) throws -> () -> Void {
         switch item {
-        case .accept(let envelope, let source, let clearing, let answer):
-            let receipts = try writer.accept(envelope, from: source, clearing: clearing)
+        case .accept(let prepared, let source, let clearing, let answer):
+            let receipts = try writer.accept(prepared, from: source, clearing: clearing)
             return { answer(.success(receipts)) }
         case .work(let work):
             for item in work { try writer.perform(item) }

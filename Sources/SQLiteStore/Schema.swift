@@ -3,7 +3,7 @@ import Events
 
 /// The tables, as a list of steps that is only ever added to.
 enum Schema {
-    static let migrations = [first, second, third, fourth, fifth]
+    static let migrations = [first, second, third, fourth, fifth, sixth]
 
     /// The open deliveries: what the queue's partial indexes speak of, word for word.
     static let open = "ended_at IS NULL"
@@ -246,6 +246,71 @@ enum Schema {
             WHERE email_key IS NOT NULL ORDER BY email_key, id;
         DROP INDEX events_user;
         DROP INDEX events_email;
+        """
+
+    /// One row for an attempt and the requests it pinned, and no copy of keys of the newest events.
+    ///
+    /// Put at the end of a table, rows of some 600 bytes fill its pages, and a narrow index finds
+    /// them; in the order of a key of four columns they made a tree of many levels.
+    private static let sixth = """
+        ALTER TABLE attempts RENAME TO attempts_before;
+        CREATE TABLE attempts (
+            id INTEGER PRIMARY KEY,
+            event INTEGER NOT NULL,
+            destination INTEGER NOT NULL,
+            run INTEGER NOT NULL,
+            number INTEGER NOT NULL,
+            step INTEGER NOT NULL,
+            started_at INTEGER NOT NULL,
+            duration INTEGER,
+            status INTEGER,
+            class TEXT NOT NULL,
+            note TEXT,
+            answer TEXT,
+            hint TEXT,
+            fix TEXT,
+            -- What the run sends, in the attempt that built it: see PinnedRequests.
+            requests TEXT,
+            bodies BLOB,
+            FOREIGN KEY (event, destination) REFERENCES deliveries (event, destination)
+        ) STRICT;
+        INSERT INTO attempts (event, destination, run, number, step, started_at, duration, status,
+            class, note, answer, hint, fix)
+        SELECT event, destination, run, number, step, started_at, duration, status,
+            class, note, answer, hint, fix
+        FROM attempts_before ORDER BY event, destination, run, number;
+        CREATE UNIQUE INDEX attempts_delivery ON attempts (event, destination, run, number);
+        UPDATE attempts SET (requests, bodies) = (
+            SELECT group_concat(name || char(31) || method || char(31) || url || char(31)
+                    || url_secrets || char(31) || encoding || char(31) || length(body)
+                    || char(31) || body_secrets, char(30)),
+                CAST(group_concat(CAST(body AS TEXT), '') AS BLOB)
+            FROM (SELECT * FROM requests AS r WHERE r.event = attempts.event
+                AND r.destination = attempts.destination AND r.run = attempts.run ORDER BY step)
+            HAVING count(*) > 0)
+        WHERE id IN (SELECT min(id) FROM attempts GROUP BY event, destination, run);
+        -- The run whose requests are sent; the delivery's own when it is null.
+        ALTER TABLE deliveries ADD COLUMN pinned INTEGER;
+        UPDATE deliveries SET pinned = (
+            SELECT max(run) FROM attempts AS a WHERE a.event = deliveries.event
+                AND a.destination = deliveries.destination AND a.requests IS NOT NULL)
+        WHERE run > 1 AND ended_at IS NULL AND NOT EXISTS (
+                SELECT 1 FROM attempts AS a WHERE a.event = deliveries.event
+                    AND a.destination = deliveries.destination AND a.run = deliveries.run)
+            AND EXISTS (SELECT 1 FROM requests AS r WHERE r.event = deliveries.event
+                AND r.destination = deliveries.destination AND r.run = deliveries.run);
+        DROP TABLE attempts_before;
+        DROP TABLE requests;
+
+        -- The newest events are not in messages and event_keys yet; see KeyIndex.
+        INSERT OR IGNORE INTO messages SELECT source, digest, event FROM fresh;
+        INSERT OR IGNORE INTO event_keys SELECT user_key, event FROM fresh
+            WHERE user_key IS NOT NULL;
+        INSERT OR IGNORE INTO event_keys SELECT email_key, event FROM fresh
+            WHERE email_key IS NOT NULL;
+        INSERT INTO meta SELECT 'keys_folded', CAST(CAST(max(id) AS TEXT) AS BLOB) FROM events
+            HAVING max(id) IS NOT NULL;
+        DROP TABLE fresh;
         """
 
     /// Brings the file to this program's version; refuses one that is newer.

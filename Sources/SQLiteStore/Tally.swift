@@ -23,9 +23,32 @@ package final class Tally: Sendable {
 
     package init() {}
 
-    func add(_ more: [Key: Int]) {
-        if more.isEmpty { return }
-        counts.withLock { $0.merge(more, uniquingKeysWith: +) }
+    /// Deliveries that ended well; the most frequent end is counted in one place.
+    struct Delivered {
+        var latencySum = 0
+        var buckets = [Int](repeating: 0, count: Tally.buckets.count + 1)
+
+        mutating func add(_ latency: Int64) {
+            latencySum += Int(latency)
+            buckets[Tally.bucket(latency)] += 1
+        }
+    }
+
+    func add(_ more: [Key: Int], _ delivered: [String: Delivered]) {
+        if more.isEmpty && delivered.isEmpty { return }
+        counts.withLock { counts in
+            counts.merge(more, uniquingKeysWith: +)
+            for (destination, ends) in delivered {
+                let count = ends.buckets.reduce(0, +)
+                counts[.attempt(destination: destination, .delivered), default: 0] += count
+                counts[.ended(destination: destination, .delivered, nil), default: 0] += count
+                counts[.latencySum(destination: destination), default: 0] += ends.latencySum
+                for (bucket, count) in ends.buckets.enumerated() where count > 0 {
+                    let key = Key.latency(destination: destination, bucket: bucket)
+                    counts[key, default: 0] += count
+                }
+            }
+        }
     }
 
     package var now: [Key: Int] { counts.withLock { $0 } }
@@ -38,19 +61,19 @@ package final class Tally: Sendable {
 extension Writer.Effects {
     /// Counts the end of an attempt.
     mutating func count(_ outcome: Outcome, _ destination: String) {
+        if outcome.next == .delivered {
+            let latency = max(0, outcome.endedAt - outcome.job.event.receivedAt)
+            delivered[destination, default: Tally.Delivered()].add(latency)
+            return
+        }
         if let kind = outcome.attempt.answerClass {
             count(.attempt(destination: destination, kind))
         }
         switch outcome.next {
-        case .delivered:
-            count(.ended(destination: destination, .delivered, nil))
-            let latency = max(0, outcome.endedAt - outcome.job.event.receivedAt)
-            count(.latency(destination: destination, bucket: Tally.bucket(latency)))
-            count(.latencySum(destination: destination), Int(latency))
         case .failed(let reason, _):
             count(.ended(destination: destination, reason.state, reason))
         case .expired: count(.ended(destination: destination, .expired, .exhausted))
-        case .nextStep, .retry, .requeue: break
+        case .delivered, .nextStep, .retry, .requeue: break
         }
     }
 }

@@ -47,9 +47,13 @@ package final class WorkMarker: Sendable {
     private static func write(_ delivery: DeliveryID?, _ memory: UnsafeMutableRawPointer) {
         memory.storeBytes(of: 0, as: Int64.self)
         guard let delivery else { return }
-        let name = Array(delivery.destination.utf8.prefix(size - 16))
-        memory.storeBytes(of: Int64(name.count), toByteOffset: 8, as: Int64.self)
-        memory.advanced(by: 16).copyMemory(from: name, byteCount: name.count)
+        var name = delivery.destination
+        name.withUTF8 { name in
+            let count = min(name.count, size - 16)
+            memory.storeBytes(of: Int64(count), toByteOffset: 8, as: Int64.self)
+            guard let start = name.baseAddress else { return }
+            memory.advanced(by: 16).copyMemory(from: start, byteCount: count)
+        }
         memory.storeBytes(of: delivery.event.number, as: Int64.self)
     }
 

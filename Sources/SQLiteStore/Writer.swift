@@ -36,6 +36,7 @@ final class Writer {
         var waiting: Set<String> = []
         var news: [StoreNews] = []
         var counts: [Tally.Key: Int] = [:]
+        var delivered: [String: Tally.Delivered] = [:]
 
         mutating func count(_ key: Tally.Key, _ number: Int = 1) {
             counts[key, default: 0] += number
@@ -159,16 +160,21 @@ final class Writer {
     ///
     /// - Parameter clearing: rejections that this is the better reading of.
     func accept(
-        _ envelope: Envelope, from source: String, clearing: [Int64] = []
+        _ prepared: SQLiteStore.Prepared, from source: String, clearing: [Int64] = []
     ) throws -> [Receipt] {
+        let envelope = prepared.envelope
         let sourceNumber = try sources.number(source)
         if !envelope.events.isEmpty { standings.noteEvent(sourceNumber, at: clock.now()) }
         // What somebody else has read again in the meantime is not read twice.
         if !clearing.isEmpty, try !clear(clearing, source) { return [] }
         var receipts: [Receipt] = []
         receipts.reserveCapacity(envelope.events.count)
-        for (_, event) in envelope.events {
-            receipts.append(try accept(event, sourceNumber))
+        for (index, item) in envelope.events.enumerated() {
+            let digests = prepared.digests[index]
+            if let user = item.event.userID, let digest = digests.user {
+                people.expect(IdentityKey(.user, user), digest)
+            }
+            receipts.append(try accept(item.event, digests.message, sourceNumber))
         }
         let duplicates = receipts.count { $0.duplicate }
         effects.count(.accepted(source: source), receipts.count - duplicates)
@@ -199,9 +205,11 @@ final class Writer {
         try insertAudit.run()
     }
 
-    private func accept(_ incoming: Event, _ source: Int64) throws -> Receipt {
+    private func accept(
+        _ incoming: Event, _ digest: Digest128?, _ source: Int64
+    ) throws -> Receipt {
         let event = incoming.taken(as: EventID.next(after: lastID, at: incoming.receivedAt))
-        let digest = Hasher128.digest(messageID: event.messageID)
+        let digest = digest ?? Hasher128.digest(messageID: event.messageID)
         if let first = try keys.event(digest, source: source) {
             return Receipt(id: first, messageID: event.messageID, duplicate: true)
         }
@@ -213,7 +221,7 @@ final class Writer {
         let emailKey = decision.identity.email.map { people.number(of: IdentityKey(.email, $0)) }
         try events.store(
             event, decision.identity, source: source, userKey: userKey, emailKey: emailKey)
-        try keys.add(
+        keys.add(
             KeyIndex.Entry(
                 event: event.id.number, source: source, digest: digest, userKey: userKey,
                 emailKey: emailKey))

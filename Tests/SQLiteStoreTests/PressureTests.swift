@@ -239,6 +239,7 @@ private final class Bench: Sendable {
                 INSERT INTO deliveries (event, destination, lane, state, revision, due_at)
                 VALUES (5, 1, 7, 'queued', 'r', 1);
                 """)
+            try connection.execute(Self.sentTwice)
         }
         let old = #expect(throws: Problem.self) { try SQLiteLog(directory: folder.path) }
         #expect(old?.code == "store_other_version")
@@ -249,7 +250,31 @@ private final class Bench: Sendable {
         let log = try SQLiteLog(directory: folder.path)
         #expect(try log.event(EventID(number: 5))?.event.userID == "u")
         #expect(try log.deliveries(of: EventID(number: 5)).map(\.state) == [.queued])
+        let sent = try log.detail(
+            DeliveryID(event: EventID(number: 6), destination: "vero"))
+        #expect(sent?.requests.map(\.name) == ["track", "tags"])
+        #expect(sent?.requests.map(\.body.text) == ["{\"a\":\"***\"}", "{}"])
+        #expect(sent?.requests[0].body.secrets == [.init(offset: 6, parameter: "token")])
+        #expect(sent?.attempts.map(\.attempt.number) == [1, 2])
+        #expect(try log.events(messageID: "m6") == [EventID(number: 6)])
         #expect(try StoreFile(directory: folder.path).faults().isEmpty)
         store.close()
     }
+
+    /// A delivery of two steps that went at the second attempt, as files of old keep it.
+    private static let sentTwice = """
+        INSERT INTO events (id, source, trusted, type, name, message_id, user_id,
+            email_state, lane, happened_at, received_at, marks, body)
+        VALUES (6, 1, 1, 'track', 'Product Viewed', 'm6', 'u', 'fine', 7, 1, 1, '', x'7B7D');
+        INSERT INTO messages VALUES (1, x'\(hexadecimal(Hasher128.digest(messageID: "m6").bytes))', 6);
+        INSERT INTO deliveries (event, destination, lane, state, revision, attempt, ended_at)
+        VALUES (6, 1, 7, 'delivered', 'r', 2, 2);
+        INSERT INTO attempts (event, destination, run, number, step, started_at, class)
+        VALUES (6, 1, 1, 1, 0, 1, 'transient'), (6, 1, 1, 2, 0, 2, 'delivered');
+        INSERT INTO requests (event, destination, run, step, name, method, url, url_secrets, body,
+            body_secrets)
+        VALUES (6, 1, 1, 0, 'track', 'POST', 'https://x/', '',
+                CAST('{"a":"***"}' AS BLOB), '6:token'),
+            (6, 1, 1, 1, 'tags', 'PUT', 'https://x/t', '', CAST('{}' AS BLOB), '');
+        """
 }

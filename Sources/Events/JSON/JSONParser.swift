@@ -1,8 +1,3 @@
-struct JSONPatch {
-    let range: Range<Int>
-    let repair: JSONRepair
-}
-
 /// The recursive part.
 ///
 /// Depth is bounded, so recursion is too. Lives no longer than the bytes it is given; every place
@@ -20,7 +15,8 @@ struct JSONParser {
     init(bytes: UnsafeBufferPointer<UInt8>, repairing: Bool) {
         self.bytes = bytes
         self.repairing = repairing
-        nodes.reserveCapacity(bytes.count / 12 + 4)
+        nodes.reserveCapacity(bytes.count / 8 + 8)
+        keys.reserveCapacity(16)
     }
 
     mutating func run() throws(JSONError) {
@@ -173,7 +169,7 @@ struct JSONParser {
             default: skipPlain()
             }
         }
-        let clean = patches.last.map { $0.range.lowerBound < start } ?? true
+        let clean = patches.isEmpty || patches[patches.count - 1].range.lowerBound < start
         let next: UInt32
         if kind == .key {
             next = hash(start..<at, isEscaped: escaped && clean)

@@ -127,3 +127,9 @@ extension JSONRepair {
         }
     }
 }
+
+/// Where a text has to be repaired, and how.
+struct JSONPatch {
+    let range: Range<Int>
+    let repair: JSONRepair
+}
