@@ -144,7 +144,14 @@ package struct MaskedText: Sendable, Equatable {
 
     /// The places as the store keeps them: `offset:parameter`, separated by spaces.
     package var placesText: String {
-        secrets.map { "\($0.offset):\($0.parameter)" }.joined(separator: " ")
+        var text = ""
+        for place in secrets {
+            if !text.isEmpty { text += " " }
+            text += String(place.offset)
+            text += ":"
+            text += place.parameter
+        }
+        return text
     }
 
     package init(_ bytes: [UInt8], placesText: String) {

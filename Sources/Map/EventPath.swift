@@ -216,6 +216,20 @@ enum Found: Sendable {
     }
 }
 
+extension Event {
+    /// Whether the event has no such part, so that nothing can be found in it.
+    func lacks(_ section: EventPath.Root) -> Bool {
+        switch section {
+        case .properties: properties == nil
+        case .integrations: integrations == nil
+        case .context: context == nil
+        // Traits may also stand in the context.
+        case .traits: traits == nil && context == nil
+        default: false
+        }
+    }
+}
+
 extension EventPath {
     /// What stands here; nil when the event has no such place.
     ///

@@ -189,6 +189,21 @@ extension ValueRule {
         }
     }
 
+    /// The one part of the event that everything it gives comes from; nil when there are more, or
+    /// when it gives something without.
+    var section: EventPath.Root? {
+        guard fallback == nil else { return nil }
+        let sections: [EventPath.Root?]
+        switch origin {
+        case .literal, .parameter: return nil
+        case .paths(let paths): sections = paths.map(\.root)
+        case .object(let path, _, _): sections = [path.root]
+        case .alternatives(let rules): sections = rules.map(\.section)
+        }
+        guard let first = sections.first, sections.allSatisfy({ $0 == first }) else { return nil }
+        return first
+    }
+
     /// The paths that are read, when nothing else is done with what they give.
     var copied: [EventPath]? {
         guard case .paths(let paths) = origin, transforms.isEmpty, valueMap.isEmpty,

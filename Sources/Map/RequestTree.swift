@@ -17,6 +17,8 @@ struct RequestTree: Sendable {
 
         /// What a rule that only copies reads; most rules do.
         private let copied: [EventPath]?
+        /// The part of the event without which there is no value.
+        private let section: EventPath.Root?
         /// Neither a parameter, which may be secret, nor a copy of members.
         let isPlain: Bool
 
@@ -24,6 +26,7 @@ struct RequestTree: Sendable {
             self.target = target
             self.rule = rule
             copied = rule.copied
+            section = rule.section
             switch rule.origin {
             case .parameter, .object: isPlain = false
             case .paths, .literal, .alternatives: isPlain = true
@@ -33,6 +36,7 @@ struct RequestTree: Sendable {
         func value(
             _ input: MapInput, _ vendorName: String, _ element: JSONValue?
         ) throws(MappingFault) -> Found? {
+            if let section, input.event.lacks(section) { return nil }
             if let copied { return copied.find(in: input, vendorName, element) }
             return try rule.value(
                 in: input, vendorName: vendorName, element: element, target: target)

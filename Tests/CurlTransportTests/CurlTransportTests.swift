@@ -61,11 +61,22 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
         }
         let transport = CurlTransport()
         defer { transport.close() }
-        for _ in 0..<3 {
-            let request = OutgoingRequest(
-                method: "POST", url: server.url, headers: [], body: [], options: options())
-            #expect(await transport.exchange(request).answer?.status == 200)
+        let request = OutgoingRequest(
+            method: "POST", url: server.url, headers: [], body: [], options: options())
+        let statuses = Locked<[Int?]>([])
+        // Each follows on the transport's own thread: a test that waits for its turn between two of
+        // them would outlast an idle connection.
+        await withCheckedContinuation { continuation in
+            @Sendable func exchange(_ left: Int) {
+                guard left > 0 else { return continuation.resume() }
+                transport.send(request) { result in
+                    statuses.withLock { $0.append(result.answer?.status) }
+                    exchange(left - 1)
+                }
+            }
+            exchange(20)
         }
+        #expect(statuses.withLock { $0 } == Array(repeating: 200, count: 20))
         #expect(connections.withLock { $0 } == 1)
     }
 

@@ -157,7 +157,9 @@ private final class Simulation {
             """, at: clock.now)
         var receipts: [Receipt] = []
         try transaction {
-            receipts = try self.writer.accept(Envelope(events: [(0, event)]), from: "backend")
+            let envelope = Envelope(events: [(0, event)])
+            receipts = try self.writer.accept(
+                SQLiteStore.Prepared(envelope, self.writer.people.hasher), from: "backend")
         }
         accepted.append((receipts[0].id, user))
     }
