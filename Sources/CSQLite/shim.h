@@ -15,9 +15,3 @@ static inline int csqlite_bind_blob(
 static inline int csqlite_configure(void) {
     return sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
-
-/// Memory at hand for a connection's small allocations; before the connection is used. What SQLite
-/// gives by itself is taken up by the statements that are kept.
-static inline int csqlite_lookaside(sqlite3 *connection, int bytes, int count) {
-    return sqlite3_db_config(connection, SQLITE_DBCONFIG_LOOKASIDE, (void *)0, bytes, count);
-}

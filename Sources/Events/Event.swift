@@ -57,20 +57,33 @@ package final class Event: Sendable {
         sections = Sections(document.root)
     }
 
+    private init(_ event: Event, id: EventID, messageID: String) {
+        self.id = id
+        self.messageID = messageID
+        source = event.source
+        trusted = event.trusted
+        type = event.type
+        name = event.name
+        userID = event.userID
+        anonymousID = event.anonymousID
+        previousID = event.previousID
+        groupID = event.groupID
+        timestamp = event.timestamp
+        sentAt = event.sentAt
+        receivedAt = event.receivedAt
+        marks = event.marks
+        document = event.document
+        sections = event.sections
+    }
+
     /// The event as it is taken: with its id, and with a message id when the sender gave none.
     package func taken(as id: EventID) -> Event {
-        with(id: id, messageID: messageID.isEmpty ? id.text : messageID)
+        Event(self, id: id, messageID: messageID.isEmpty ? id.text : messageID)
     }
 
     /// The event under another message id.
-    package func named(_ messageID: String) -> Event { with(id: id, messageID: messageID) }
-
-    private func with(id: EventID, messageID: String) -> Event {
-        Event(
-            id: id, source: source, trusted: trusted, type: type, name: name,
-            messageID: messageID, userID: userID, anonymousID: anonymousID,
-            previousID: previousID, groupID: groupID, timestamp: timestamp, sentAt: sentAt,
-            receivedAt: receivedAt, marks: marks, document: document)
+    package func named(_ messageID: String) -> Event {
+        Event(self, id: id, messageID: messageID)
     }
 
     /// What was noticed on the way in; shown in the log with the event.

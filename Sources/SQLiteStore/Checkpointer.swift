@@ -8,10 +8,16 @@ import Events
 final class Checkpointer: Sendable {
     /// Pages in the log at which copying begins.
     static let pages = 2_000
+    /// Pages the writer copies itself to catch up; more are copied beside it once more.
+    static let leftPages = 500
     /// Pages at which the writer waits and copies itself, because copying cannot keep up.
     static let mostPages = 32_000
 
-    private enum State { case idle, asked, copying, done, closed }
+    private enum State: Equatable {
+        case idle, asked, copying, closed
+        /// So many pages of the log are in the file.
+        case done(Int)
+    }
     private let state = Locked(State.idle)
     private let faults: @Sendable (StoreFault) -> Void
     private let thread = Locked<WorkerThread?>(nil)
@@ -20,26 +26,31 @@ final class Checkpointer: Sendable {
     init(path: String, busyTimeout: Int32, faults: @escaping @Sendable (StoreFault) -> Void) throws
     {
         self.faults = faults
-        let own = Locked<Connection?>(
-            try Connection(path: path, mode: .readWrite, busyTimeout: busyTimeout))
+        let connection = try Connection(path: path, mode: .readWrite, busyTimeout: busyTimeout)
+        // A connection that has read nothing does not know of the log, and would copy nothing.
+        _ = try connection.text("PRAGMA user_version")
+        let own = Locked<Connection?>(connection)
         thread.withLock { thread in
             thread = WorkerThread(named: "checkpoint") { [state] in
                 guard let connection = own.withLock({ $0.take() }) else { return }
                 while Self.waitForWork(state) {
-                    Self.checkpoint(connection, faults)
-                    state.withLock { if $0 == .copying { $0 = .done } }
+                    let copied = Self.checkpoint(connection, faults)
+                    state.withLock { if $0 == .copying { $0 = .done(copied) } }
                 }
             }
         }
     }
 
     /// What could not be copied now stays in the log; when the disk failed nobody can go on.
-    private static func checkpoint(_ connection: Connection, _ faults: (StoreFault) -> Void) {
+    private static func checkpoint(
+        _ connection: Connection, _ faults: (StoreFault) -> Void
+    ) -> Int {
         do {
-            try connection.checkpoint()
+            return try connection.checkpoint()
         } catch {
             let fault = StoreFault(error)
             if case .fatal = fault { faults(fault) }
+            return 0
         }
     }
 
@@ -57,12 +68,16 @@ final class Checkpointer: Sendable {
     func noteCommit(_ writer: Connection) {
         guard writer.logPages >= Self.pages else { return }
         let isDone = state.signal { state in
+            if case .done(let copied) = state {
+                if writer.logPages - copied <= Self.leftPages { return true }
+                state = .asked
+            }
             if state == .idle { state = .asked }
-            return state == .done
+            return false
         }
         guard isDone || writer.logPages >= Self.mostPages else { return }
-        Self.checkpoint(writer, faults)
-        state.withLock { if $0 == .done { $0 = .idle } }
+        _ = Self.checkpoint(writer, faults)
+        state.withLock { if case .done = $0 { $0 = .idle } }
     }
 
     func close() {

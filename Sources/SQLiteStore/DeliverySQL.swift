@@ -3,7 +3,6 @@ enum DeliverySQL {
     static let insert = """
         INSERT INTO deliveries (event, destination, lane, state, reason, detail, consent,
             revision, attempt, due_at, opened_at, ended_at, out_of_order)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
 
     static let promote = """
@@ -22,7 +21,6 @@ enum DeliverySQL {
     static let insertAttempt = """
         INSERT INTO attempts (event, destination, run, number, step, started_at, duration,
             status, class, note, answer, hint, fix, requests, bodies)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
 
     static let giveBack = """
@@ -46,10 +44,15 @@ enum DeliverySQL {
         WHERE destination = ? AND due_at IS NOT NULL ORDER BY due_at LIMIT 1
         """
 
+    static let standing = """
+        SELECT run, attempt, tries, step, revision FROM deliveries
+        WHERE event = ? AND destination = ?
+        """
+
+    /// Without RETURNING, for which SQLite makes a table of its own each time.
     static let open = """
-        UPDATE deliveries SET state = 'sending', attempt = attempt + 1, due_at = NULL,
-            opened_at = ?
-        WHERE event = ? AND destination = ? RETURNING run, attempt, tries, step, revision
+        UPDATE deliveries SET state = 'sending', attempt = ?, due_at = NULL, opened_at = ?
+        WHERE event = ? AND destination = ?
         """
 
     static let finalize = """

@@ -7,35 +7,41 @@ import Pipeline
 /// The lane rule lives here and in `Lanes`: of the open deliveries of one lane, only the head has a
 /// due time or an open attempt. Whoever ends or passes the head promotes the next.
 final class DeliveryTable {
-    private let insert, promote: Statement
+    private let insert, insertAttempts: RowInserter
+    /// New ones, not in the file yet; see `flush`.
+    private var pending: [Row] = []
+    /// Attempts that have ended, not in the file yet.
+    private var ended: [(outcome: Outcome, destination: Int64)] = []
+    private let promote: Statement
     let lanes: Lanes
-    private let close, insertAttempt, selectRequests: Statement
-    private let giveBack, dueByTime, dueByAge, nextDue, open, finalize: Statement
+    private let close, selectRequests: Statement
+    private let giveBack, dueByTime, dueByAge, nextDue, standing, open, finalize: Statement
     private let connection: Connection
 
     init(_ connection: Connection) throws {
         self.connection = connection
-        insert = try connection.prepare(DeliverySQL.insert)
+        insert = try RowInserter(connection, DeliverySQL.insert, columns: 13)
         lanes = try Lanes(connection)
         promote = try connection.prepare(DeliverySQL.promote)
         close = try connection.prepare(DeliverySQL.close)
-        insertAttempt = try connection.prepare(DeliverySQL.insertAttempt)
+        insertAttempts = try RowInserter(connection, DeliverySQL.insertAttempt, columns: 15)
         selectRequests = try connection.prepare(PinnedRequests.select)
         giveBack = try connection.prepare(DeliverySQL.giveBack)
         dueByTime = try connection.prepare(DeliverySQL.dueByTime)
         dueByAge = try connection.prepare(DeliverySQL.dueByAge)
         nextDue = try connection.prepare(DeliverySQL.nextDue)
+        standing = try connection.prepare(DeliverySQL.standing)
         open = try connection.prepare(DeliverySQL.open)
         finalize = try connection.prepare(DeliverySQL.finalize)
     }
 
-    /// Inserts a delivery as it was planned; says whether attempt 1 was opened for it.
+    /// Takes a delivery as it was planned; says whether attempt 1 was opened for it.
     ///
-    /// `takePlace` is asked only when the lane is free.
+    /// `takePlace` is asked only when the lane is free. The row is in the file after `flush`.
     func insert(
         _ planned: Pipeline.Planned, _ event: Event, lane: LaneKey, destination: Int64,
         takePlace: () -> Bool
-    ) throws -> Placement {
+    ) -> Placement {
         var placement = Placement.filtered
         var outOfOrder = false
         if planned.reason == nil {
@@ -43,27 +49,67 @@ final class DeliveryTable {
             outOfOrder = occupancy == .passed
             placement = occupancy == .taken ? .behind : takePlace() ? .handedOver : .waiting
         }
-        let now = event.receivedAt.milliseconds
-        let state: DeliveryState =
-            switch placement {
-            case .filtered: planned.reason?.state ?? .filtered
-            case .behind, .waiting: .queued
-            case .handedOver: .sending
-            }
-        insert.reset().bind(1, event.id.number).bind(2, destination).bind(3, lane.number)
-            .bind(4, state.rawValue).bind(5, planned.reason?.rawValue).bind(6, planned.detail)
-            .bind(7, planned.consent?.text).bind(8, planned.revision)
-            .bind(9, placement == .handedOver ? 1 : 0)
-            .bind(10, placement == .waiting ? now : nil)
-            .bind(11, placement == .handedOver ? now : nil)
-            .bind(12, placement == .filtered ? now : nil).bind(13, outOfOrder ? 1 : 0)
-        try insert.run()
+        pending.append(
+            Row(
+                planned: planned, event: event, lane: lane, destination: destination,
+                placement: placement, outOfOrder: outOfOrder))
         if placement != .filtered {
             lanes.add(
                 Lanes.Place(event: event.id.number, isStarted: placement != .behind), destination,
                 lane)
         }
         return placement
+    }
+
+    private struct Row {
+        let planned: Pipeline.Planned
+        let event: Event
+        let lane: LaneKey
+        let destination: Int64
+        let placement: Placement
+        let outOfOrder: Bool
+
+        func bind(to insert: Statement, after index: Int32) {
+            let now = event.receivedAt.milliseconds
+            let state: DeliveryState =
+                switch placement {
+                case .filtered: planned.reason?.state ?? .filtered
+                case .behind, .waiting: .queued
+                case .handedOver: .sending
+                }
+            insert.bind(index + 1, event.id.number).bind(index + 2, destination)
+                .bind(index + 3, lane.number).bind(index + 4, state.rawValue)
+                .bind(index + 5, planned.reason?.rawValue).bind(index + 6, planned.detail)
+                .bind(index + 7, planned.consent?.text).bind(index + 8, planned.revision)
+                .bind(index + 9, placement == .handedOver ? 1 : 0)
+                .bind(index + 10, placement == .waiting ? now : nil)
+                .bind(index + 11, placement == .handedOver ? now : nil)
+                .bind(index + 12, placement == .filtered ? now : nil)
+                .bind(index + 13, outOfOrder ? 1 : 0)
+        }
+    }
+
+    /// Writes the deliveries that were taken; their events have to be in the file.
+    func flushNew() throws {
+        if pending.isEmpty { return }
+        try insert.insert(pending) { $0.bind(to: $1, after: $2) }
+        pending.removeAll(keepingCapacity: true)
+    }
+
+    /// Writes everything that was taken.
+    func flush() throws {
+        try flushNew()
+        if ended.isEmpty { return }
+        try insertAttempts.insert(ended) { end, insert, index in
+            Self.bind(end.outcome, end.destination, to: insert, after: index)
+        }
+        ended.removeAll(keepingCapacity: true)
+    }
+
+    /// Forgets what was taken and not written.
+    func discard() {
+        pending.removeAll()
+        ended.removeAll()
     }
 
     /// Where a new delivery begins.
@@ -112,7 +158,7 @@ final class DeliveryTable {
             .bind(15, job.run)
         try close.run()
         guard connection.changes == 1 else { return false }
-        try insertAttempt(outcome, destination)
+        ended.append((outcome, destination))
         guard state.isFinal || passes else { return due != nil }
         let lane = job.identity.lane
         if state.isFinal { return try leave(lane, job.id.event, destination, at: outcome.endedAt) }
@@ -120,17 +166,19 @@ final class DeliveryTable {
         return try promoteNext(lane, destination, at: outcome.endedAt)
     }
 
-    private func insertAttempt(_ outcome: Outcome, _ destination: Int64) throws {
+    private static func bind(
+        _ outcome: Outcome, _ destination: Int64, to insert: Statement, after index: Int32
+    ) {
         let attempt = outcome.attempt
-        insertAttempt.reset().bind(1, outcome.job.id.event.number).bind(2, destination)
-            .bind(3, attempt.run).bind(4, attempt.number).bind(5, attempt.step)
-            .bind(6, attempt.startedAt.milliseconds).bind(7, attempt.duration)
-            .bind(8, attempt.status)
-            .bind(9, (attempt.answerClass ?? .unknown).rawValue).bind(10, attempt.note)
-            .bind(11, attempt.answer).bind(12, outcome.hint).bind(13, outcome.fix)
+        insert.bind(index + 1, outcome.job.id.event.number).bind(index + 2, destination)
+            .bind(index + 3, attempt.run).bind(index + 4, attempt.number)
+            .bind(index + 5, attempt.step).bind(index + 6, attempt.startedAt.milliseconds)
+            .bind(index + 7, attempt.duration).bind(index + 8, attempt.status)
+            .bind(index + 9, (attempt.answerClass ?? .unknown).rawValue)
+            .bind(index + 10, attempt.note).bind(index + 11, attempt.answer)
+            .bind(index + 12, outcome.hint).bind(index + 13, outcome.fix)
         let pinned = outcome.pinsRequests ? PinnedRequests(outcome.job.requests) : nil
-        insertAttempt.bind(14, pinned?.heads).bind(15, pinned?.bodies)
-        try insertAttempt.run()
+        insert.bind(index + 14, pinned?.heads).bind(index + 15, pinned?.bodies)
     }
 
     /// Makes the next delivery of a lane due; says whether there was one.
@@ -182,10 +230,15 @@ final class DeliveryTable {
         _ id: DeliveryID, destination: Int64, _ event: Event, _ identity: Identity,
         at now: Timestamp, decidedAt: Int64, current: (Identity) throws -> Identity
     ) throws -> Job? {
-        open.reset().bind(1, now.milliseconds).bind(2, id.event.number).bind(3, destination)
-        defer { open.reset() }
-        guard try open.step() else { return nil }
-        let (run, attempt) = (open.int(0), open.int(1))
+        standing.reset().bind(1, id.event.number).bind(2, destination)
+        guard try standing.step() else { return nil }
+        let (run, attempt) = (standing.int(0), standing.int(1) + 1)
+        let (tries, step) = (standing.int(2), standing.int(3))
+        let revision = standing.text(4) ?? ""
+        standing.reset()
+        open.reset().bind(1, attempt).bind(2, now.milliseconds).bind(3, id.event.number)
+            .bind(4, destination)
+        try open.run()
         // A replay is for the person as they are known now.
         let identity = run > 1 ? try current(identity) : identity
         // Nothing is pinned before the first try of the first run.
@@ -195,9 +248,8 @@ final class DeliveryTable {
             : try PinnedRequests.read(
                 selectRequests.reset().bind(1, id.event.number).bind(2, destination))
         return Job(
-            id: id, run: run, attempt: attempt, tries: open.int(2), step: open.int(3),
-            event: event, identity: identity, requests: requests, revision: open.text(4) ?? "",
-            decidedAt: decidedAt)
+            id: id, run: run, attempt: attempt, tries: tries, step: step, event: event,
+            identity: identity, requests: requests, revision: revision, decidedAt: decidedAt)
     }
 
     /// Ends a delivery without an attempt, such as when consent was withdrawn while it waited; says

@@ -2,8 +2,10 @@ import Events
 
 /// The events table: one place that knows its columns, for writing and for reading.
 final class EventTable {
-    private let insert: Statement
+    private let insert: RowInserter
     private let select: Statement
+    /// New ones, not in the file yet; see `flush`.
+    private var pending: [Row] = []
 
     static let columns = """
         events.id, sources.name, trusted, type, events.name, message_id, user_id, anonymous_id,
@@ -11,14 +13,14 @@ final class EventTable {
         marks, body
         """
 
-    init(_ connection: Connection) throws(SQLiteError) {
-        insert = try connection.prepare(
+    init(_ connection: Connection) throws {
+        insert = try RowInserter(
+            connection,
             """
             INSERT INTO events (id, source, trusted, type, name, message_id, user_id,
                 anonymous_id, previous_id, group_id, email, email_state, lane, happened_at,
                 sent_at, received_at, marks, user_key, email_key, body)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """)
+            """, columns: 20)
         select = try connection.prepare(
             """
             SELECT \(Self.columns) FROM events JOIN sources ON sources.id = events.source
@@ -26,24 +28,44 @@ final class EventTable {
             """)
     }
 
-    /// - Parameters:
-    ///   - userKey: what the event is found by; see `KeyIndex`.
-    ///   - emailKey: the same.
-    func store(
-        _ event: Event, _ identity: Identity, source: Int64, userKey: Int64?, emailKey: Int64?
-    ) throws(SQLiteError) {
-        insert.reset().bind(1, event.id.number).bind(2, source).bind(3, event.trusted ? 1 : 0)
-            .bind(4, event.type.rawValue).bind(5, event.name).bind(6, event.messageID)
-            .bind(7, event.userID).bind(8, event.anonymousID).bind(9, event.previousID)
-            .bind(10, event.groupID).bind(11, identity.email)
-            .bind(12, identity.emailState.rawValue).bind(13, identity.lane.number)
-            .bind(14, event.timestamp.milliseconds).bind(15, event.sentAt?.milliseconds)
-            .bind(16, event.receivedAt.milliseconds)
-            .bind(17, event.marks.isEmpty ? "" : Self.text(event.marks))
-            .bind(18, userKey).bind(19, emailKey)
-            .bind(20, event.document.bytes)
-        try insert.run()
+    /// An event on its way into the file.
+    struct Row {
+        let event: Event
+        let identity: Identity
+        let source: Int64
+        /// What the event is found by; see `KeyIndex`.
+        let userKey: Int64?
+        let emailKey: Int64?
+
+        fileprivate func bind(to insert: Statement, after index: Int32) {
+            insert.bind(index + 1, event.id.number).bind(index + 2, source)
+                .bind(index + 3, event.trusted ? 1 : 0).bind(index + 4, event.type.rawValue)
+                .bind(index + 5, event.name).bind(index + 6, event.messageID)
+                .bind(index + 7, event.userID).bind(index + 8, event.anonymousID)
+                .bind(index + 9, event.previousID).bind(index + 10, event.groupID)
+                .bind(index + 11, identity.email).bind(index + 12, identity.emailState.rawValue)
+                .bind(index + 13, identity.lane.number)
+                .bind(index + 14, event.timestamp.milliseconds)
+                .bind(index + 15, event.sentAt?.milliseconds)
+                .bind(index + 16, event.receivedAt.milliseconds)
+                .bind(index + 17, event.marks.isEmpty ? "" : EventTable.text(event.marks))
+                .bind(index + 18, userKey).bind(index + 19, emailKey)
+                .bind(index + 20, event.document.bytes)
+        }
     }
+
+    /// Takes an event; it is in the file after `flush`.
+    func store(_ row: Row) { pending.append(row) }
+
+    /// Writes what was taken.
+    func flush() throws {
+        if pending.isEmpty { return }
+        try insert.insert(pending) { $0.bind(to: $1, after: $2) }
+        pending.removeAll(keepingCapacity: true)
+    }
+
+    /// Forgets what was taken and not written.
+    func discard() { pending.removeAll() }
 
     private static func text(_ marks: [Event.Mark]) -> String {
         marks.map(\.rawValue).joined(separator: " ")

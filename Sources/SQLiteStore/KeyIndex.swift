@@ -53,7 +53,9 @@ final class KeyIndex {
         var length: Int { max(messages.count, keys.count) }
     }
     private let foldAt: Int
-    private let select, foldMessage, foldKey, saveFolded: Statement
+    private let select, saveFolded: Statement
+    private let foldMessages, foldKeys: RowInserter
+    let filter: MessageFilter
     private let selectKeys, deleteKey, deleteMessage: Statement
     /// Of the events that are not folded, in their order.
     private var entries: [Entry] = []
@@ -67,16 +69,18 @@ final class KeyIndex {
     private var advanced = 0
     private var isFolded = false
     private var leaving: Set<Int64> = []
-    private var freed: [Message] = []
+    private var freed: Set<Message> = []
 
     /// - Parameter foldAt: entries at which folding begins.
     init(_ connection: Connection, foldAt: Int = gathered) throws {
         self.foldAt = foldAt
         select = try connection.prepare(
             "SELECT event FROM messages WHERE source = ? AND digest = ?")
-        foldMessage = try connection.prepare(
-            "INSERT OR IGNORE INTO messages (source, digest, event) VALUES (?, ?, ?)")
-        foldKey = try connection.prepare("INSERT OR IGNORE INTO event_keys VALUES (?, ?)")
+        foldMessages = try RowInserter(
+            connection, "INSERT OR IGNORE INTO messages (source, digest, event)", columns: 3)
+        foldKeys = try RowInserter(
+            connection, "INSERT OR IGNORE INTO event_keys (key, event)", columns: 2)
+        filter = try MessageFilter(connection)
         saveFolded = try connection.prepare(
             "INSERT INTO meta VALUES ('keys_folded', ?) ON CONFLICT DO UPDATE SET value = ?1")
         selectKeys = try connection.prepare("SELECT user_key, email_key FROM events WHERE id = ?")
@@ -113,6 +117,7 @@ final class KeyIndex {
         if let event = known[Message(source: source, digest: digest)] {
             return EventID(number: event)
         }
+        guard filter.mayHold(digest) else { return nil }
         select.reset().bind(1, source).bind(2, digest)
         defer { select.reset() }
         return try select.step() ? EventID(number: select.int64(0)) : nil
@@ -135,7 +140,8 @@ final class KeyIndex {
     func forgetKeys(of event: EventID) throws {
         try deleteKeys(of: event)
         guard let entry = entry(of: event) else { return }
-        try fold((Message(source: entry.source, digest: entry.digest), entry.event))
+        let message = Message(source: entry.source, digest: entry.digest)
+        try fold([(message: message, event: entry.event)])
     }
 
     private func deleteKeys(of event: EventID) throws {
@@ -164,7 +170,7 @@ final class KeyIndex {
         try deleteKeys(of: event)
         deleteMessage.reset().bind(1, source).bind(2, digest).bind(3, event.number)
         try deleteMessage.run()
-        freed.append(Message(source: source, digest: digest))
+        freed.insert(Message(source: source, digest: digest))
     }
 
     // MARK: Folding
@@ -181,10 +187,8 @@ final class KeyIndex {
         fold = current
         let from = current.position + advanced
         let to = min(current.length, from + count)
-        for index in from..<to {
-            if index < current.messages.count { try fold(current.messages[index]) }
-            if index < current.keys.count { try fold(current.keys[index]) }
-        }
+        try fold(current.messages.dropFirst(from).prefix(to - from))
+        try fold(current.keys.dropFirst(from).prefix(to - from))
         advanced = to - current.position
         isFolded = to == current.length
         guard isFolded else { return }
@@ -192,17 +196,23 @@ final class KeyIndex {
         try saveFolded.reset().bind(1, Array(last.utf8)).run()
     }
 
-    private func fold(_ entry: (message: Message, event: Int64)) throws {
+    private func fold(_ entries: some Sequence<(message: Message, event: Int64)>) throws {
         // One that was removed meanwhile is not known any more.
-        guard known[entry.message] == entry.event, !freed.contains(entry.message) else { return }
-        foldMessage.reset().bind(1, entry.message.source).bind(2, entry.message.digest)
-            .bind(3, entry.event)
-        try foldMessage.run()
+        let left = entries.filter { known[$0.message] == $0.event && !freed.contains($0.message) }
+        for entry in left { filter.note(entry.message.digest) }
+        try foldMessages.insert(left) { entry, insert, index in
+            insert.bind(index + 1, entry.message.source).bind(index + 2, entry.message.digest)
+                .bind(index + 3, entry.event)
+        }
     }
 
-    private func fold(_ entry: (key: Int64, event: Int64)) throws {
-        guard !keyless.contains(entry.event), !leaving.contains(entry.event) else { return }
-        try foldKey.reset().bind(1, entry.key).bind(2, entry.event).run()
+    private func fold(_ entries: some Sequence<(key: Int64, event: Int64)>) throws {
+        let left = entries.filter {
+            !keyless.contains($0.event) && !leaving.contains($0.event)
+        }
+        try foldKeys.insert(left) { entry, insert, index in
+            insert.bind(index + 1, entry.key).bind(index + 2, entry.event)
+        }
     }
 
     private func begin() -> Fold {

@@ -18,9 +18,6 @@ final class Connection {
     /// Pages in the write-ahead log after the last commit of this connection.
     private(set) var logPages = 0
 
-    /// Small allocations a writing connection has at hand.
-    private static let lookaside: Int32 = 500
-
     enum Mode { case readWrite, readOnly }
 
     /// - Parameter busyTimeout: milliseconds to wait for another process's lock.
@@ -37,7 +34,6 @@ final class Connection {
             throw SQLiteError(code: code, message: message, sql: "open \(path)")
         }
         handle = opened
-        if mode == .readWrite { _ = csqlite_lookaside(handle, 1_200, Self.lookaside) }
         sqlite3_busy_timeout(handle, busyTimeout)
         sqlite3_extended_result_codes(handle, 1)
     }
@@ -72,10 +68,15 @@ final class Connection {
             }, context)
     }
 
-    /// Copies what readers allow from the log into the file.
-    func checkpoint() throws(SQLiteError) {
-        let code = sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
+    /// Copies what readers allow from the log into the file; gives the pages of the log that are in
+    /// the file now.
+    @discardableResult
+    func checkpoint() throws(SQLiteError) -> Int {
+        var copied: Int32 = 0
+        let code = sqlite3_wal_checkpoint_v2(
+            handle, nil, SQLITE_CHECKPOINT_PASSIVE, nil, &copied)
         guard code == SQLITE_OK || code & 0xFF == SQLITE_BUSY else { throw error("checkpoint") }
+        return max(0, Int(copied))
     }
 
     /// The first column of the first row, as text.
@@ -249,8 +250,8 @@ private final class Scratch {
     private var memory: UnsafeMutableRawPointer?
     private var used = 0
 
-    /// Bytes for all values of a row; larger ones SQLite copies itself.
-    private static let size = 4_096
+    /// Bytes for all values of some rows; what goes beyond SQLite copies itself.
+    private static let size = 16_384
 
     deinit { memory?.deallocate() }
 

@@ -338,7 +338,9 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         case .work(let work):
             for item in work { try writer.perform(item) }
             return {}
-        case .order(let order), .outside(let order): return try order.perform(writer)
+        case .order(let order), .outside(let order):
+            try writer.flush()
+            return try order.perform(writer)
         case .barrier(let done): return done
         }
     }

@@ -124,11 +124,14 @@ final class Writer {
         try begin.reset().run()
         do {
             try body()
+            try flush()
             try standings.save(at: clock.now(), atOnce: isLast)
             try keys.foldSlice()
             try commit.reset().run()
         } catch {
             try? connection.execute("ROLLBACK")
+            events.discard()
+            deliveries.discard()
             keys.undo()
             standings.undo()
             deliveries.lanes.undo()
@@ -144,6 +147,18 @@ final class Writer {
         sources.keepFresh()
         destinations.keepFresh()
         finishEffects()
+    }
+
+    /// Writes the events and deliveries that were taken: one of them may be recorded now.
+    private func flushNew() throws {
+        try events.flush()
+        try deliveries.flushNew()
+    }
+
+    /// Writes all that was taken; before anything else looks for it.
+    func flush() throws {
+        try events.flush()
+        try deliveries.flush()
     }
 
     private func finishEffects() {
@@ -219,8 +234,10 @@ final class Writer {
         let decision = try pipeline.decide(event, in: &store)
         let userKey = event.userID.map { people.number(of: IdentityKey(.user, $0)) }
         let emailKey = decision.identity.email.map { people.number(of: IdentityKey(.email, $0)) }
-        try events.store(
-            event, decision.identity, source: source, userKey: userKey, emailKey: emailKey)
+        events.store(
+            EventTable.Row(
+                event: event, identity: decision.identity, source: source, userKey: userKey,
+                emailKey: emailKey))
         keys.add(
             KeyIndex.Entry(
                 event: event.id.number, source: source, digest: digest, userKey: userKey,
@@ -236,7 +253,7 @@ final class Writer {
         _ planned: Pipeline.Planned, _ event: Event, _ identity: Identity
     ) throws {
         let name = planned.destination
-        let placement = try deliveries.insert(
+        let placement = deliveries.insert(
             planned, event, lane: identity.lane, destination: try destinations.number(name),
             takePlace: { takePlace(name) })
         switch placement {
@@ -278,6 +295,7 @@ final class Writer {
     // MARK: Delivering
 
     func perform(_ work: DeliveryWork) throws {
+        if case .record = work { try flushNew() } else { try flush() }
         switch work {
         case .record(let outcome): try record(outcome)
         case .giveBack(let jobs):

@@ -66,7 +66,7 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
         let statuses = Locked<[Int?]>([])
         // Each follows on the transport's own thread: a test that waits for its turn between two of
         // them would outlast an idle connection.
-        await withCheckedContinuation { continuation in
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
             @Sendable func exchange(_ left: Int) {
                 guard left > 0 else { return continuation.resume() }
                 transport.send(request) { result in

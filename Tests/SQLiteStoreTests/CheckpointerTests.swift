@@ -1,0 +1,43 @@
+import SluiceTesting
+import Testing
+
+@testable import SQLiteStore
+
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
+@Suite struct `The log of a store` {
+    @Test func `is copied into the file beside the writer, who only catches up`() async throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/sluice.db"
+        let writer = try Connection(path: path, mode: .readWrite, busyTimeout: 1_000)
+        _ = try writer.text("PRAGMA journal_mode = WAL")
+        writer.countLogPages()
+        try writer.execute("CREATE TABLE pages (body BLOB)")
+        let checkpointer = try Checkpointer(path: path, busyTimeout: 1_000) { _ in }
+        defer { checkpointer.close() }
+        for _ in 0...Checkpointer.pages {
+            try writer.execute("INSERT INTO pages VALUES (randomblob(4000))")
+        }
+        let before = try size(path)
+        checkpointer.noteCommit(writer)
+        // The writer does nothing here.
+        while try size(path) < before + 4_096 * Int64(Checkpointer.pages / 2) {
+            try await Task.sleep(for: .milliseconds(1))
+        }
+        while writer.logPages >= Checkpointer.pages {
+            try writer.execute("INSERT INTO pages VALUES (randomblob(4000))")
+            checkpointer.noteCommit(writer)
+        }
+        #expect(try writer.text("PRAGMA integrity_check") == "ok")
+    }
+
+    private func size(_ path: String) throws -> Int64 {
+        var status = stat()
+        try #require(stat(path, &status) == 0)
+        return Int64(status.st_size)
+    }
+}
