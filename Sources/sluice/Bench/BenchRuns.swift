@@ -77,11 +77,7 @@ struct BenchRuns {
                 let first = 1_000_000
                 let load = try await run(
                     BenchLoad(port: server.port, perSecond: rate, seconds: seconds), first)
-                var arrivals = receiver.takeArrivals()
-                for _ in 0..<500 where arrivals.count < load.sentAt.count {
-                    try await Task.sleep(for: .milliseconds(10))
-                    arrivals += receiver.takeArrivals()
-                }
+                let arrivals = try await arrivals(load.sentAt.count)
                 let taken = arrivals.compactMap { event, at -> UInt64? in
                     let index = event - first
                     return load.sentAt.indices.contains(index) ? at - load.sentAt[index] : nil
@@ -94,6 +90,19 @@ struct BenchRuns {
                 report.failures += load.failures + max(0, load.sentAt.count - taken.count)
             }
         }
+    }
+
+    /// What has come at the receiver, once so many have, or once nothing has come for five seconds.
+    private func arrivals(_ count: Int) async throws -> [(event: Int, at: UInt64)] {
+        var arrivals = receiver.takeArrivals()
+        var quiet = 0
+        while arrivals.count < count, quiet < 500 {
+            try await Task.sleep(for: .milliseconds(10))
+            let more = receiver.takeArrivals()
+            quiet = more.isEmpty ? quiet + 1 : 0
+            arrivals += more
+        }
+        return arrivals
     }
 
     func stages(_ event: [UInt8], _ report: inout BenchReport) async throws {
