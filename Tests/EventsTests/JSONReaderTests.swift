@@ -22,6 +22,47 @@ import Testing
         #expect(error?.code == .syntax)
     }
 
+    @Test(arguments: 0..<20)
+    func `finds what needs a closer look at every place of a text`(place: Int) throws {
+        let before = String(repeating: "a", count: place)
+        for after in ["", "b", String(repeating: "c", count: 17)] {
+            for special in ["\\\"", "\\\\", "é", "😀", "\u{7f}", " "] {
+                let document = try JSONReader.read(text: "[\"\(before)\(special)\(after)\"]")
+                let text = special.hasPrefix("\\") ? String(special.dropFirst()) : special
+                #expect(document.root.elements.first?.string == before + text + after)
+            }
+            let error = #expect(throws: JSONError.self) {
+                try JSONReader.read(text: "[\"\(before)\u{1F}\(after)\"]")
+            }
+            #expect(error?.offset == 2 + place)
+        }
+    }
+
+    @Test func `finds each of many keys, and none that is not there`() throws {
+        let keys = (0..<500).map { "\"k\($0)\":\($0)" }
+        let text = "[0,{\"a\":{\(keys.joined(separator: ","))}}]"
+        let inner = try #require(try JSONReader.read(text: text).root.elements.last)
+        for object in [inner["a"], JSONDocument(copying: inner).root["a"]] {
+            #expect((0..<500).allSatisfy { object?["k\($0)"]?.integer == $0 })
+            #expect(object?["k500"] == nil && object?["a"] == nil)
+        }
+    }
+
+    @Test func `finds keys together in one pass, in any spelling, and only whole ones`() throws {
+        let names = ["userId", "user_id", "a", "", "a key of more than eight bytes"]
+        let object = try JSONReader.read(
+            text: """
+                {"a": 1, "a key of more than eight byte": 2, "": 3, "\\u0075serId": 4,
+                 "a key of more than eight bytes": 5, "user_idx": 6}
+                """
+        ).root
+        var found: [String: Int] = [:]
+        JSONKeySet(names).find(in: object) { found[names[$0]] = $1.integer }
+        #expect(
+            found == ["a": 1, "": 3, "userId": 4, "a key of more than eight bytes": 5])
+        #expect(names.allSatisfy { object[$0]?.integer == found[$0] })
+    }
+
     @Test func `says at which byte a text is wrong`() {
         let error = #expect(throws: JSONError.self) { try JSONReader.read(text: "{\"a\": 1, b}") }
         #expect(error?.offset == 9)

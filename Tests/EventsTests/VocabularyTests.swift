@@ -95,3 +95,24 @@ import Testing
         #expect(faults?.all.first?.line == 3 && faults?.all.first?.column == 1)
     }
 }
+
+@Suite struct `A text` {
+    @Test(arguments: [
+        ("token-1", "token-1", true), ("a token-1 b", "token-1", true),
+        ("token-", "token-1", false), ("", "x", false), ("x", "", true), ("ttoken", "token", true),
+        ("e\u{301}", "e", true),
+    ])
+    func `holds another where its bytes stand`(text: String, other: String, holds: Bool) {
+        #expect(text.holds(other) == holds)
+    }
+
+    @Test func `of several fields is read as it was written`() {
+        for fields in [["a", "", "é"], [""], ["", ""]] {
+            #expect(Fields.split(Fields.join(fields)) == fields)
+        }
+    }
+
+    @Test func `has as few characters as it has, however many bytes`() {
+        #expect("ééé".hasFewerScalars(than: 4) && !"ééé".hasFewerScalars(than: 3))
+    }
+}

@@ -35,6 +35,16 @@ import Testing
         }
     }
 
+    @Test func `has each request answered by the key it carries`() async throws {
+        try await Running.with { running in
+            let other = event("other").replacing("Bearer write-key", with: "Bearer other")
+            let said = try await all(
+                running, event("k1") + event("k2") + other + event("k3") + other)
+            #expect(said.components("HTTP/1.1 200 OK") == 3)
+            #expect(said.components("HTTP/1.1 401 Unauthorized") == 2)
+        }
+    }
+
     @Test func `gets its answer though the client has nothing more to send`() async throws {
         try await Running.with { running in
             let said = try await all(running, event("half"))

@@ -243,10 +243,14 @@ private final class Bench: Sendable {
         }
         let old = #expect(throws: Problem.self) { try SQLiteLog(directory: folder.path) }
         #expect(old?.code == "store_other_version")
+        var options = SQLiteStore.Options()
+        // The rows are from 1970: what is old stays here.
+        options.limits.bodies = .max
+        options.limits.events = .max
         let store = try SQLiteStore(
             directory: folder.path,
             pipeline: Pipeline(destinations: [try Fixtures.destination()]), room: Room(),
-            clock: ManualClock().world, hashKey: [2], news: { _ in })
+            clock: ManualClock().world, hashKey: [2], options: options, news: { _ in })
         let log = try SQLiteLog(directory: folder.path)
         #expect(try log.event(EventID(number: 5))?.event.userID == "u")
         #expect(try log.deliveries(of: EventID(number: 5)).map(\.state) == [.queued])

@@ -11,10 +11,13 @@ import Darwin
 package final class JSONDocument: Sendable {
     package let bytes: [UInt8]
     let nodes: [JSONNode]
+    /// Of objects with many keys: their keys' nodes by hash; by the object's node.
+    private let wide: [Int: [UInt32]]
 
-    init(bytes: [UInt8], nodes: [JSONNode]) {
+    init(bytes: [UInt8], nodes: [JSONNode], wide: [Int: [UInt32]] = [:]) {
         self.bytes = bytes
         self.nodes = nodes
+        self.wide = wide
     }
 
     /// The outermost value.
@@ -37,7 +40,8 @@ package final class JSONDocument: Sendable {
     fileprivate func member(
         _ key: UnsafeBufferPointer<UInt8>, hash: UInt32, of index: Int
     ) -> Int? {
-        nodes.withUnsafeBufferPointer { nodes in
+        if !wide.isEmpty, let keys = wide[index] { return member(key, hash: hash, among: keys) }
+        return nodes.withUnsafeBufferPointer { nodes in
             guard nodes[index].kind == .object else { return nil }
             var child = index + 1
             let end = Int(nodes[index].next)
@@ -47,6 +51,21 @@ package final class JSONDocument: Sendable {
             }
             return nil
         }
+    }
+
+    /// The same for an object with many keys: the first of that hash, and those that share it.
+    private func member(
+        _ key: UnsafeBufferPointer<UInt8>, hash: UInt32, among keys: [UInt32]
+    ) -> Int? {
+        var range = keys.indices
+        while !range.isEmpty {
+            let middle = range.lowerBound + range.count / 2
+            range =
+                nodes[Int(keys[middle])].next < hash
+                ? middle + 1..<range.upperBound : range.lowerBound..<middle
+        }
+        return keys[range.lowerBound...].prefix { nodes[Int($0)].next == hash }
+            .first { matches(nodes[Int($0)], key) }.map { Int($0) + 1 }
     }
 
     func matches(_ node: JSONNode, _ key: UnsafeBufferPointer<UInt8>) -> Bool {
@@ -79,6 +98,14 @@ package final class JSONDocument: Sendable {
                 end: node.end - start,
                 next: node.kind == .key ? node.next : node.next - UInt32(first))
         }
+        let outer = value.document.wide
+        var inside: [Int: [UInt32]] = [:]
+        if !outer.isEmpty {
+            for (index, node) in nodes.enumerated() where node.kind == .object {
+                inside[index] = outer[first + index]?.map { $0 - UInt32(first) }
+            }
+        }
+        wide = inside
     }
 
     /// An empty object, for what has no body of its own.

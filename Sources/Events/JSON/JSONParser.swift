@@ -8,6 +8,8 @@ struct JSONParser {
     var nodes: [JSONNode] = []
     var patches: [JSONPatch] = []
     var duplicates: [JSONError] = []
+    /// Of objects with many keys: their keys' nodes by hash; by the object's node.
+    var wide: [Int: [UInt32]] = [:]
     /// The keys of the objects that are open.
     private var keys: [Int] = []
     var at = 0
@@ -96,7 +98,7 @@ struct JSONParser {
             skipSpace()
             guard try continues(until: 0x7D) else { break }
         }
-        noteDuplicates(keys[firstKey...])
+        note(keys[firstKey...], of: mine)
         keys.removeSubrange(firstKey...)
         close(mine)
     }
@@ -332,41 +334,6 @@ struct JSONParser {
             JSONNode(
                 kind: kind, escaped: false, start: UInt32(start), end: UInt32(at),
                 next: UInt32(nodes.count + 1)))
-    }
-
-    /// Few keys are compared pair by pair; many go through a set, whose hashing is seeded, so that
-    /// nobody can choose keys that collide.
-    private mutating func noteDuplicates(_ keys: ArraySlice<Int>) {
-        guard keys.count > 1, patches.isEmpty else { return }
-        if keys.count <= 24 {
-            comparePairs(keys)
-            return
-        }
-        var seen: Set<[UInt8]> = []
-        for key in keys where !seen.insert(keyText(key)).inserted { noteDuplicate(key) }
-    }
-
-    private mutating func comparePairs(_ keys: ArraySlice<Int>) {
-        for later in keys.indices.dropFirst() {
-            for earlier in keys.startIndex..<later
-            where nodes[keys[later]].next == nodes[keys[earlier]].next {
-                if keyText(keys[later]) == keyText(keys[earlier]) { noteDuplicate(keys[later]) }
-            }
-        }
-    }
-
-    private mutating func noteDuplicate(_ key: Int) {
-        let text = String(decoding: keyText(key).prefix(64), as: UTF8.self)
-        duplicates.append(
-            JSONError(
-                code: .duplicateKey, offset: Int(nodes[key].start) - 1,
-                message: "The key \"\(text)\" stands twice."))
-    }
-
-    private func keyText(_ index: Int) -> [UInt8] {
-        let node = nodes[index]
-        let text = Array(bytes[Int(node.start)..<Int(node.end)])
-        return node.escaped ? unescape(text[...]) : text
     }
 
     private mutating func skipSpace() {

@@ -45,7 +45,7 @@ package enum JSONReader {
     package static func read(_ bytes: [UInt8]) throws(JSONError) -> JSONDocument {
         let parsed = try parse(bytes, repairing: false)
         if let duplicate = parsed.duplicates.first { throw duplicate }
-        return JSONDocument(bytes: bytes, nodes: parsed.nodes)
+        return JSONDocument(bytes: bytes, nodes: parsed.nodes, wide: parsed.wide)
     }
 
     /// Reads `text`, refusing everything that is not strict JSON.
@@ -61,7 +61,8 @@ package enum JSONReader {
         let parsed = try parse(bytes, repairing: true)
         guard !parsed.patches.isEmpty else {
             return RepairedText(
-                document: JSONDocument(bytes: bytes, nodes: parsed.nodes), repairs: [],
+                document: JSONDocument(bytes: bytes, nodes: parsed.nodes, wide: parsed.wide),
+                repairs: [],
                 duplicates: parsed.duplicates)
         }
         var repaired: [UInt8] = []
@@ -77,7 +78,8 @@ package enum JSONReader {
         repaired.append(contentsOf: bytes[from...])
         let again = try parse(repaired, repairing: false)
         return RepairedText(
-            document: JSONDocument(bytes: repaired, nodes: again.nodes), repairs: places,
+            document: JSONDocument(bytes: repaired, nodes: again.nodes, wide: again.wide),
+            repairs: places,
             duplicates: again.duplicates)
     }
 
@@ -91,13 +93,15 @@ package enum JSONReader {
             var parser = JSONParser(bytes: bytes, repairing: repairing)
             try parser.run()
             return Parsed(
-                nodes: parser.nodes, patches: parser.patches, duplicates: parser.duplicates)
+                nodes: parser.nodes, wide: parser.wide, patches: parser.patches,
+                duplicates: parser.duplicates)
         }
     }
 
     /// What a parser found; the bytes are the caller's.
     private struct Parsed {
         let nodes: [JSONNode]
+        let wide: [Int: [UInt32]]
         let patches: [JSONPatch]
         let duplicates: [JSONError]
     }
