@@ -77,7 +77,7 @@ struct BenchRuns {
                 let first = 1_000_000
                 let load = try await run(
                     BenchLoad(port: server.port, perSecond: rate, seconds: seconds), first)
-                let arrivals = try await arrivals(load.sentAt.count)
+                let arrivals = try await arrivals(of: load.sentAt.count, from: first)
                 let taken = arrivals.compactMap { event, at -> UInt64? in
                     let index = event - first
                     return load.sentAt.indices.contains(index) ? at - load.sentAt[index] : nil
@@ -93,14 +93,19 @@ struct BenchRuns {
     }
 
     /// What has come at the receiver, once so many have, or once nothing has come for five seconds.
-    private func arrivals(_ count: Int) async throws -> [(event: Int, at: UInt64)] {
-        var arrivals = receiver.takeArrivals()
+    ///
+    /// - Parameter first: those before belong to the warm-up, and may still be coming.
+    private func arrivals(
+        of count: Int, from first: Int
+    ) async throws -> [(event: Int, at: UInt64)] {
+        var arrivals: [(event: Int, at: UInt64)] = []
         var quiet = 0
-        while arrivals.count < count, quiet < 500 {
-            try await Task.sleep(for: .milliseconds(10))
+        while quiet < 500 {
             let more = receiver.takeArrivals()
+            arrivals += more.filter { $0.event >= first }
+            if arrivals.count >= count { break }
             quiet = more.isEmpty ? quiet + 1 : 0
-            arrivals += more
+            try await Task.sleep(for: .milliseconds(10))
         }
         return arrivals
     }
