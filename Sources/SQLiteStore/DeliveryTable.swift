@@ -7,11 +7,10 @@ import Pipeline
 /// The lane rule lives here and in `Lanes`: of the open deliveries of one lane, only the head has a
 /// due time or an open attempt. Whoever ends or passes the head promotes the next.
 final class DeliveryTable {
-    private let insert, insertAttempts: RowInserter
-    /// New ones, not in the file yet; see `flush`.
-    private var pending: [Row] = []
-    /// Attempts that have ended, not in the file yet.
-    private var ended: [(outcome: Outcome, destination: Int64)] = []
+    /// New ones are in the file after its `flush`; their events have to be there before.
+    let new: RowInserter<Row>
+    /// Attempts that have ended.
+    private let attempts: RowInserter<(outcome: Outcome, destination: Int64)>
     private let promote: Statement
     let lanes: Lanes
     private let close, selectRequests: Statement
@@ -20,11 +19,15 @@ final class DeliveryTable {
 
     init(_ connection: Connection) throws {
         self.connection = connection
-        insert = try RowInserter(connection, DeliverySQL.insert, columns: 13)
+        new = try RowInserter(connection, DeliverySQL.insert, columns: 13) {
+            $0.bind(to: $1, after: $2)
+        }
         lanes = try Lanes(connection)
         promote = try connection.prepare(DeliverySQL.promote)
         close = try connection.prepare(DeliverySQL.close)
-        insertAttempts = try RowInserter(connection, DeliverySQL.insertAttempt, columns: 15)
+        attempts = try RowInserter(connection, DeliverySQL.insertAttempt, columns: 15) {
+            Self.bind($0.outcome, $0.destination, to: $1, after: $2)
+        }
         selectRequests = try connection.prepare(PinnedRequests.select)
         giveBack = try connection.prepare(DeliverySQL.giveBack)
         dueByTime = try connection.prepare(DeliverySQL.dueByTime)
@@ -49,7 +52,7 @@ final class DeliveryTable {
             outOfOrder = occupancy == .passed
             placement = occupancy == .taken ? .behind : takePlace() ? .handedOver : .waiting
         }
-        pending.append(
+        new.add(
             Row(
                 planned: planned, event: event, lane: lane, destination: destination,
                 placement: placement, outOfOrder: outOfOrder))
@@ -61,7 +64,8 @@ final class DeliveryTable {
         return placement
     }
 
-    private struct Row {
+    /// A delivery on its way into the file.
+    struct Row {
         let planned: Pipeline.Planned
         let event: Event
         let lane: LaneKey
@@ -69,7 +73,7 @@ final class DeliveryTable {
         let placement: Placement
         let outOfOrder: Bool
 
-        func bind(to insert: Statement, after index: Int32) {
+        fileprivate func bind(to insert: Statement, after index: Int32) {
             let now = event.receivedAt.milliseconds
             let state: DeliveryState =
                 switch placement {
@@ -89,27 +93,16 @@ final class DeliveryTable {
         }
     }
 
-    /// Writes the deliveries that were taken; their events have to be in the file.
-    func flushNew() throws {
-        if pending.isEmpty { return }
-        try insert.insert(pending) { $0.bind(to: $1, after: $2) }
-        pending.removeAll(keepingCapacity: true)
-    }
-
     /// Writes everything that was taken.
     func flush() throws {
-        try flushNew()
-        if ended.isEmpty { return }
-        try insertAttempts.insert(ended) { end, insert, index in
-            Self.bind(end.outcome, end.destination, to: insert, after: index)
-        }
-        ended.removeAll(keepingCapacity: true)
+        try new.flush()
+        try attempts.flush()
     }
 
     /// Forgets what was taken and not written.
     func discard() {
-        pending.removeAll()
-        ended.removeAll()
+        new.discard()
+        attempts.discard()
     }
 
     /// Where a new delivery begins.
@@ -158,7 +151,7 @@ final class DeliveryTable {
             .bind(15, job.run)
         try close.run()
         guard connection.changes == 1 else { return false }
-        ended.append((outcome, destination))
+        attempts.add((outcome, destination))
         guard state.isFinal || passes else { return due != nil }
         let lane = job.identity.lane
         if state.isFinal { return try leave(lane, job.id.event, destination, at: outcome.endedAt) }

@@ -2,10 +2,9 @@ import Events
 
 /// The events table: one place that knows its columns, for writing and for reading.
 final class EventTable {
-    private let insert: RowInserter
+    /// New ones are in the file after its `flush`.
+    let new: RowInserter<Row>
     private let select: Statement
-    /// New ones, not in the file yet; see `flush`.
-    private var pending: [Row] = []
 
     static let columns = """
         events.id, sources.name, trusted, type, events.name, message_id, user_id, anonymous_id,
@@ -13,19 +12,22 @@ final class EventTable {
         marks, body
         """
 
+    /// One event; its id is ?1.
+    static let select = """
+        SELECT \(columns) FROM events JOIN sources ON sources.id = events.source
+        WHERE events.id = ?
+        """
+
     init(_ connection: Connection) throws {
-        insert = try RowInserter(
+        new = try RowInserter(
             connection,
             """
             INSERT INTO events (id, source, trusted, type, name, message_id, user_id,
                 anonymous_id, previous_id, group_id, email, email_state, lane, happened_at,
                 sent_at, received_at, marks, user_key, email_key, body)
-            """, columns: 20)
-        select = try connection.prepare(
-            """
-            SELECT \(Self.columns) FROM events JOIN sources ON sources.id = events.source
-            WHERE events.id = ?
-            """)
+            """, columns: 20
+        ) { $0.bind(to: $1, after: $2) }
+        select = try connection.prepare(Self.select)
     }
 
     /// An event on its way into the file.
@@ -54,28 +56,21 @@ final class EventTable {
         }
     }
 
-    /// Takes an event; it is in the file after `flush`.
-    func store(_ row: Row) { pending.append(row) }
-
-    /// Writes what was taken.
-    func flush() throws {
-        if pending.isEmpty { return }
-        try insert.insert(pending) { $0.bind(to: $1, after: $2) }
-        pending.removeAll(keepingCapacity: true)
-    }
-
-    /// Forgets what was taken and not written.
-    func discard() { pending.removeAll() }
-
     private static func text(_ marks: [Event.Mark]) -> String {
         marks.map(\.rawValue).joined(separator: " ")
     }
 
     func load(_ id: EventID) throws -> (event: Event, identity: Identity)? {
+        try Self.load(id, by: select)
+    }
+
+    /// - Parameter select: prepared with `select`; whoever only reads needs no more.
+    static func load(
+        _ id: EventID, by select: Statement
+    ) throws -> (event: Event, identity: Identity)? {
         select.reset().bind(1, id.number)
         defer { select.reset() }
-        guard try select.step() else { return nil }
-        return try Self.read(select)
+        return try select.step() ? read(select) : nil
     }
 
     /// Reads a row that was selected with `columns`.

@@ -54,7 +54,8 @@ final class KeyIndex {
     }
     private let foldAt: Int
     private let select, saveFolded: Statement
-    private let foldMessages, foldKeys: RowInserter
+    private let foldMessages: RowInserter<(message: Message, event: Int64)>
+    private let foldKeys: RowInserter<(key: Int64, event: Int64)>
     let filter: MessageFilter
     private let selectKeys, deleteKey, deleteMessage: Statement
     /// Of the events that are not folded, in their order.
@@ -77,9 +78,16 @@ final class KeyIndex {
         select = try connection.prepare(
             "SELECT event FROM messages WHERE source = ? AND digest = ?")
         foldMessages = try RowInserter(
-            connection, "INSERT OR IGNORE INTO messages (source, digest, event)", columns: 3)
+            connection, "INSERT OR IGNORE INTO messages (source, digest, event)", columns: 3
+        ) { entry, insert, index in
+            insert.bind(index + 1, entry.message.source).bind(index + 2, entry.message.digest)
+                .bind(index + 3, entry.event)
+        }
         foldKeys = try RowInserter(
-            connection, "INSERT OR IGNORE INTO event_keys (key, event)", columns: 2)
+            connection, "INSERT OR IGNORE INTO event_keys (key, event)", columns: 2
+        ) { entry, insert, index in
+            insert.bind(index + 1, entry.key).bind(index + 2, entry.event)
+        }
         filter = try MessageFilter(connection)
         saveFolded = try connection.prepare(
             "INSERT INTO meta VALUES ('keys_folded', ?) ON CONFLICT DO UPDATE SET value = ?1")
@@ -154,15 +162,9 @@ final class KeyIndex {
     }
 
     private func entry(of event: EventID) -> Entry? {
-        var range = entries.indices
-        while let first = range.first {
-            let middle = first + range.count / 2
-            if entries[middle].event == event.number { return entries[middle] }
-            range =
-                entries[middle].event < event.number
-                ? middle + 1..<range.upperBound : first..<middle
-        }
-        return nil
+        let index = entries.partitionIndex { $0.event < event.number }
+        return index < entries.count && entries[index].event == event.number
+            ? entries[index] : nil
     }
 
     /// Forgets an event altogether; its message id is free again.
@@ -198,21 +200,20 @@ final class KeyIndex {
 
     private func fold(_ entries: some Sequence<(message: Message, event: Int64)>) throws {
         // One that was removed meanwhile is not known any more.
-        let left = entries.filter { known[$0.message] == $0.event && !freed.contains($0.message) }
-        for entry in left { filter.note(entry.message.digest) }
-        try foldMessages.insert(left) { entry, insert, index in
-            insert.bind(index + 1, entry.message.source).bind(index + 2, entry.message.digest)
-                .bind(index + 3, entry.event)
+        for entry in entries
+        where known[entry.message] == entry.event && !freed.contains(entry.message) {
+            filter.note(entry.message.digest)
+            foldMessages.add(entry)
         }
+        try foldMessages.flush()
     }
 
     private func fold(_ entries: some Sequence<(key: Int64, event: Int64)>) throws {
-        let left = entries.filter {
-            !keyless.contains($0.event) && !leaving.contains($0.event)
+        for entry in entries
+        where !keyless.contains(entry.event) && !leaving.contains(entry.event) {
+            foldKeys.add(entry)
         }
-        try foldKeys.insert(left) { entry, insert, index in
-            insert.bind(index + 1, entry.key).bind(index + 2, entry.event)
-        }
+        try foldKeys.flush()
     }
 
     private func begin() -> Fold {

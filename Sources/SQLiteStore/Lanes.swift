@@ -88,13 +88,7 @@ final class Lanes {
         /// Where an event is in `rest`, or would be.
         private func index(of event: Int64) -> Int {
             guard let last = rest.last, last.event >= event else { return rest.endIndex }
-            var low = rest.startIndex
-            var high = rest.endIndex
-            while low < high {
-                let middle = (low + high) / 2
-                if rest[middle].event < event { low = middle + 1 } else { high = middle }
-            }
-            return low
+            return rest.partitionIndex { $0.event < event }
         }
     }
     private enum Change {

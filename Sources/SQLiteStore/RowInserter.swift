@@ -1,34 +1,51 @@
-/// Inserts rows many at a time: what a statement costs by itself is paid once for all of them.
-struct RowInserter {
+/// Gathers rows and inserts them many at a time: what a statement costs by itself is paid once for
+/// all of them.
+final class RowInserter<Row> {
     /// Rows of one statement.
-    private static let many = 16
+    private let many = 16
 
     private let one, several: Statement
     private let columns: Int32
+    private let bind: (Row, Statement, Int32) -> Void
+    private var rows: [Row] = []
 
-    /// - Parameter sql: an INSERT up to its list of values.
-    init(_ connection: Connection, _ sql: String, columns: Int) throws {
+    /// - Parameters:
+    ///   - sql: an INSERT up to its list of values.
+    ///   - bind: binds a row's values; gets the number of values before them.
+    init(
+        _ connection: Connection, _ sql: String, columns: Int,
+        bind: @escaping (Row, Statement, Int32) -> Void
+    ) throws {
         self.columns = Int32(columns)
+        self.bind = bind
         let row = "(" + Array(repeating: "?", count: columns).joined(separator: ", ") + ")"
         one = try connection.prepare("\(sql) VALUES \(row)")
-        let rows = Array(repeating: row, count: Self.many).joined(separator: ", ")
+        let rows = Array(repeating: row, count: many).joined(separator: ", ")
         several = try connection.prepare("\(sql) VALUES \(rows)")
     }
 
-    /// - Parameter bind: binds a row's values; gets the number of values before them.
-    func insert<Row>(_ rows: [Row], _ bind: (Row, Statement, Int32) -> Void) throws {
+    /// Takes a row; it is in the file after `flush`.
+    func add(_ row: Row) { rows.append(row) }
+
+    /// Writes what was taken.
+    func flush() throws {
+        if rows.isEmpty { return }
+        defer { rows.removeAll(keepingCapacity: true) }
         var rest = rows[...]
-        while rest.count >= Self.many {
+        while rest.count >= many {
             several.reset()
-            for (place, row) in rest.prefix(Self.many).enumerated() {
+            for (place, row) in rest.prefix(many).enumerated() {
                 bind(row, several, Int32(place) * columns)
             }
             try several.run()
-            rest = rest.dropFirst(Self.many)
+            rest = rest.dropFirst(many)
         }
         for row in rest {
             bind(row, one.reset(), 0)
             try one.run()
         }
     }
+
+    /// Forgets what was taken and not written.
+    func discard() { rows.removeAll() }
 }

@@ -28,7 +28,8 @@ package final class SQLiteLog: DeliveryLog {
 
     package func event(_ id: EventID) throws -> EventRow? {
         try connection.withLock { connection in
-            try EventTable(connection).load(id).map {
+            let select = try connection.prepare(EventTable.select)
+            return try EventTable.load(id, by: select).map {
                 EventRow(event: $0.event, identity: $0.identity)
             }
         }

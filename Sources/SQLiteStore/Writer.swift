@@ -130,7 +130,7 @@ final class Writer {
             try commit.reset().run()
         } catch {
             try? connection.execute("ROLLBACK")
-            events.discard()
+            events.new.discard()
             deliveries.discard()
             keys.undo()
             standings.undo()
@@ -151,13 +151,13 @@ final class Writer {
 
     /// Writes the events and deliveries that were taken: one of them may be recorded now.
     private func flushNew() throws {
-        try events.flush()
-        try deliveries.flushNew()
+        try events.new.flush()
+        try deliveries.new.flush()
     }
 
     /// Writes all that was taken; before anything else looks for it.
     func flush() throws {
-        try events.flush()
+        try events.new.flush()
         try deliveries.flush()
     }
 
@@ -234,7 +234,7 @@ final class Writer {
         let decision = try pipeline.decide(event, in: &store)
         let userKey = event.userID.map { people.number(of: IdentityKey(.user, $0)) }
         let emailKey = decision.identity.email.map { people.number(of: IdentityKey(.email, $0)) }
-        events.store(
+        events.new.add(
             EventTable.Row(
                 event: event, identity: decision.identity, source: source, userKey: userKey,
                 emailKey: emailKey))

@@ -57,14 +57,8 @@ package final class JSONDocument: Sendable {
     private func member(
         _ key: UnsafeBufferPointer<UInt8>, hash: UInt32, among keys: [UInt32]
     ) -> Int? {
-        var range = keys.indices
-        while !range.isEmpty {
-            let middle = range.lowerBound + range.count / 2
-            range =
-                nodes[Int(keys[middle])].next < hash
-                ? middle + 1..<range.upperBound : range.lowerBound..<middle
-        }
-        return keys[range.lowerBound...].prefix { nodes[Int($0)].next == hash }
+        let first = keys.partitionIndex { nodes[Int($0)].next < hash }
+        return keys[first...].prefix { nodes[Int($0)].next == hash }
             .first { matches(nodes[Int($0)], key) }.map { Int($0) + 1 }
     }
 

@@ -1,0 +1,17 @@
+extension RandomAccessCollection {
+    /// The first place whose element does not belong before, in a collection in which all that do
+    /// stand first; the end when all do.
+    @inlinable package func partitionIndex(_ belongsBefore: (Element) -> Bool) -> Index {
+        var (low, count) = (startIndex, count)
+        while count > 0 {
+            let middle = index(low, offsetBy: count / 2)
+            if belongsBefore(self[middle]) {
+                count -= count / 2 + 1
+                low = index(after: middle)
+            } else {
+                count /= 2
+            }
+        }
+        return low
+    }
+}
