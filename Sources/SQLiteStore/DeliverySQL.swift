@@ -5,9 +5,14 @@ enum DeliverySQL {
             revision, attempt, due_at, opened_at, ended_at, out_of_order)
         """
 
-    static let promote = """
-        UPDATE deliveries SET due_at = ?, out_of_order = max(out_of_order, ?)
-        WHERE event = ? AND destination = ? AND state = 'queued'
+    static let overtake = """
+        UPDATE deliveries SET out_of_order = 1 WHERE event = ? AND destination = ?
+        """
+
+    /// Changes of many, each with the moment ?1.
+    static let promote = "due_at = ?1"
+    static let open = """
+        state = 'sending', attempt = attempt + 1, due_at = NULL, opened_at = ?1
         """
 
     static let close = """
@@ -29,30 +34,26 @@ enum DeliverySQL {
         WHERE event = ? AND destination = ? AND state = 'sending'
         """
 
+    private static let timed = """
+        FROM deliveries INDEXED BY deliveries_due WHERE destination = ?1 AND \(Schema.timed)
+        """
+
     static let dueByTime = """
-        SELECT event FROM deliveries
-        WHERE destination = ? AND due_at <= ? ORDER BY due_at LIMIT ?
+        SELECT event \(timed) AND due_at <= ?2 ORDER BY due_at LIMIT ?3
         """
 
     static let dueByAge = """
-        SELECT event FROM deliveries
-        WHERE destination = ? AND due_at <= ? ORDER BY event LIMIT ?
+        SELECT event \(timed) AND due_at <= ?2 ORDER BY event LIMIT ?3
         """
 
-    static let nextDue = """
-        SELECT due_at FROM deliveries
-        WHERE destination = ? AND due_at IS NOT NULL ORDER BY due_at LIMIT 1
-        """
+    static let nextDue = "SELECT due_at \(timed) ORDER BY due_at LIMIT 1"
 
-    static let standing = """
-        SELECT run, attempt, tries, step, revision FROM deliveries
-        WHERE event = ? AND destination = ?
-        """
-
-    /// Without RETURNING, for which SQLite makes a table of its own each time.
-    static let open = """
-        UPDATE deliveries SET state = 'sending', attempt = ?, due_at = NULL, opened_at = ?
-        WHERE event = ? AND destination = ?
+    /// A delivery and its event.
+    static let load = """
+        SELECT \(EventTable.columns), run, attempt, tries, step, revision
+        FROM deliveries CROSS JOIN events ON events.id = deliveries.event
+            JOIN sources ON sources.id = events.source
+        WHERE deliveries.event = ? AND destination = ?
         """
 
     static let finalize = """

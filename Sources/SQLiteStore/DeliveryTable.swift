@@ -4,17 +4,17 @@ import Pipeline
 
 /// Deliveries and attempts, as the writer changes them.
 ///
-/// The lane rule lives here and in `Lanes`: of the open deliveries of one lane, only the head has a
-/// due time or an open attempt. Whoever ends or passes the head promotes the next.
+/// The lane rule lives here and in `Lanes`: of the open deliveries of one lane, only the head is
+/// ready, has a due time or an open attempt. Whoever ends or passes the head promotes the next.
 final class DeliveryTable {
     /// New ones are in the file after its `flush`; their events have to be there before.
     let new: RowInserter<Row>
     /// Attempts that have ended.
     private let attempts: RowInserter<(outcome: Outcome, destination: Int64)>
-    private let promote: Statement
     let lanes: Lanes
-    private let close, selectRequests: Statement
-    private let giveBack, dueByTime, dueByAge, nextDue, standing, open, finalize: Statement
+    private let overtake, close, selectRequests: Statement
+    private let giveBack, dueByTime, dueByAge, nextDue, load, finalize: Statement
+    private let promote, open: DeliveryUpdate
     private let connection: Connection
 
     init(_ connection: Connection) throws {
@@ -23,7 +23,9 @@ final class DeliveryTable {
             $0.bind(to: $1, after: $2)
         }
         lanes = try Lanes(connection)
-        promote = try connection.prepare(DeliverySQL.promote)
+        overtake = try connection.prepare(DeliverySQL.overtake)
+        promote = try DeliveryUpdate(connection, DeliverySQL.promote)
+        open = try DeliveryUpdate(connection, DeliverySQL.open)
         close = try connection.prepare(DeliverySQL.close)
         attempts = try RowInserter(connection, DeliverySQL.insertAttempt, columns: 15) {
             Self.bind($0.outcome, $0.destination, to: $1, after: $2)
@@ -33,8 +35,7 @@ final class DeliveryTable {
         dueByTime = try connection.prepare(DeliverySQL.dueByTime)
         dueByAge = try connection.prepare(DeliverySQL.dueByAge)
         nextDue = try connection.prepare(DeliverySQL.nextDue)
-        standing = try connection.prepare(DeliverySQL.standing)
-        open = try connection.prepare(DeliverySQL.open)
+        load = try connection.prepare(DeliverySQL.load)
         finalize = try connection.prepare(DeliverySQL.finalize)
     }
 
@@ -58,7 +59,7 @@ final class DeliveryTable {
                 placement: placement, outOfOrder: outOfOrder))
         if placement != .filtered {
             lanes.add(
-                Lanes.Place(event: event.id.number, isStarted: placement != .behind), destination,
+                Lanes.Place(event: event.id.number, standing: placement.standing), destination,
                 lane)
         }
         return placement
@@ -110,10 +111,18 @@ final class DeliveryTable {
         case filtered
         /// An earlier one of its lane is open.
         case behind
-        /// Head of its lane, due at once, in the store.
+        /// Head of its lane, ready, in the store.
         case waiting
         /// Head of its lane, attempt 1 open, on its way to the deliverer.
         case handedOver
+
+        fileprivate var standing: Lanes.Standing {
+            switch self {
+            case .filtered, .behind: .behind
+            case .waiting: .ready
+            case .handedOver: .started
+            }
+        }
     }
 
     /// Records the end of an attempt; says whether another delivery became due by it.
@@ -152,11 +161,14 @@ final class DeliveryTable {
         try close.run()
         guard connection.changes == 1 else { return false }
         attempts.add((outcome, destination))
-        guard state.isFinal || passes else { return due != nil }
         let lane = job.identity.lane
-        if state.isFinal { return try leave(lane, job.id.event, destination, at: outcome.endedAt) }
+        guard state.isFinal || passes else {
+            if state == .queued { wait(job, destination) }
+            return due != nil
+        }
+        if state.isFinal { return try leave(lane, job.id.event, destination) }
         lanes.pass(job.id.event, destination, lane)
-        return try promoteNext(lane, destination, at: outcome.endedAt)
+        return try promoteNext(lane, destination)
     }
 
     private static func bind(
@@ -174,75 +186,115 @@ final class DeliveryTable {
         insert.bind(index + 14, pinned?.heads).bind(index + 15, pinned?.bodies)
     }
 
-    /// Makes the next delivery of a lane due; says whether there was one.
-    func promoteNext(
-        _ lane: LaneKey, _ destination: Int64, at now: Timestamp
-    ) throws -> Bool {
+    /// Makes the next delivery of a lane ready; says whether there was one.
+    func promoteNext(_ lane: LaneKey, _ destination: Int64) throws -> Bool {
         guard let next = lanes.startNext(destination, lane) else { return false }
-        promote.reset().bind(1, now.milliseconds).bind(2, next.isBehindPassed ? 1 : 0)
-            .bind(3, next.event.number).bind(4, destination)
-        try promote.run()
-        return connection.changes == 1
+        if next.isBehindPassed {
+            try overtake.reset().bind(1, next.event.number).bind(2, destination).run()
+        }
+        return true
     }
 
-    /// Takes a delivery that has ended out of its lane, and makes the next one due; says whether
+    /// Writes which deliveries wait for nobody any more; only for people who look at them.
+    func savePromoted(at now: Timestamp) throws {
+        for (destination, events) in lanes.unwritten {
+            try promote.run(events, destination, at: now)
+        }
+    }
+
+    /// Takes a delivery that has ended out of its lane, and makes the next one ready; says whether
     /// there was one.
-    func leave(
-        _ lane: LaneKey, _ event: EventID, _ destination: Int64, at now: Timestamp
+    private func leave(
+        _ lane: LaneKey, _ event: EventID, _ destination: Int64
     ) throws -> Bool {
         lanes.remove(event, destination, lane)
-        return try promoteNext(lane, destination, at: now)
+        return try promoteNext(lane, destination)
     }
 
     func giveBack(_ job: Job, destination: Int64, at now: Timestamp) throws {
         giveBack.reset().bind(1, now.milliseconds).bind(2, job.id.event.number)
             .bind(3, destination)
         try giveBack.run()
+        if job.tries == 0 { wait(job, destination) }
     }
 
-    /// What is due, the longest due or the oldest first.
-    func due(
-        _ destination: Int64, at now: Timestamp, limit: Int, oldest: Bool
+    /// A queued delivery waits in memory; one that is sent again has a due time in the file.
+    private func wait(_ job: Job, _ destination: Int64) {
+        if job.run == 1 { lanes.makeReady(job.id.event, destination, job.identity.lane) }
+    }
+
+    /// Takes what may go: first what was due at a time, then what has been ready longest.
+    func takeDue(_ destination: Int64, at now: Timestamp, limit: Int) throws -> [EventID] {
+        let timed = try timed(dueByTime, destination, now, limit)
+        return timed + lanes.takeReady(destination, upTo: limit - timed.count)
+    }
+
+    /// Takes the oldest that may go.
+    func takeOldest(_ destination: Int64, at now: Timestamp) throws -> EventID? {
+        let timed = try timed(dueByAge, destination, now, 1).first
+        return lanes.takeOldestReady(destination, before: timed) ?? timed
+    }
+
+    private func timed(
+        _ select: Statement, _ destination: Int64, _ now: Timestamp, _ limit: Int
     ) throws -> [EventID] {
-        let statement = oldest ? dueByAge : dueByTime
-        statement.reset().bind(1, destination).bind(2, now.milliseconds).bind(3, limit)
-        defer { statement.reset() }
+        select.reset().bind(1, destination).bind(2, now.milliseconds).bind(3, limit)
+        defer { select.reset() }
         var events: [EventID] = []
-        while try statement.step() { events.append(EventID(number: statement.int64(0))) }
+        while try select.step() { events.append(EventID(number: select.int64(0))) }
         return events
     }
 
-    func nextDue(_ destination: Int64) throws -> Timestamp? {
+    /// When something may go; nil when nothing waits but behind others.
+    func nextDue(_ destination: Int64, at now: Timestamp) throws -> Timestamp? {
+        if lanes.hasReady(destination) { return now }
         nextDue.reset().bind(1, destination)
         defer { nextDue.reset() }
         return try nextDue.step() ? Timestamp(milliseconds: nextDue.int64(0)) : nil
     }
 
-    /// Opens the next attempt and gives the job for it.
-    func open(
-        _ id: DeliveryID, destination: Int64, _ event: Event, _ identity: Identity,
-        at now: Timestamp, decidedAt: Int64, current: (Identity) throws -> Identity
-    ) throws -> Job? {
-        standing.reset().bind(1, id.event.number).bind(2, destination)
-        guard try standing.step() else { return nil }
-        let (run, attempt) = (standing.int(0), standing.int(1) + 1)
-        let (tries, step) = (standing.int(2), standing.int(3))
-        let revision = standing.text(4) ?? ""
-        standing.reset()
-        open.reset().bind(1, attempt).bind(2, now.milliseconds).bind(3, id.event.number)
-            .bind(4, destination)
-        try open.run()
-        // A replay is for the person as they are known now.
-        let identity = run > 1 ? try current(identity) : identity
+    /// A delivery that may be tried, as the file has it.
+    struct Waiting {
+        let event: Event
+        let identity: Identity
+        let run, attempt, tries, step: Int
+        let revision: String
+    }
+
+    func load(_ id: DeliveryID, destination: Int64) throws -> Waiting? {
+        load.reset().bind(1, id.event.number).bind(2, destination)
+        defer { load.reset() }
+        guard try load.step() else { return nil }
+        let (event, identity) = try EventTable.read(load)
+        let next = EventTable.columnCount
+        return Waiting(
+            event: event, identity: identity, run: load.int(next), attempt: load.int(next + 1),
+            tries: load.int(next + 2), step: load.int(next + 3),
+            revision: load.text(next + 4) ?? "")
+    }
+
+    /// The job for the next attempt of a delivery; `open` opens it.
+    ///
+    /// - Parameter identity: whom it is for now.
+    func job(
+        _ id: DeliveryID, _ waiting: Waiting, _ identity: Identity, destination: Int64,
+        decidedAt: Int64
+    ) throws -> Job {
         // Nothing is pinned before the first try of the first run.
         let requests =
-            run == 1 && attempt == 1
+            waiting.run == 1 && waiting.attempt == 0
             ? []
             : try PinnedRequests.read(
                 selectRequests.reset().bind(1, id.event.number).bind(2, destination))
         return Job(
-            id: id, run: run, attempt: attempt, tries: tries, step: step, event: event,
-            identity: identity, requests: requests, revision: revision, decidedAt: decidedAt)
+            id: id, run: waiting.run, attempt: waiting.attempt + 1, tries: waiting.tries,
+            step: waiting.step, event: waiting.event, identity: identity, requests: requests,
+            revision: waiting.revision, decidedAt: decidedAt)
+    }
+
+    /// Opens the next attempts.
+    func open(_ jobs: [Job], destination: Int64, at now: Timestamp) throws {
+        try open.run(jobs.map(\.id.event.number), destination, at: now)
     }
 
     /// Ends a delivery without an attempt, such as when consent was withdrawn while it waited; says
@@ -257,7 +309,7 @@ final class DeliveryTable {
         guard try finalize.step() else { return false }
         let lane = LaneKey(number: finalize.int64(0))
         finalize.reset()
-        return try leave(lane, id.event, destination, at: now)
+        return try leave(lane, id.event, destination)
     }
 
     /// Crashes after which a delivery is no longer tried.
@@ -283,15 +335,12 @@ final class DeliveryTable {
             """
             UPDATE deliveries SET state = 'failed', reason = 'mapping', detail = ?, due_at = NULL,
                 opened_at = NULL, ended_at = ?
-            WHERE event = ? AND destination = ? AND \(Schema.open) RETURNING lane
+            WHERE event = ? AND destination = ? AND \(Schema.open)
             """)
         end.bind(
             1, "the program ended \(crashesAllowed) times while it built this request")
         end.bind(2, now.milliseconds).bind(3, id.event.number).bind(4, number)
-        guard try end.step() else { return }
-        let lane = LaneKey(number: end.int64(0))
-        end.reset()
-        _ = try DeliveryTable(connection).promoteNext(lane, number, at: now)
+        try end.run()
     }
 
     /// After a crash: attempts that were open may have been sent; they are due again.

@@ -11,6 +11,7 @@ final class EventTable {
         previous_id, group_id, email, email_state, events.lane, happened_at, sent_at, received_at,
         marks, body
         """
+    static let columnCount: Int32 = 18
 
     /// One event; its id is ?1.
     static let select = """

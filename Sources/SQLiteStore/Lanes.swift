@@ -1,17 +1,34 @@
+import Deliver
 import Events
 
-/// The open deliveries of every lane, in memory: who is at the head, and who comes next.
+/// The open deliveries of every lane, in memory: who is at the head, who comes next, and which
+/// heads may go at once.
 ///
 /// The file keeps the same facts in its rows; an index over lanes would cost a page for each
-/// delivery, because the order of lanes is random. 64 bytes or so for each lane.
+/// delivery, because the order of lanes is random, and one over what may go at once an entry that
+/// is removed again at the next claim. 64 bytes or so for each lane, 24 for each that may go.
 final class Lanes {
     /// An open delivery in its lane.
     struct Place: Equatable {
         let event: Int64
         /// It has held the lane too long, and the rest may pass.
         var hasPassed = false
-        /// It is due, or its attempt is open; of those that have not passed only the head is.
-        var isStarted: Bool
+        var standing: Standing
+        var isStarted: Bool { standing != .behind }
+    }
+    /// Of those that have not passed only the head is anything but behind.
+    enum Standing {
+        /// An earlier one of the lane comes first.
+        case behind
+        /// It waits for a claim, behind others that do.
+        case ready
+        /// Its attempt is open, or the file knows when it is due (`Schema.timed`).
+        case started
+    }
+    /// A head that is ready; only as long as its place says so too.
+    private struct Turn {
+        let event: Int64
+        let lane: Int64
     }
     /// What a lane says to one more delivery.
     enum Occupancy { case free, passed, taken }
@@ -100,22 +117,35 @@ final class Lanes {
     private static let shardCount = 64
     private static let none = [[Int64: Lane]](repeating: [:], count: shardCount)
     private var counts: [Int64: Int] = [:]
+    /// By destination, in the order in which they became ready.
+    private var turns: [Int64: Fifo<Turn>] = [:]
+    /// Heads of which the file does not say yet that they wait for nobody; it need not, because a
+    /// lane that nothing drives is started when the lanes are read.
+    private(set) var promoted: [(destination: Int64, lane: Int64, event: Int64)] = []
     /// What the open transaction did, for undoing it.
     private var journal: [(destination: Int64, lane: Int64, place: Place, change: Change)] = []
 
     init(_ connection: Connection) throws {
         let select = try connection.prepare(
             """
-            SELECT destination, lane, event, passed, due_at IS NOT NULL OR state = 'sending'
+            SELECT destination, lane, event, passed, state = 'sending' OR (\(Schema.timed)),
+                due_at IS NOT NULL
             FROM deliveries INDEXED BY deliveries_open WHERE \(Schema.open)
             ORDER BY destination, event
             """)
+        var undriven: [(destination: Int64, lane: LaneKey)] = []
         while try select.step() {
+            let (destination, lane) = (select.int64(0), LaneKey(number: select.int64(1)))
             let place = Place(
                 event: select.int64(2), hasPassed: select.int(3) == 1,
-                isStarted: select.int(4) == 1)
-            insert(place, select.int64(0), select.int64(1))
+                standing: select.int(4) == 1 ? .started : select.int(5) == 1 ? .ready : .behind)
+            if !place.isStarted, occupancy(destination, lane) != .taken {
+                undriven.append((destination, lane))
+            }
+            insert(place, destination, lane.number)
         }
+        for (destination, lane) in undriven { _ = startNext(destination, lane) }
+        keep()
     }
 
     func occupancy(_ destination: Int64, _ lane: LaneKey) -> Occupancy {
@@ -150,17 +180,73 @@ final class Lanes {
         replace(place, by: passed, destination, lane.number)
     }
 
-    /// Starts the next of a lane whose head is gone; says which, and whether one that has passed
-    /// is still open.
+    /// Makes the next of a lane whose head is gone ready; says which, and whether one that has
+    /// passed is still open.
     func startNext(
         _ destination: Int64, _ lane: LaneKey
     ) -> (event: EventID, isBehindPassed: Bool)? {
         guard let found = self[destination, lane.number], !found.isStarted, let next = found.next
         else { return nil }
-        var started = next
-        started.isStarted = true
-        replace(next, by: started, destination, lane.number)
+        change(next, to: .ready, destination, lane.number)
+        promoted.append((destination, lane.number, next.event))
         return (EventID(number: next.event), found.hasPassed)
+    }
+
+    // MARK: Those that are ready
+
+    /// One that was started, and was not sent, waits again.
+    func makeReady(_ event: EventID, _ destination: Int64, _ lane: LaneKey) {
+        guard let place = place(event.number, destination, lane.number) else { return }
+        change(place, to: .ready, destination, lane.number)
+    }
+
+    /// Starts those that have been ready longest.
+    func takeReady(_ destination: Int64, upTo limit: Int) -> [EventID] {
+        var taken: [EventID] = []
+        while taken.count < limit, let turn = turns[destination]?.popFirst() {
+            guard let place = readyPlace(turn, destination) else { continue }
+            change(place, to: .started, destination, turn.lane)
+            taken.append(EventID(number: turn.event))
+        }
+        return taken
+    }
+
+    /// Starts the oldest, when there is one before `bound`; looks at all of them.
+    func takeOldestReady(_ destination: Int64, before bound: EventID?) -> EventID? {
+        var after = Int64.min
+        while let turn = turns[destination]?.elements.filter({ $0.event > after })
+            .min(by: { $0.event < $1.event }), turn.event < bound?.number ?? .max
+        {
+            if let place = readyPlace(turn, destination) {
+                change(place, to: .started, destination, turn.lane)
+                return EventID(number: turn.event)
+            }
+            after = turn.event
+        }
+        return nil
+    }
+
+    func hasReady(_ destination: Int64) -> Bool {
+        while let turn = turns[destination]?.first {
+            if readyPlace(turn, destination) != nil { return true }
+            _ = turns[destination]?.popFirst()
+        }
+        return false
+    }
+
+    /// Those of `promoted` that are still ready, by destination.
+    var unwritten: [Int64: [Int64]] {
+        let ready = promoted.filter {
+            readyPlace(Turn(event: $0.event, lane: $0.lane), $0.destination) != nil
+        }
+        return Dictionary(grouping: ready, by: \.destination).mapValues { $0.map(\.event) }
+    }
+
+    func forgetPromoted() { promoted.removeAll(keepingCapacity: true) }
+
+    private func readyPlace(_ turn: Turn, _ destination: Int64) -> Place? {
+        let place = place(turn.event, destination, turn.lane)
+        return place?.standing == .ready ? place : nil
     }
 
     // MARK: Transactions
@@ -171,8 +257,10 @@ final class Lanes {
         for (destination, lane, place, change) in journal.reversed() {
             switch change {
             case .added: delete(place, destination, lane)
-            case .removed: insert(place, destination, lane)
-            case .was(let before): at(destination, lane) { $0?.replace(place, by: before) }
+            case .removed: restore(place, destination, lane)
+            case .was(let before):
+                delete(place, destination, lane)
+                restore(before, destination, lane)
             }
         }
         keep()
@@ -192,14 +280,40 @@ final class Lanes {
         self[destination, lane]?[event]
     }
 
+    private func change(
+        _ place: Place, to standing: Standing, _ destination: Int64, _ lane: Int64
+    ) {
+        var changed = place
+        changed.standing = standing
+        replace(place, by: changed, destination, lane)
+    }
+
     private func replace(
         _ before: Place, by after: Place, _ destination: Int64, _ lane: Int64
     ) {
         journal.append((destination, lane, after, .was(before)))
         at(destination, lane) { $0?.replace(before, by: after) }
+        if after.standing == .ready, before.standing != .ready {
+            turns[destination, default: Fifo()].append(Turn(event: after.event, lane: lane))
+        }
     }
 
     private func insert(_ place: Place, _ destination: Int64, _ lane: Int64) {
+        if place.standing == .ready {
+            turns[destination, default: Fifo()].append(Turn(event: place.event, lane: lane))
+        }
+        enter(place, destination, lane)
+    }
+
+    /// Puts a place back as it was; its turn is the first, as it may have been taken.
+    private func restore(_ place: Place, _ destination: Int64, _ lane: Int64) {
+        if place.standing == .ready {
+            turns[destination, default: Fifo()].prepend(Turn(event: place.event, lane: lane))
+        }
+        enter(place, destination, lane)
+    }
+
+    private func enter(_ place: Place, _ destination: Int64, _ lane: Int64) {
         counts[destination, default: 0] += 1
         at(destination, lane) { found in
             if found?.insert(place) == nil { found = Lane(place) }

@@ -120,7 +120,7 @@ extension Writer {
         let mend = try connection.prepare(
             """
             UPDATE deliveries SET due_at = ?1
-            WHERE destination = ?2 AND due_at > ?3 AND (state = 'retrying' OR run = 1)
+            WHERE destination = ?2 AND due_at > ?3 AND \(Schema.timed) AND state = 'retrying'
             """)
         for destination in pipeline.destinations {
             mend.reset().bind(1, now.milliseconds)

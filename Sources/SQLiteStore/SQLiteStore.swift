@@ -263,11 +263,14 @@ package final class SQLiteStore: EventStore, DeliveryStore {
                 return Self.takeItems(&inbox.items, upTo: options.transactionItems)
             }
             if let taken, taken.isEmpty {
-                if writer.standings.isNew { try? writer.transaction(isLast: true) {} }
+                if writer.hasUnsaved { try? writer.transaction(isLast: true) {} }
                 return
             }
             // Nothing came, but whether the file can be written again has to be found out.
-            if taken == nil, !isFailing { continue }
+            if taken == nil, !isFailing {
+                if writer.hasUnsaved { try? writer.transaction(isLast: true) {} }
+                continue
+            }
             let items = refusing(taken ?? [])
             if items.isEmpty, taken?.isEmpty == false { continue }
             if case .outside(let order)? = items.first {

@@ -3,11 +3,16 @@ import Events
 
 /// The tables, as a list of steps that is only ever added to.
 enum Schema {
-    static let migrations = [first, second, third, fourth, fifth, sixth]
+    static let migrations = [
+        first, second, third, fourth, fifth, sixth, seventh,
+    ]
 
     /// The open deliveries: what the queue's partial indexes speak of, word for word.
     static let open = "ended_at IS NULL"
-    /// The same in a file's first version.
+    /// Those that are due at a time of their own, word for word; any other that waits for nobody
+    /// is ready, which `Lanes` knows.
+    static let timed = "due_at IS NOT NULL AND (state = 'retrying' OR run > 1)"
+    /// What is open, in a file's first version.
     private static let openOnce = "state IN ('queued', 'sending', 'retrying')"
 
     private static let stateCheck = """
@@ -311,6 +316,12 @@ enum Schema {
         INSERT INTO meta SELECT 'keys_folded', CAST(CAST(max(id) AS TEXT) AS BLOB) FROM events
             HAVING max(id) IS NOT NULL;
         DROP TABLE fresh;
+        """
+
+    /// What is ready at once is found in memory: no entry that the next claim removes again.
+    private static let seventh = """
+        DROP INDEX deliveries_due;
+        CREATE INDEX deliveries_due ON deliveries (destination, due_at) WHERE \(timed);
         """
 
     /// Brings the file to this program's version; refuses one that is newer.

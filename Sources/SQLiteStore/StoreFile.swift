@@ -15,8 +15,7 @@ package struct StoreFile: Sendable {
 
     /// What is wrong with the file, in words; empty when nothing is.
     ///
-    /// Reads every page, compares indexes with tables, and looks whether every lane has a
-    /// head.
+    /// Reads every page, and compares indexes with tables.
     package func faults() throws -> [String] {
         let connection = try open()
         var found: [String] = []
@@ -28,23 +27,8 @@ package struct StoreFile: Sendable {
                 if text != good { found.append("\(sql): \(text)") }
             }
         }
-        for (sql, words) in Self.questions {
-            let count = Int(try connection.text(sql) ?? "") ?? 0
-            if count > 0 { found.append("\(count) \(words)") }
-        }
         return found
     }
-
-    private static let questions = [
-        (
-            """
-            SELECT count(*) FROM (
-                SELECT 1 FROM deliveries WHERE \(Schema.open) AND passed = 0
-                GROUP BY destination, lane
-                HAVING max(state = 'sending' OR due_at IS NOT NULL) = 0)
-            """, "lanes wait behind nothing"
-        )
-    ]
 
     /// Copies the file as it is now to a new one (0600), while it may be written.
     package func backup(to target: String) throws {

@@ -17,6 +17,7 @@ final class Writer {
     let keys: KeyIndex
     private let saveHold, saveRest: Statement
     let standings: Standings
+    private var lazily = Lazily()
     private let begin, commit: Statement
     var sources: NameTable
     var destinations: NameTable
@@ -27,6 +28,18 @@ final class Writer {
     private var lastID: EventID
     /// Counts changes, so that a delivery knows whether consent changed after it was decided.
     var change: Int64 = 0
+
+    /// When what only people look at is written: not in every transaction.
+    private struct Lazily {
+        /// Milliseconds between two writings.
+        static let interval: Int64 = 500
+        /// Promoted deliveries with which it is done earlier.
+        static let most = 4_096
+
+        var savedAt = Timestamp(milliseconds: 0)
+        /// Written in the open transaction.
+        var isSaved = false
+    }
 
     /// What the transaction leads to, after its commit.
     struct Effects {
@@ -125,7 +138,7 @@ final class Writer {
         do {
             try body()
             try flush()
-            try standings.save(at: clock.now(), atOnce: isLast)
+            try saveLazily(atOnce: isLast)
             try keys.foldSlice()
             try commit.reset().run()
         } catch {
@@ -133,7 +146,7 @@ final class Writer {
             events.new.discard()
             deliveries.discard()
             keys.undo()
-            standings.undo()
+            lazily.isSaved = false
             deliveries.lanes.undo()
             for place in effects.places { room.give(place) }
             sources.forgetFresh()
@@ -142,8 +155,12 @@ final class Writer {
             throw error
         }
         keys.keep()
-        standings.keep()
         deliveries.lanes.keep()
+        if lazily.isSaved {
+            standings.forget()
+            deliveries.lanes.forgetPromoted()
+            lazily.isSaved = false
+        }
         sources.keepFresh()
         destinations.keepFresh()
         finishEffects()
@@ -159,6 +176,21 @@ final class Writer {
     func flush() throws {
         try events.new.flush()
         try deliveries.flush()
+    }
+
+    /// Whether something is known that people cannot see yet.
+    var hasUnsaved: Bool { standings.isNew || !deliveries.lanes.promoted.isEmpty }
+
+    private func saveLazily(atOnce: Bool) throws {
+        let now = clock.now()
+        guard hasUnsaved,
+            atOnce || abs(now - lazily.savedAt) >= Lazily.interval
+                || deliveries.lanes.promoted.count >= Lazily.most
+        else { return }
+        lazily.savedAt = now
+        try standings.save()
+        try deliveries.savePromoted(at: now)
+        lazily.isSaved = true
     }
 
     private func finishEffects() {
@@ -330,53 +362,6 @@ final class Writer {
             let words = outcome.attempt.note ?? outcome.hint ?? outcome.attempt.answer ?? ""
             standings.noteError(destination, status + words, at: outcome.endedAt)
         }
-    }
-
-    private func claim(_ name: String, _ limit: Int, oldest: Bool) throws {
-        let destination = try destinations.number(name)
-        let now = clock.now()
-        var jobs: [Job] = []
-        change += 1
-        for event in try deliveries.due(destination, at: now, limit: limit, oldest: oldest) {
-            let id = DeliveryID(event: event, destination: name)
-            if let job = try claim(id, destination, now) { jobs.append(job) }
-        }
-        let nextDue = try deliveries.nextDue(destination)
-        effects.news.append(
-            .claimed(destination: name, jobs: jobs, limit: limit, nextDue: nextDue))
-    }
-
-    /// Looks at consent once more, then opens the attempt or ends the delivery.
-    private func claim(_ id: DeliveryID, _ destination: Int64, _ now: Timestamp) throws -> Job? {
-        guard let target = pipeline[id.destination] else { return nil }
-        let row: (event: Event, identity: Identity)
-        do {
-            guard let found = try events.load(id.event) else { return nil }
-            row = found
-        } catch let error as JSONError {
-            // One event that cannot be read must not keep the others from being claimed.
-            if try deliveries.end(
-                id, destination: destination, .mapping,
-                detail: "the stored event cannot be read: \(error.message)", nil, at: now)
-            {
-                effects.waiting.insert(id.destination)
-            }
-            return nil
-        }
-        let verdict = try pipeline.recheck(
-            row.event, row.identity, destination: target, in: people)
-        guard let reason = verdict.reason else {
-            return try deliveries.open(
-                id, destination: destination, row.event, row.identity, at: now, decidedAt: change,
-                current: current)
-        }
-        effects.count(.ended(destination: id.destination, reason.state, reason))
-        if try deliveries.end(
-            id, destination: destination, reason, detail: verdict.detail, verdict.record, at: now)
-        {
-            effects.waiting.insert(id.destination)
-        }
-        return nil
     }
 
     /// The time as the writer sees it.

@@ -14,14 +14,18 @@ import Testing
         lanes = try Lanes(connection)
     }
 
-    private func add(_ event: Int64, isStarted: Bool) {
-        lanes.add(Lanes.Place(event: event, isStarted: isStarted), 1, lane)
+    private func add(_ event: Int64, _ standing: Lanes.Standing, to lane: LaneKey? = nil) {
+        lanes.add(Lanes.Place(event: event, standing: standing), 1, lane ?? self.lane)
+    }
+
+    private func take(upTo limit: Int = 10) -> [Int64] {
+        lanes.takeReady(1, upTo: limit).map(\.number)
     }
 
     @Test func `start the next when the head has left, and never two`() {
-        add(1, isStarted: true)
-        add(2, isStarted: false)
-        add(3, isStarted: false)
+        add(1, .started)
+        add(2, .behind)
+        add(3, .behind)
         #expect(lanes.startNext(1, lane) == nil, "the head is under way")
         lanes.remove(EventID(number: 1), 1, lane)
         #expect(lanes.startNext(1, lane)?.event.number == 2)
@@ -30,8 +34,8 @@ import Testing
     }
 
     @Test func `let the rest pass one that has held them too long`() {
-        add(1, isStarted: true)
-        add(2, isStarted: false)
+        add(1, .started)
+        add(2, .behind)
         lanes.pass(EventID(number: 1), 1, lane)
         let next = lanes.startNext(1, lane)
         #expect(next?.event.number == 2 && next?.isBehindPassed == true)
@@ -42,11 +46,47 @@ import Testing
     }
 
     @Test func `take an older one, sent again, before the younger that wait`() {
-        add(5, isStarted: true)
-        add(6, isStarted: false)
-        add(2, isStarted: false)
+        add(5, .started)
+        add(6, .behind)
+        add(2, .behind)
         lanes.remove(EventID(number: 5), 1, lane)
         #expect(lanes.startNext(1, lane)?.event.number == 2)
+    }
+
+    @Test func `give those that are ready in the order in which they became so, once each`() {
+        add(3, .ready)
+        add(4, .behind)
+        add(1, .ready, to: LaneKey(number: 8))
+        #expect(take(upTo: 1) == [3])
+        lanes.remove(EventID(number: 3), 1, lane)
+        _ = lanes.startNext(1, lane)
+        #expect(take() == [1, 4] && take().isEmpty && !lanes.hasReady(1))
+        // One that was not sent comes back, and one that has ended does not.
+        lanes.makeReady(EventID(number: 1), 1, LaneKey(number: 8))
+        lanes.makeReady(EventID(number: 4), 1, lane)
+        lanes.remove(EventID(number: 1), 1, LaneKey(number: 8))
+        #expect(take() == [4])
+    }
+
+    @Test func `give the oldest when one has to be tried`() {
+        add(7, .ready)
+        add(5, .ready, to: LaneKey(number: 8))
+        #expect(lanes.takeOldestReady(1, before: EventID(number: 5)) == nil)
+        #expect(lanes.takeOldestReady(1, before: nil)?.number == 5)
+        #expect(lanes.hasReady(1))
+        #expect(lanes.takeOldestReady(1, before: EventID(number: 9))?.number == 7)
+        #expect(!lanes.hasReady(1), "or a claim would be asked for again and again")
+        #expect(lanes.takeOldestReady(1, before: nil) == nil && take().isEmpty)
+    }
+
+    @Test func `say of which the file does not know yet that they wait for nobody`() {
+        add(1, .started)
+        add(2, .behind)
+        lanes.remove(EventID(number: 1), 1, lane)
+        _ = lanes.startNext(1, lane)
+        #expect(lanes.unwritten == [1: [2]])
+        _ = take()
+        #expect(lanes.unwritten.isEmpty, "an open attempt says more")
     }
 
     @Test func `are what they were when a transaction fails`() {
@@ -57,11 +97,12 @@ import Testing
             let wasOpen = open
             for change in 0..<Int.random(in: 1...4, using: &random) {
                 let event = Int64(step * 10 + change)
-                switch Int.random(in: 0..<4, using: &random) {
+                switch Int.random(in: 0..<5, using: &random) {
                 case 0, 1:
-                    add(event, isStarted: lanes.occupancy(1, lane) != .taken)
+                    add(event, lanes.occupancy(1, lane) != .taken ? .ready : .behind)
                     open.append(event)
-                case 2:
+                case 2: _ = lanes.takeReady(1, upTo: 1)
+                case 3:
                     guard let gone = open.randomElement(using: &random) else { continue }
                     lanes.remove(EventID(number: gone), 1, lane)
                     open.removeAll { $0 == gone }
@@ -75,6 +116,10 @@ import Testing
                 lanes.undo()
                 open = wasOpen
                 #expect(description == before)
+                // Whoever was ready has a turn.
+                let ready = lanes.places(1, lane).filter { $0.standing == .ready }.map(\.event)
+                #expect(Set(take(upTo: .max)) == Set(ready))
+                lanes.undo()
             } else {
                 lanes.keep()
             }

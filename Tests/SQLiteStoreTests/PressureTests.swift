@@ -14,6 +14,7 @@ private final class Bench: Sendable {
     let clock = ManualClock()
     let free = Locked<Int64?>(nil)
     let faults = Locked<[StoreFault]>([])
+    private let claimed = Locked<[Job]>([])
     let store: SQLiteStore
 
     init(_ change: (inout StoreLimits) -> Void = { _ in }, isEnabled: Bool = true) throws {
@@ -23,12 +24,26 @@ private final class Bench: Sendable {
         options.houseInterval = 0
         let free = free
         let faults = faults
+        let claimed = claimed
         options.freeSpace = { free.withLock { $0 } }
         store = try SQLiteStore(
             directory: folder.path,
             pipeline: Pipeline(destinations: [try Fixtures.destination(isEnabled: isEnabled)]),
             room: Room(), clock: clock.world, hashKey: [1], options: options,
-            faults: { fault in faults.withLock { $0.append(fault) } }, news: { _ in })
+            faults: { fault in faults.withLock { $0.append(fault) } },
+            news: { news in
+                for case .claimed(_, let jobs, _, _) in news {
+                    claimed.withLock { $0 += jobs }
+                }
+            })
+    }
+
+    /// Opens the next attempt of the delivery whose turn it is.
+    func claim() async throws -> Job {
+        store.submit([.claim(destination: "vero", limit: 1, oldest: false)])
+        return try await eventually("a delivery to be claimed") {
+            claimed.withLock { $0.popLast() }
+        }
     }
 
     func accept(_ message: String, user: String = "1") async throws -> EventID {
@@ -121,17 +136,28 @@ private final class Bench: Sendable {
 }
 
 @Suite struct `A clock that jumps` {
-    private func dueAt(_ bench: Bench, _ id: EventID) throws -> Timestamp? {
-        try bench.log.deliveries(of: id)[0].dueAt
-    }
-
     @Test func `two days back does not put off what is due`() async throws {
         let bench = try Bench()
         let id = try await bench.accept("m1")
+        let job = try await bench.claim()
+        let now = bench.clock.now
+        bench.store.submit([
+            .record(
+                Outcome(
+                    job: job,
+                    attempt: Attempt(
+                        run: 1, number: 1, step: 0, startedAt: now, answerClass: .transient),
+                    next: .retry(due: now + 1_000, leavesLane: false), hint: nil, fix: nil,
+                    pinsRequests: false, endedAt: now))
+        ])
+        let waiting = try await bench.accept("m3", user: "3")
         bench.clock.advance(milliseconds: -2 * StoreLimits.day)
         _ = try await eventually("it to be due again") {
-            try dueAt(bench, id).map { $0 <= bench.clock.now } == true ? true : nil
+            let due = try bench.log.deliveries(of: id)[0].dueAt
+            return due.map { $0 <= bench.clock.now } == true ? true : nil
         }
+        #expect(try await bench.claim().id.event == id)
+        #expect(try await bench.claim().id.event == waiting, "it waits for no time")
         // Ids do not go back with the clock.
         let next = try await bench.accept("m2", user: "2")
         #expect(next > id)
@@ -239,7 +265,7 @@ private final class Bench: Sendable {
                 INSERT INTO deliveries (event, destination, lane, state, revision, due_at)
                 VALUES (5, 1, 7, 'queued', 'r', 1);
                 """)
-            try connection.execute(Self.sentTwice)
+            try connection.execute(Self.sentTwice + (version < 6 ? Self.apart : Self.together))
         }
         let old = #expect(throws: Problem.self) { try SQLiteLog(directory: folder.path) }
         #expect(old?.code == "store_other_version")
@@ -265,7 +291,7 @@ private final class Bench: Sendable {
         store.close()
     }
 
-    /// A delivery of two steps that went at the second attempt, as files of old keep it.
+    /// A delivery of two steps that went at the second attempt.
     private static let sentTwice = """
         INSERT INTO events (id, source, trusted, type, name, message_id, user_id,
             email_state, lane, happened_at, received_at, marks, body)
@@ -275,10 +301,20 @@ private final class Bench: Sendable {
         VALUES (6, 1, 7, 'delivered', 'r', 2, 2);
         INSERT INTO attempts (event, destination, run, number, step, started_at, class)
         VALUES (6, 1, 1, 1, 0, 1, 'transient'), (6, 1, 1, 2, 0, 2, 'delivered');
+        """
+
+    /// Its requests, in a table of their own as in files of old, and as they are kept now.
+    private static let apart = """
         INSERT INTO requests (event, destination, run, step, name, method, url, url_secrets, body,
             body_secrets)
         VALUES (6, 1, 1, 0, 'track', 'POST', 'https://x/', '',
                 CAST('{"a":"***"}' AS BLOB), '6:token'),
             (6, 1, 1, 1, 'tags', 'PUT', 'https://x/t', '', CAST('{}' AS BLOB), '');
+        """
+    private static let together = """
+        UPDATE attempts SET bodies = CAST('{"a":"***"}{}' AS BLOB), requests = replace(replace(
+            'track|POST|https://x/||json|11|6:token^tags|PUT|https://x/t||json|2|',
+            '|', char(31)), '^', char(30))
+        WHERE number = 1;
         """
 }

@@ -1,0 +1,43 @@
+/// First in, first out, without moving what stays.
+package struct Fifo<Element> {
+    private var items: [Element?] = []
+    private var head = 0
+
+    package init() {}
+
+    package var isEmpty: Bool { head == items.count }
+    package var count: Int { items.count - head }
+    package var first: Element? { isEmpty ? nil : items[head] }
+    /// From the first to the last.
+    package var elements: some Sequence<Element> { items[head...].lazy.compactMap { $0 } }
+
+    package mutating func append(_ element: Element) { items.append(element) }
+
+    package mutating func prepend(_ element: Element) {
+        if head > 0 {
+            head -= 1
+            items[head] = element
+        } else {
+            items.insert(element, at: 0)
+        }
+    }
+
+    package mutating func popFirst() -> Element? {
+        guard head < items.count else { return nil }
+        let element = items[head]
+        items[head] = nil
+        head += 1
+        if head > 64, head * 2 > items.count {
+            items.removeFirst(head)
+            head = 0
+        }
+        return element
+    }
+
+    package mutating func removeAll() -> [Element] {
+        let rest = Array(elements)
+        items = []
+        head = 0
+        return rest
+    }
+}

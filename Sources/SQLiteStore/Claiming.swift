@@ -1,0 +1,66 @@
+import Consent
+import Deliver
+import Events
+import Pipeline
+
+/// What waits in the file goes to the deliverer.
+extension Writer {
+    /// Opens the next attempts of what may go to a destination.
+    func claim(_ name: String, _ limit: Int, oldest: Bool) throws {
+        let destination = try destinations.number(name)
+        let now = clock.now()
+        var jobs: [Job] = []
+        change += 1
+        if let target = pipeline[name] {
+            let due =
+                oldest
+                ? try [deliveries.takeOldest(destination, at: now)].compactMap { $0 }
+                : try deliveries.takeDue(destination, at: now, limit: limit)
+            for event in due {
+                let id = DeliveryID(event: event, destination: name)
+                if let job = try job(id, target, destination) { jobs.append(job) }
+            }
+            try deliveries.open(jobs, destination: destination, at: now)
+        }
+        let nextDue = try deliveries.nextDue(destination, at: now)
+        effects.news.append(
+            .claimed(destination: name, jobs: jobs, limit: limit, nextDue: nextDue))
+    }
+
+    /// Looks at consent once more; nil when it has ended the delivery.
+    private func job(
+        _ id: DeliveryID, _ target: Destination, _ destination: Int64
+    ) throws -> Job? {
+        let waiting: DeliveryTable.Waiting
+        do {
+            guard let found = try deliveries.load(id, destination: destination) else { return nil }
+            waiting = found
+        } catch let error as JSONError {
+            // One event that cannot be read must not keep the others from being claimed.
+            try end(
+                id, destination, .mapping, "the stored event cannot be read: \(error.message)", nil)
+            return nil
+        }
+        let verdict = try pipeline.recheck(
+            waiting.event, waiting.identity, destination: target, in: people)
+        if let reason = verdict.reason {
+            try end(id, destination, reason, verdict.detail, verdict.record)
+            return nil
+        }
+        // A replay is for the person as they are known now.
+        let identity = waiting.run > 1 ? try current(waiting.identity) : waiting.identity
+        return try deliveries.job(
+            id, waiting, identity, destination: destination, decidedAt: change)
+    }
+
+    /// Ends a delivery that was about to be tried.
+    private func end(
+        _ id: DeliveryID, _ destination: Int64, _ reason: Reason, _ detail: String?,
+        _ consent: ConsentRecord?
+    ) throws {
+        effects.count(.ended(destination: id.destination, reason.state, reason))
+        let isFollowed = try deliveries.end(
+            id, destination: destination, reason, detail: detail, consent, at: now)
+        if isFollowed { effects.waiting.insert(id.destination) }
+    }
+}
