@@ -152,7 +152,7 @@ final class DestinationQueue {
         switch mode {
         case .held, .resting: return 0
         case .probing: return active.isEmpty && ready.isEmpty ? 1 : 0
-        case .open: return ready.count < Self.claimBatch / 2 ? Self.claimBatch : 0
+        case .open: return ready.count < 2 * Self.claimBatch ? Self.claimBatch : 0
         }
     }
 

@@ -27,7 +27,7 @@ extension Writer {
             .claimed(destination: name, jobs: jobs, limit: limit, nextDue: nextDue))
     }
 
-    /// Looks at consent once more; nil when it has ended the delivery.
+    /// Looks at consent once more when it may have changed; nil when it has ended the delivery.
     private func job(
         _ id: DeliveryID, _ target: Destination, _ destination: Int64
     ) throws -> Job? {
@@ -41,11 +41,13 @@ extension Writer {
                 id, destination, .mapping, "the stored event cannot be read: \(error.message)", nil)
             return nil
         }
-        let verdict = try pipeline.recheck(
-            waiting.event, waiting.identity, destination: target, in: people)
-        if let reason = verdict.reason {
-            try end(id, destination, reason, verdict.detail, verdict.record)
-            return nil
+        if people.watch.mayDiffer(id.event, waiting.identity) {
+            let verdict = try pipeline.recheck(
+                waiting.event, waiting.identity, destination: target, in: people)
+            if let reason = verdict.reason {
+                try end(id, destination, reason, verdict.detail, verdict.record)
+                return nil
+            }
         }
         // A replay is for the person as they are known now.
         let identity = waiting.run > 1 ? try current(waiting.identity) : waiting.identity

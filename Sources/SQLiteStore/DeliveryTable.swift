@@ -166,9 +166,9 @@ final class DeliveryTable {
             if state == .queued { wait(job, destination) }
             return due != nil
         }
-        if state.isFinal { return try leave(lane, job.id.event, destination) }
+        if state.isFinal { return try leave(lane, job.id.event, destination, at: outcome.endedAt) }
         lanes.pass(job.id.event, destination, lane)
-        return try promoteNext(lane, destination)
+        return try promoteNext(lane, destination, at: outcome.endedAt)
     }
 
     private static func bind(
@@ -187,17 +187,29 @@ final class DeliveryTable {
     }
 
     /// Makes the next delivery of a lane ready; says whether there was one.
-    func promoteNext(_ lane: LaneKey, _ destination: Int64) throws -> Bool {
-        guard let next = lanes.startNext(destination, lane) else { return false }
+    func promoteNext(
+        _ lane: LaneKey, _ destination: Int64, at now: Timestamp
+    ) throws -> Bool {
+        guard let next = lanes.startNext(destination, lane, at: now) else { return false }
         if next.isBehindPassed {
             try overtake.reset().bind(1, next.event.number).bind(2, destination).run()
         }
         return true
     }
 
-    /// Writes which deliveries wait for nobody any more; only for people who look at them.
-    func savePromoted(at now: Timestamp) throws {
-        for (destination, events) in lanes.unwritten {
+    /// Milliseconds after which the file is told that a delivery waits for nobody any more: by then
+    /// most have been claimed. Only people look for it there.
+    private static let promotionDelay: Int64 = 2_000
+    /// Promotions that are written with one transaction.
+    private static let promotionSlice = 256
+
+    /// Writes which deliveries wait for nobody any more, when it is time to, or at once.
+    func savePromoted(at now: Timestamp, atOnce: Bool) throws {
+        let promoted =
+            atOnce
+            ? lanes.takePromoted(before: nil, upTo: .max)
+            : lanes.takePromoted(before: now + -Self.promotionDelay, upTo: Self.promotionSlice)
+        for (destination, events) in promoted {
             try promote.run(events, destination, at: now)
         }
     }
@@ -205,10 +217,10 @@ final class DeliveryTable {
     /// Takes a delivery that has ended out of its lane, and makes the next one ready; says whether
     /// there was one.
     private func leave(
-        _ lane: LaneKey, _ event: EventID, _ destination: Int64
+        _ lane: LaneKey, _ event: EventID, _ destination: Int64, at now: Timestamp
     ) throws -> Bool {
         lanes.remove(event, destination, lane)
-        return try promoteNext(lane, destination)
+        return try promoteNext(lane, destination, at: now)
     }
 
     func giveBack(_ job: Job, destination: Int64, at now: Timestamp) throws {
@@ -309,7 +321,7 @@ final class DeliveryTable {
         guard try finalize.step() else { return false }
         let lane = LaneKey(number: finalize.int64(0))
         finalize.reset()
-        return try leave(lane, id.event, destination)
+        return try leave(lane, id.event, destination, at: now)
     }
 
     /// Crashes after which a delivery is no longer tried.

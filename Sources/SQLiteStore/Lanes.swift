@@ -119,9 +119,16 @@ final class Lanes {
     private var counts: [Int64: Int] = [:]
     /// By destination, in the order in which they became ready.
     private var turns: [Int64: Fifo<Turn>] = [:]
-    /// Heads of which the file does not say yet that they wait for nobody; it need not, because a
+    /// A head of which the file does not say yet that it waits for nobody; it need not, because a
     /// lane that nothing drives is started when the lanes are read.
-    private(set) var promoted: [(destination: Int64, lane: Int64, event: Int64)] = []
+    private struct Promotion {
+        let destination: Int64
+        let turn: Turn
+        let at: Timestamp
+    }
+    private var promotions = Fifo<Promotion>()
+    /// Those that the open transaction writes.
+    private var written: [Promotion] = []
     /// What the open transaction did, for undoing it.
     private var journal: [(destination: Int64, lane: Int64, place: Place, change: Change)] = []
 
@@ -144,7 +151,8 @@ final class Lanes {
             }
             insert(place, destination, lane.number)
         }
-        for (destination, lane) in undriven { _ = startNext(destination, lane) }
+        let start = Timestamp(milliseconds: 0)
+        for (destination, lane) in undriven { _ = startNext(destination, lane, at: start) }
         keep()
     }
 
@@ -183,12 +191,15 @@ final class Lanes {
     /// Makes the next of a lane whose head is gone ready; says which, and whether one that has
     /// passed is still open.
     func startNext(
-        _ destination: Int64, _ lane: LaneKey
+        _ destination: Int64, _ lane: LaneKey, at now: Timestamp
     ) -> (event: EventID, isBehindPassed: Bool)? {
         guard let found = self[destination, lane.number], !found.isStarted, let next = found.next
         else { return nil }
         change(next, to: .ready, destination, lane.number)
-        promoted.append((destination, lane.number, next.event))
+        promotions.append(
+            Promotion(
+                destination: destination, turn: Turn(event: next.event, lane: lane.number), at: now)
+        )
         return (EventID(number: next.event), found.hasPassed)
     }
 
@@ -234,15 +245,21 @@ final class Lanes {
         return false
     }
 
-    /// Those of `promoted` that are still ready, by destination.
-    var unwritten: [Int64: [Int64]] {
-        let ready = promoted.filter {
-            readyPlace(Turn(event: $0.event, lane: $0.lane), $0.destination) != nil
-        }
-        return Dictionary(grouping: ready, by: \.destination).mapValues { $0.map(\.event) }
-    }
+    var hasPromoted: Bool { !promotions.isEmpty }
 
-    func forgetPromoted() { promoted.removeAll(keepingCapacity: true) }
+    /// Takes those that were promoted before a moment and are still ready, by destination.
+    func takePromoted(before moment: Timestamp?, upTo limit: Int) -> [Int64: [Int64]] {
+        var taken: [Int64: [Int64]] = [:]
+        while written.count < limit, let first = promotions.first,
+            moment.map({ first.at <= $0 }) ?? true
+        {
+            _ = promotions.popFirst()
+            guard readyPlace(first.turn, first.destination) != nil else { continue }
+            written.append(first)
+            taken[first.destination, default: []].append(first.turn.event)
+        }
+        return taken
+    }
 
     private func readyPlace(_ turn: Turn, _ destination: Int64) -> Place? {
         let place = place(turn.event, destination, turn.lane)
@@ -251,7 +268,10 @@ final class Lanes {
 
     // MARK: Transactions
 
-    func keep() { journal.removeAll(keepingCapacity: true) }
+    func keep() {
+        journal.removeAll(keepingCapacity: true)
+        written = []
+    }
 
     func undo() {
         for (destination, lane, place, change) in journal.reversed() {
@@ -263,6 +283,7 @@ final class Lanes {
                 restore(before, destination, lane)
             }
         }
+        for promotion in written.reversed() { promotions.prepend(promotion) }
         keep()
     }
 

@@ -19,6 +19,7 @@ final class People: IdentityStore, ConsentStore {
     /// Rows read in this transaction.
     private var rows: [IdentityKey: Row] = [:]
     private var expected: (key: IdentityKey, digest: Digest128)?
+    var watch = ConsentWatch()
     /// People whose consent changed in this transaction.
     private(set) var consentChanges: [IdentityKey] = []
 
@@ -74,7 +75,7 @@ final class People: IdentityStore, ConsentStore {
     }
 
     func save(_ standing: Standing, for key: IdentityKey) throws {
-        consentChanges.append(key)
+        noteChange(key)
         try change(key) { $0.standing = standing }
     }
 
@@ -83,13 +84,19 @@ final class People: IdentityStore, ConsentStore {
         rows[key] = nil
         let digest = hasher.digest(key)
         try delete.reset().bind(1, digest).run()
+        watch.note(key)
         guard let standing else { return }
-        consentChanges.append(key)
+        noteChange(key)
         isEmpty = false
         upsert.reset().bind(1, digest).bind(2, key.kind.rawValue).bind(3, nil as String?)
             .bind(4, nil as String?).bind(5, nil as String?).bind(6, nil as Int64?)
             .bind(7, nil as String?).bind(8, Self.text(standing.suppressions))
         try upsert.run()
+    }
+
+    private func noteChange(_ key: IdentityKey) {
+        consentChanges.append(key)
+        watch.note(key)
     }
 
     /// An identifier as audit rows may hold it: its keyed hash.

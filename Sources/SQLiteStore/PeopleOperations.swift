@@ -156,7 +156,7 @@ extension Writer {
             }
         }
         for (destination, keys) in lanes {
-            for lane in keys { _ = try deliveries.promoteNext(lane, destination) }
+            for lane in keys { _ = try deliveries.promoteNext(lane, destination, at: now) }
         }
         if !lanes.isEmpty {
             for destination in pipeline.destinations { effects.waiting.insert(destination.name) }

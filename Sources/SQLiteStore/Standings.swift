@@ -5,11 +5,17 @@ import Events
 ///
 /// Not worth a page of the file in every transaction: kept in memory, and written now and then.
 final class Standings {
+    /// Milliseconds between two writings.
+    static let interval: Int64 = 500
+
     private let saveDelivered, saveError, saveEvent: Statement
     /// By the numbers of destinations and sources.
     private var delivered: [Int64: Timestamp] = [:]
     private var errors: [Int64: (text: String, at: Timestamp)] = [:]
     private var events: [Int64: Timestamp] = [:]
+    private var savedAt = Timestamp(milliseconds: 0)
+    /// Written in the open transaction.
+    private var isSaved = false
 
     init(_ connection: Connection) throws {
         saveDelivered = try connection.prepare(
@@ -32,8 +38,10 @@ final class Standings {
     /// Whether something is known that has not been written.
     var isNew: Bool { !delivered.isEmpty || !errors.isEmpty || !events.isEmpty }
 
-    /// Writes what is known.
-    func save() throws {
+    /// Writes what is known when it is time to, or at once.
+    func save(at now: Timestamp, atOnce: Bool) throws {
+        guard isNew, atOnce || abs(now - savedAt) >= Self.interval else { return }
+        savedAt = now
         for (source, at) in events {
             try saveEvent.reset().bind(1, at.milliseconds).bind(2, source).run()
         }
@@ -45,9 +53,19 @@ final class Standings {
                 .bind(3, destination)
             try saveError.run()
         }
+        isSaved = true
     }
 
-    /// It is in the file; also when a person is forgotten, whom an error may name.
+    /// The transaction is in the file.
+    func keep() {
+        if isSaved { forget() }
+        isSaved = false
+    }
+
+    /// Nothing of the transaction is in the file: what was known is still to be written.
+    func undo() { isSaved = false }
+
+    /// Also when a person is forgotten, whom an error may name.
     func forget() {
         events = [:]
         delivered = [:]

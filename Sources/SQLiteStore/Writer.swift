@@ -17,29 +17,16 @@ final class Writer {
     let keys: KeyIndex
     private let saveHold, saveRest: Statement
     let standings: Standings
-    private var lazily = Lazily()
     private let begin, commit: Statement
     var sources: NameTable
     var destinations: NameTable
-    var pipeline: Pipeline
+    var pipeline: Pipeline { didSet { people.watch.restart(after: lastID) } }
     private let room: Room
     let clock: WorldClock
     private let isServer: Bool
     private var lastID: EventID
     /// Counts changes, so that a delivery knows whether consent changed after it was decided.
     var change: Int64 = 0
-
-    /// When what only people look at is written: not in every transaction.
-    private struct Lazily {
-        /// Milliseconds between two writings.
-        static let interval: Int64 = 500
-        /// Promoted deliveries with which it is done earlier.
-        static let most = 4_096
-
-        var savedAt = Timestamp(milliseconds: 0)
-        /// Written in the open transaction.
-        var isSaved = false
-    }
 
     /// What the transaction leads to, after its commit.
     struct Effects {
@@ -93,6 +80,7 @@ final class Writer {
         destinations = try NameTable(connection, "destinations")
         lastID = EventID(
             number: Int64(try connection.text("SELECT max(id) FROM events") ?? "") ?? 0)
+        people.watch.restart(after: lastID)
         // What rested before a restart is tried again.
         try connection.execute("UPDATE destinations SET resting_until = NULL")
         self.isServer = isServer
@@ -138,7 +126,8 @@ final class Writer {
         do {
             try body()
             try flush()
-            try saveLazily(atOnce: isLast)
+            try standings.save(at: clock.now(), atOnce: isLast)
+            try deliveries.savePromoted(at: clock.now(), atOnce: isLast)
             try keys.foldSlice()
             try commit.reset().run()
         } catch {
@@ -146,7 +135,7 @@ final class Writer {
             events.new.discard()
             deliveries.discard()
             keys.undo()
-            lazily.isSaved = false
+            standings.undo()
             deliveries.lanes.undo()
             for place in effects.places { room.give(place) }
             sources.forgetFresh()
@@ -154,13 +143,10 @@ final class Writer {
             effects = Effects()
             throw error
         }
+        if people.watch.isFull { people.watch.restart(after: lastID) }
         keys.keep()
         deliveries.lanes.keep()
-        if lazily.isSaved {
-            standings.forget()
-            deliveries.lanes.forgetPromoted()
-            lazily.isSaved = false
-        }
+        standings.keep()
         sources.keepFresh()
         destinations.keepFresh()
         finishEffects()
@@ -179,19 +165,7 @@ final class Writer {
     }
 
     /// Whether something is known that people cannot see yet.
-    var hasUnsaved: Bool { standings.isNew || !deliveries.lanes.promoted.isEmpty }
-
-    private func saveLazily(atOnce: Bool) throws {
-        let now = clock.now()
-        guard hasUnsaved,
-            atOnce || abs(now - lazily.savedAt) >= Lazily.interval
-                || deliveries.lanes.promoted.count >= Lazily.most
-        else { return }
-        lazily.savedAt = now
-        try standings.save()
-        try deliveries.savePromoted(at: now)
-        lazily.isSaved = true
-    }
+    var hasUnsaved: Bool { standings.isNew || deliveries.lanes.hasPromoted }
 
     private func finishEffects() {
         if !effects.handedOver.isEmpty { effects.news.append(.handedOver(effects.handedOver)) }

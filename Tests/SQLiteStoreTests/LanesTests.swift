@@ -6,6 +6,7 @@ import Testing
 
 @Suite struct `Lanes in memory` {
     private let lane = LaneKey(number: 7)
+    private let now = Timestamp(milliseconds: 5)
     private let lanes: Lanes
 
     init() throws {
@@ -26,10 +27,10 @@ import Testing
         add(1, .started)
         add(2, .behind)
         add(3, .behind)
-        #expect(lanes.startNext(1, lane) == nil, "the head is under way")
+        #expect(lanes.startNext(1, lane, at: now) == nil, "the head is under way")
         lanes.remove(EventID(number: 1), 1, lane)
-        #expect(lanes.startNext(1, lane)?.event.number == 2)
-        #expect(lanes.startNext(1, lane) == nil)
+        #expect(lanes.startNext(1, lane, at: now)?.event.number == 2)
+        #expect(lanes.startNext(1, lane, at: now) == nil)
         #expect(lanes.occupancy(2, lane) == .free && lanes.count(1) == 2)
     }
 
@@ -37,7 +38,7 @@ import Testing
         add(1, .started)
         add(2, .behind)
         lanes.pass(EventID(number: 1), 1, lane)
-        let next = lanes.startNext(1, lane)
+        let next = lanes.startNext(1, lane, at: now)
         #expect(next?.event.number == 2 && next?.isBehindPassed == true)
         lanes.remove(EventID(number: 2), 1, lane)
         #expect(lanes.occupancy(1, lane) == .passed)
@@ -50,7 +51,7 @@ import Testing
         add(6, .behind)
         add(2, .behind)
         lanes.remove(EventID(number: 5), 1, lane)
-        #expect(lanes.startNext(1, lane)?.event.number == 2)
+        #expect(lanes.startNext(1, lane, at: now)?.event.number == 2)
     }
 
     @Test func `give those that are ready in the order in which they became so, once each`() {
@@ -59,7 +60,7 @@ import Testing
         add(1, .ready, to: LaneKey(number: 8))
         #expect(take(upTo: 1) == [3])
         lanes.remove(EventID(number: 3), 1, lane)
-        _ = lanes.startNext(1, lane)
+        _ = lanes.startNext(1, lane, at: now)
         #expect(take() == [1, 4] && take().isEmpty && !lanes.hasReady(1))
         // One that was not sent comes back, and one that has ended does not.
         lanes.makeReady(EventID(number: 1), 1, LaneKey(number: 8))
@@ -83,10 +84,16 @@ import Testing
         add(1, .started)
         add(2, .behind)
         lanes.remove(EventID(number: 1), 1, lane)
-        _ = lanes.startNext(1, lane)
-        #expect(lanes.unwritten == [1: [2]])
+        _ = lanes.startNext(1, lane, at: now)
+        let before = Timestamp(milliseconds: 4)
+        #expect(lanes.takePromoted(before: before, upTo: 10).isEmpty, "it was a moment ago")
+        lanes.keep()
+        #expect(lanes.takePromoted(before: nil, upTo: 10) == [1: [2]])
+        lanes.undo()
+        #expect(lanes.takePromoted(before: nil, upTo: 10) == [1: [2]], "nothing was written")
+        lanes.undo()
         _ = take()
-        #expect(lanes.unwritten.isEmpty, "an open attempt says more")
+        #expect(lanes.takePromoted(before: nil, upTo: 10).isEmpty, "an open attempt says more")
     }
 
     @Test func `are what they were when a transaction fails`() {
@@ -110,7 +117,7 @@ import Testing
                     guard let slow = open.first else { continue }
                     lanes.pass(EventID(number: slow), 1, lane)
                 }
-                _ = lanes.startNext(1, lane)
+                _ = lanes.startNext(1, lane, at: now)
             }
             if Bool.random(using: &random) {
                 lanes.undo()
