@@ -13,6 +13,8 @@ import Darwin
 /// Reused; belongs to the transfer thread.
 final class Exchange {
     let easy: OpaquePointer
+    /// The address, parsed: libcurl would parse it anew for each request.
+    private let address: OpaquePointer
     private var headers: UnsafeMutablePointer<curl_slist>?
     private var headerLines: [String] = []
     private(set) var completion: (@Sendable (TransportResult) -> Void)?
@@ -32,13 +34,15 @@ final class Exchange {
     private static let largeHeaders = 200 << 10
 
     init?() {
-        guard let easy = curl_easy_init() else { return nil }
+        guard let easy = curl_easy_init(), let address = curl_url() else { return nil }
         self.easy = easy
+        self.address = address
         setFixedOptions()
     }
 
     deinit {
         curl_easy_cleanup(easy)
+        curl_url_cleanup(address)
         curl_slist_free_all(headers)
     }
 
@@ -78,7 +82,6 @@ final class Exchange {
         set(CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
         set(CURLOPT_TCP_KEEPALIVE, 1)
         set(CURLOPT_MAXAGE_CONN, 30)
-        set(CURLOPT_USERAGENT, "Sluice/0.1")
     }
 
     private static func from(_ context: UnsafeMutableRawPointer?) -> Exchange? {
@@ -100,7 +103,7 @@ final class Exchange {
         headerBytes = 0
         blockedAddress = false
         setTarget(request.url, request.options)
-        setHeaders(request.headers)
+        setHeaders(request.headers, isLarge: request.body.count >= Self.largeBody)
         if request.method == "GET" {
             set(CURLOPT_CUSTOMREQUEST, nil)
             set(CURLOPT_HTTPGET, 1)
@@ -121,7 +124,10 @@ final class Exchange {
         self.options = options
         let scheme = url.lowercased().hasPrefix("https:") ? "https" : "http"
         addressGuard = AddressGuard(allowedNetworks: options.allowedNetworks, scheme: scheme)
-        set(CURLOPT_URL, url)
+        let parsed = parse(url) ? address : nil
+        _ = ccurl_set_pointer(easy, CURLOPT_CURLU, UnsafeMutableRawPointer(parsed))
+        // What is no address fails when it is sent, like any other fault.
+        set(CURLOPT_URL, parsed == nil ? url : nil)
         set(CURLOPT_PATH_AS_IS, 1)
         set(CURLOPT_UNIX_SOCKET_PATH, options.unixSocket)
         set(CURLOPT_CONNECTTIMEOUT_MS, options.connectTimeout)
@@ -129,13 +135,28 @@ final class Exchange {
         set(CURLOPT_HTTP_VERSION, Int(options.httpVersion.curl))
     }
 
-    private func setHeaders(_ lines: [String]) {
+    private func parse(_ url: String) -> Bool {
+        let flags = CURLU_GUESS_SCHEME | CURLU_NON_SUPPORT_SCHEME | CURLU_PATH_AS_IS
+        // First without the one before: it is no relative address.
+        return curl_url_set(address, CURLUPART_URL, nil, 0) == CURLUE_OK
+            && curl_url_set(address, CURLUPART_URL, url, UInt32(flags)) == CURLUE_OK
+    }
+
+    /// Bytes from which libcurl asks first whether a body is wanted.
+    private static let largeBody = 1 << 20
+    private static let userAgent = "User-Agent: Sluice/0.1"
+
+    private func setHeaders(_ lines: [String], isLarge: Bool) {
+        // No "Expect: 100-continue": it costs a round trip.
+        let lines = isLarge ? lines + ["Expect:"] : lines
         guard lines != headerLines || headers == nil else { return }
+        headerLines = lines
         curl_slist_free_all(headers)
         headers = nil
-        // No "Expect: 100-continue": it costs a round trip for bodies over 1 MB.
-        for line in lines + ["Expect:"] { headers = curl_slist_append(headers, line) }
-        headerLines = lines
+        for line in lines { headers = curl_slist_append(headers, line) }
+        if !lines.contains(where: { $0.lowercased().hasPrefix("user-agent:") }) {
+            headers = curl_slist_append(headers, Self.userAgent)
+        }
         _ = ccurl_set_list(easy, CURLOPT_HTTPHEADER, headers)
     }
 

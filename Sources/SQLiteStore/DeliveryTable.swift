@@ -197,8 +197,9 @@ final class DeliveryTable {
         return true
     }
 
-    /// Milliseconds after which the file is told that a delivery waits for nobody any more: by then
-    /// most have been claimed. Only people look for it there.
+    /// Milliseconds after which the file is told that a delivery waits for nobody any more.
+    ///
+    /// By then most have been claimed, and only people look for it there.
     private static let promotionDelay: Int64 = 2_000
     /// Promotions that are written with one transaction.
     private static let promotionSlice = 256

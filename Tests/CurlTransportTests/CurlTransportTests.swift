@@ -80,6 +80,44 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
         #expect(connections.withLock { $0 } == 1)
     }
 
+    @Test func `takes nothing over from the one before it`() async throws {
+        let seen = Locked<[String]>([])
+        let server = try RawServer { connection in
+            while let request = connection.readRequest() {
+                seen.withLock { $0.append(request) }
+                connection.write(ok)
+            }
+        }
+        let transport = CurlTransport()
+        defer { transport.close() }
+        func exchange(_ url: String, _ headers: [String], bytes: Int) async -> TransportResult {
+            let body = [UInt8](repeating: 0x20, count: bytes)
+            return await transport.exchange(
+                OutgoingRequest(
+                    method: "POST", url: url, headers: headers, body: body,
+                    options: options { $0.totalTimeout = 20_000 }))
+        }
+        _ = await exchange(server.url + "a/../b?c=1", ["X-One: 1"], bytes: 2)
+        _ = await exchange(server.url + "large", ["X-Two: 2"], bytes: 2 << 20)
+        #expect(await exchange("not a url", [], bytes: 0).failure?.kind == .blocked)
+        _ = await exchange(server.url + "d", ["user-agent: mine"], bytes: 2)
+        let heads = seen.withLock { requests in
+            requests.map { $0.split(separator: "\r\n\r\n")[0].lowercased() }
+        }
+        try #require(heads.count == 3)
+        #expect(heads[0].hasPrefix("post /a/../b?c=1 ") && heads[0].contains("x-one: 1"))
+        #expect(heads[1].hasPrefix("post /large ") && !heads[1].contains("x-one"))
+        #expect(heads[2].hasPrefix("post /d ") && !heads[2].contains("x-two"))
+        #expect(heads.map { $0.contains("expect:") } == [false, false, false])
+        let agents = heads.map { head in
+            head.split(separator: "\r\n").filter { $0.hasPrefix("user-agent:") }
+        }
+        #expect(
+            agents == [
+                ["user-agent: sluice/0.1"], ["user-agent: sluice/0.1"], ["user-agent: mine"],
+            ])
+    }
+
     @Test func `runs beside many others, each with its own answer`() async throws {
         let server = try RawServer { connection in
             while let request = connection.readRequest() {
