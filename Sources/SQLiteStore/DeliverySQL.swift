@@ -39,11 +39,11 @@ enum DeliverySQL {
         """
 
     static let dueByTime = """
-        SELECT event \(timed) AND due_at <= ?2 ORDER BY due_at LIMIT ?3
+        SELECT event, lane \(timed) AND due_at <= ?2 ORDER BY due_at LIMIT ?3
         """
 
     static let dueByAge = """
-        SELECT event \(timed) AND due_at <= ?2 ORDER BY event LIMIT ?3
+        SELECT event, lane \(timed) AND due_at <= ?2 ORDER BY event LIMIT ?3
         """
 
     static let nextDue = "SELECT due_at \(timed) ORDER BY due_at LIMIT 1"

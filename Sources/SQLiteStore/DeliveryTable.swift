@@ -239,23 +239,28 @@ final class DeliveryTable {
     /// Takes what may go: first what was due at a time, then what has been ready longest.
     func takeDue(_ destination: Int64, at now: Timestamp, limit: Int) throws -> [EventID] {
         let timed = try timed(dueByTime, destination, now, limit)
-        return timed + lanes.takeReady(destination, upTo: limit - timed.count)
+        for place in timed { lanes.start(place.event, destination, place.lane) }
+        return timed.map(\.event) + lanes.takeReady(destination, upTo: limit - timed.count)
     }
 
     /// Takes the oldest that may go.
     func takeOldest(_ destination: Int64, at now: Timestamp) throws -> EventID? {
         let timed = try timed(dueByAge, destination, now, 1).first
-        return lanes.takeOldestReady(destination, before: timed) ?? timed
+        if let ready = lanes.takeOldestReady(destination, before: timed?.event) { return ready }
+        if let timed { lanes.start(timed.event, destination, timed.lane) }
+        return timed?.event
     }
 
     private func timed(
         _ select: Statement, _ destination: Int64, _ now: Timestamp, _ limit: Int
-    ) throws -> [EventID] {
+    ) throws -> [(event: EventID, lane: LaneKey)] {
         select.reset().bind(1, destination).bind(2, now.milliseconds).bind(3, limit)
         defer { select.reset() }
-        var events: [EventID] = []
-        while try select.step() { events.append(EventID(number: select.int64(0))) }
-        return events
+        var found: [(event: EventID, lane: LaneKey)] = []
+        while try select.step() {
+            found.append((EventID(number: select.int64(0)), LaneKey(number: select.int64(1))))
+        }
+        return found
     }
 
     /// When something may go; nil when nothing waits but behind others.

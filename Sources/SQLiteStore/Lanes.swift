@@ -211,6 +211,13 @@ final class Lanes {
         change(place, to: .ready, destination, lane.number)
     }
 
+    /// One that is ready is taken by what the file says of it: a replay that was promoted.
+    func start(_ event: EventID, _ destination: Int64, _ lane: LaneKey) {
+        let turn = Turn(event: event.number, lane: lane.number)
+        guard let place = readyPlace(turn, destination) else { return }
+        change(place, to: .started, destination, lane.number)
+    }
+
     /// Starts those that have been ready longest.
     func takeReady(_ destination: Int64, upTo limit: Int) -> [EventID] {
         var taken: [EventID] = []

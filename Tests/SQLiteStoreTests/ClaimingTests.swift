@@ -11,12 +11,13 @@ import Testing
 /// A store without room in memory: everything waits for a claim.
 private final class Bench: Sendable {
     private let claims = Locked<[[Job]]>([])
+    let clock = ManualClock()
     let store: SQLiteStore
 
     init(_ folder: TemporaryFolder, _ pipeline: Pipeline) throws {
         let claims = claims
         store = try SQLiteStore(
-            directory: folder.path, pipeline: pipeline, room: Room(), clock: ManualClock().world,
+            directory: folder.path, pipeline: pipeline, room: Room(), clock: clock.world,
             hashKey: [1],
             news: { news in
                 for case .claimed(_, let jobs, _, _) in news {
@@ -30,12 +31,30 @@ private final class Bench: Sendable {
         return try await store.accept(Envelope(events: [(0, event)]), from: "backend")[0].id
     }
 
-    /// The events whose deliveries may be tried.
-    func claim() async throws -> [EventID] {
+    /// The deliveries that may be tried.
+    func jobs() async throws -> [Job] {
         store.submit([.claim(destination: "vero", limit: 10, oldest: false)])
         return try await eventually("the claim to be answered") {
             claims.withLock { $0.popLast() }
-        }.map(\.id.event)
+        }
+    }
+
+    func claim() async throws -> [EventID] { try await jobs().map(\.id.event) }
+
+    /// Delivers what may be tried.
+    func deliver() async throws -> [EventID] {
+        let jobs = try await jobs()
+        store.submit(
+            jobs.map { job in
+                let attempt = Attempt(
+                    run: job.run, number: job.attempt, step: 0, startedAt: clock.now,
+                    answerClass: .delivered)
+                return .record(
+                    Outcome(
+                        job: job, attempt: attempt, next: .delivered, hint: nil, fix: nil,
+                        pinsRequests: false, endedAt: clock.now))
+            })
+        return jobs.map(\.id.event)
     }
 }
 
@@ -83,6 +102,29 @@ private final class Bench: Sendable {
         #expect(try await after.claim() == heads)
         #expect(try await after.claim().isEmpty, "the others wait behind them")
         after.store.close()
+    }
+}
+
+@Suite struct `A person's deliveries that are sent again` {
+    @Test(arguments: [0, 3_000])
+    func `go one after the other, and once each`(pause: Int64) async throws {
+        let pipeline = Pipeline(destinations: [try Fixtures.destination()])
+        let bench = try Bench(try TemporaryFolder(), pipeline)
+        var ids: [EventID] = []
+        for message in ["m1", "m2", "m3"] { ids.append(try await bench.accept(message, user: "1")) }
+        for id in ids { #expect(try await bench.deliver() == [id]) }
+        let order = ReplayOrder(
+            deliveries: ids.map { DeliveryID(event: $0, destination: "vero") }, asWas: false,
+            perSecond: 1_000_000, reason: "test")
+        #expect(try await bench.store.replay(order).queued == 3)
+        for id in ids {
+            // By now the file has been told who waits for nobody any more.
+            bench.clock.advance(milliseconds: pause)
+            _ = try await bench.accept("other \(id.text)", user: "2")
+            let tried = try await bench.deliver()
+            #expect(tried.filter { ids.contains($0) } == [id])
+        }
+        bench.store.close()
     }
 }
 
