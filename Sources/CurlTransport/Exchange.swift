@@ -74,6 +74,7 @@ final class Exchange {
         // A transfer that ends must not wait for its name to be resolved: others share the thread.
         set(CURLOPT_QUICK_EXIT, 1)
         set(CURLOPT_FOLLOWLOCATION, 0)
+        set(CURLOPT_PATH_AS_IS, 1)
         set(CURLOPT_PROTOCOLS_STR, "http,https")
         set(CURLOPT_PROXY, "")
         set(CURLOPT_NETRC, 0)
@@ -128,7 +129,6 @@ final class Exchange {
         _ = ccurl_set_pointer(easy, CURLOPT_CURLU, UnsafeMutableRawPointer(parsed))
         // What is no address fails when it is sent, like any other fault.
         set(CURLOPT_URL, parsed == nil ? url : nil)
-        set(CURLOPT_PATH_AS_IS, 1)
         set(CURLOPT_UNIX_SOCKET_PATH, options.unixSocket)
         set(CURLOPT_CONNECTTIMEOUT_MS, options.connectTimeout)
         set(CURLOPT_TIMEOUT_MS, options.totalTimeout)

@@ -99,7 +99,7 @@ package struct DeliveryMachine {
                 for item in news { take(item) }
             case .ended(let id, let ended): end(id, ended, now, &actions)
             case .tick: break
-            case .limits(let limits, let held): change(limits, held, now)
+            case .limits(let limits, let held): change(limits, held, now, &actions)
             case .drain: draining = true
             }
         }
@@ -113,9 +113,12 @@ package struct DeliveryMachine {
 
     /// What is gone or switched off begins nothing more; what is new begins.
     private mutating func change(
-        _ limits: [String: DeliveryLimits], _ held: [String: HoldKind], _ now: Timestamp
+        _ limits: [String: DeliveryLimits], _ held: [String: HoldKind], _ now: Timestamp,
+        _ actions: inout [Action]
     ) {
         for (name, queue) in queues {
+            // What was decided by the pipeline before is looked at again.
+            giveBackReady(queue, &actions)
             let wasOff = queue.isOff
             queue.isOff = limits[name] == nil
             // It may have been held while it was off.

@@ -14,12 +14,13 @@ package struct Fifo<Element> {
     package mutating func append(_ element: Element) { items.append(element) }
 
     package mutating func prepend(_ element: Element) {
-        if head > 0 {
-            head -= 1
-            items[head] = element
-        } else {
-            items.insert(element, at: 0)
+        if head == 0 {
+            // Room for as many again, so that many cost no more than they would at the end.
+            head = max(16, items.count)
+            items.insert(contentsOf: repeatElement(nil, count: head), at: 0)
         }
+        head -= 1
+        items[head] = element
     }
 
     package mutating func popFirst() -> Element? {

@@ -10,6 +10,7 @@ extension Writer {
         let destination = try destinations.number(name)
         let now = clock.now()
         var jobs: [Job] = []
+        var nextDue: Timestamp?
         change += 1
         if let target = pipeline[name] {
             let due =
@@ -21,8 +22,8 @@ extension Writer {
                 if let job = try job(id, target, destination) { jobs.append(job) }
             }
             try deliveries.open(jobs, destination: destination, at: now)
+            nextDue = try deliveries.nextDue(destination, at: now)
         }
-        let nextDue = try deliveries.nextDue(destination, at: now)
         effects.news.append(
             .claimed(destination: name, jobs: jobs, limit: limit, nextDue: nextDue))
     }
@@ -41,16 +42,17 @@ extension Writer {
                 id, destination, .mapping, "the stored event cannot be read: \(error.message)", nil)
             return nil
         }
-        if people.watch.mayDiffer(id.event, waiting.identity) {
+        // A replay is for the person as they are known now.
+        let isReplay = waiting.run > 1
+        let identity = isReplay ? try current(waiting.identity) : waiting.identity
+        if isReplay || people.watch.mayDiffer(id.event, identity) {
             let verdict = try pipeline.recheck(
-                waiting.event, waiting.identity, destination: target, in: people)
+                waiting.event, identity, destination: target, in: people)
             if let reason = verdict.reason {
                 try end(id, destination, reason, verdict.detail, verdict.record)
                 return nil
             }
         }
-        // A replay is for the person as they are known now.
-        let identity = waiting.run > 1 ? try current(waiting.identity) : waiting.identity
         return try deliveries.job(
             id, waiting, identity, destination: destination, decidedAt: change)
     }

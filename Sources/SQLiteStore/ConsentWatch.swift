@@ -4,7 +4,7 @@ import Events
 /// event was stored: the same pipeline decides, and nothing that is stored about its person has
 /// changed.
 struct ConsentWatch {
-    /// People that are remembered; with more, everything is looked at again.
+    /// Identifiers that are remembered; with more, the watch has to begin anew.
     static let most = 16_384
 
     /// Later events were decided by the pipeline of now, and who has changed since is known.
@@ -20,7 +20,7 @@ struct ConsentWatch {
     /// The consent of this person changes.
     mutating func note(_ key: IdentityKey) { changed.insert(key) }
 
-    /// It has to begin anew.
+    /// More have changed than it remembers.
     var isFull: Bool { changed.count > Self.most }
 
     func mayDiffer(_ event: EventID, _ identity: Identity) -> Bool {

@@ -37,6 +37,7 @@ final class DeliveryTable {
         nextDue = try connection.prepare(DeliverySQL.nextDue)
         load = try connection.prepare(DeliverySQL.load)
         finalize = try connection.prepare(DeliverySQL.finalize)
+        for place in lanes.overtaking { try mark(place.event, place.destination) }
     }
 
     /// Takes a delivery as it was planned; says whether attempt 1 was opened for it.
@@ -59,7 +60,7 @@ final class DeliveryTable {
                 placement: placement, outOfOrder: outOfOrder))
         if placement != .filtered {
             lanes.add(
-                Lanes.Place(event: event.id.number, standing: placement.standing), destination,
+                Lanes.Place(event: event.id.number, phase: placement.phase), destination,
                 lane)
         }
         return placement
@@ -116,7 +117,7 @@ final class DeliveryTable {
         /// Head of its lane, attempt 1 open, on its way to the deliverer.
         case handedOver
 
-        fileprivate var standing: Lanes.Standing {
+        fileprivate var phase: Lanes.Phase {
             switch self {
             case .filtered, .behind: .behind
             case .waiting: .ready
@@ -190,16 +191,19 @@ final class DeliveryTable {
     func promoteNext(
         _ lane: LaneKey, _ destination: Int64, at now: Timestamp
     ) throws -> Bool {
-        guard let next = lanes.startNext(destination, lane, at: now) else { return false }
-        if next.isBehindPassed {
-            try overtake.reset().bind(1, next.event.number).bind(2, destination).run()
-        }
+        guard let next = lanes.promoteNext(destination, lane, at: now) else { return false }
+        if next.isBehindPassed { try mark(next.event, destination) }
         return true
+    }
+
+    /// It goes although an earlier one of its lane is still open.
+    private func mark(_ event: EventID, _ destination: Int64) throws {
+        try overtake.reset().bind(1, event.number).bind(2, destination).run()
     }
 
     /// Milliseconds after which the file is told that a delivery waits for nobody any more.
     ///
-    /// By then most have been claimed, and only people look for it there.
+    /// By then most have been claimed. It is for people who look; a start does without.
     private static let promotionDelay: Int64 = 2_000
     /// Promotions that are written with one transaction.
     private static let promotionSlice = 256
@@ -228,6 +232,7 @@ final class DeliveryTable {
         giveBack.reset().bind(1, now.milliseconds).bind(2, job.id.event.number)
             .bind(3, destination)
         try giveBack.run()
+        guard connection.changes == 1 else { return }
         if job.tries == 0 { wait(job, destination) }
     }
 
@@ -236,9 +241,11 @@ final class DeliveryTable {
         if job.run == 1 { lanes.makeReady(job.id.event, destination, job.identity.lane) }
     }
 
-    /// Takes what may go: first what was due at a time, then what has been ready longest.
+    /// Takes what may go: half of what was due at a time, half of what has been ready longest.
     func takeDue(_ destination: Int64, at now: Timestamp, limit: Int) throws -> [EventID] {
-        let timed = try timed(dueByTime, destination, now, limit)
+        // Neither waits for all of the other.
+        let share = lanes.hasReady(destination) ? max(1, limit / 2) : limit
+        let timed = try timed(dueByTime, destination, now, share)
         for place in timed { lanes.start(place.event, destination, place.lane) }
         return timed.map(\.event) + lanes.takeReady(destination, upTo: limit - timed.count)
     }

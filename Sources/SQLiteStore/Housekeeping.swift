@@ -67,7 +67,7 @@ extension SQLiteStore {
     }
 
     /// Housekeeping can wait while the disk is full or the file locked.
-    private func note(_ error: any Error) {
+    func note(_ error: any Error) {
         let fault = StoreFault(error)
         if case .passing = fault { return }
         faults(fault)

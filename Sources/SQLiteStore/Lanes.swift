@@ -6,18 +6,19 @@ import Events
 ///
 /// The file keeps the same facts in its rows; an index over lanes would cost a page for each
 /// delivery, because the order of lanes is random, and one over what may go at once an entry that
-/// is removed again at the next claim. 64 bytes or so for each lane, 24 for each that may go.
+/// is removed again at the next claim. 64 bytes or so for each lane, 24 for each that may go, 40
+/// until the file knows of it.
 final class Lanes {
     /// An open delivery in its lane.
     struct Place: Equatable {
         let event: Int64
         /// It has held the lane too long, and the rest may pass.
         var hasPassed = false
-        var standing: Standing
-        var isStarted: Bool { standing != .behind }
+        var phase: Phase
+        var isDriven: Bool { phase != .behind }
     }
     /// Of those that have not passed only the head is anything but behind.
-    enum Standing {
+    enum Phase {
         /// An earlier one of the lane comes first.
         case behind
         /// It waits for a claim, behind others that do.
@@ -38,7 +39,7 @@ final class Lanes {
         private(set) var first: Place
         /// The others, by event.
         private var rest: ArraySlice<Place> = []
-        private var startedCount = 0
+        private var drivenCount = 0
         private var passedCount = 0
 
         init(_ place: Place) {
@@ -49,7 +50,7 @@ final class Lanes {
         var places: [Place] { [first] + rest }
 
         /// Whether one that has not passed is due or on its way.
-        var isStarted: Bool { startedCount > 0 }
+        var isDriven: Bool { drivenCount > 0 }
 
         /// The first that has not passed; few ever pass.
         var next: Place? { first.hasPassed ? rest.first { !$0.hasPassed } : first }
@@ -97,8 +98,8 @@ final class Lanes {
         private mutating func note(_ place: Place, _ count: Int) {
             if place.hasPassed {
                 passedCount += count
-            } else if place.isStarted {
-                startedCount += count
+            } else if place.isDriven {
+                drivenCount += count
             }
         }
 
@@ -129,6 +130,8 @@ final class Lanes {
     private var promotions = Fifo<Promotion>()
     /// Those that the open transaction writes.
     private var written: [Promotion] = []
+    /// Those that were started behind one that has passed, when the lanes were read.
+    private(set) var overtaking: [(event: EventID, destination: Int64)] = []
     /// What the open transaction did, for undoing it.
     private var journal: [(destination: Int64, lane: Int64, place: Place, change: Change)] = []
 
@@ -145,14 +148,18 @@ final class Lanes {
             let (destination, lane) = (select.int64(0), LaneKey(number: select.int64(1)))
             let place = Place(
                 event: select.int64(2), hasPassed: select.int(3) == 1,
-                standing: select.int(4) == 1 ? .started : select.int(5) == 1 ? .ready : .behind)
-            if !place.isStarted, occupancy(destination, lane) != .taken {
+                phase: select.int(4) == 1 ? .started : select.int(5) == 1 ? .ready : .behind)
+            if !place.isDriven, occupancy(destination, lane) != .taken {
                 undriven.append((destination, lane))
             }
             insert(place, destination, lane.number)
         }
         let start = Timestamp(milliseconds: 0)
-        for (destination, lane) in undriven { _ = startNext(destination, lane, at: start) }
+        for (destination, lane) in undriven {
+            guard let next = promoteNext(destination, lane, at: start), next.isBehindPassed
+            else { continue }
+            overtaking.append((next.event, destination))
+        }
         keep()
     }
 
@@ -190,10 +197,10 @@ final class Lanes {
 
     /// Makes the next of a lane whose head is gone ready; says which, and whether one that has
     /// passed is still open.
-    func startNext(
+    func promoteNext(
         _ destination: Int64, _ lane: LaneKey, at now: Timestamp
     ) -> (event: EventID, isBehindPassed: Bool)? {
-        guard let found = self[destination, lane.number], !found.isStarted, let next = found.next
+        guard let found = self[destination, lane.number], !found.isDriven, let next = found.next
         else { return nil }
         change(next, to: .ready, destination, lane.number)
         promotions.append(
@@ -231,17 +238,14 @@ final class Lanes {
 
     /// Starts the oldest, when there is one before `bound`; looks at all of them.
     func takeOldestReady(_ destination: Int64, before bound: EventID?) -> EventID? {
-        var after = Int64.min
-        while let turn = turns[destination]?.elements.filter({ $0.event > after })
-            .min(by: { $0.event < $1.event }), turn.event < bound?.number ?? .max
-        {
-            if let place = readyPlace(turn, destination) {
-                change(place, to: .started, destination, turn.lane)
-                return EventID(number: turn.event)
-            }
-            after = turn.event
+        guard let elements = turns[destination]?.elements else { return nil }
+        var oldest: Turn?
+        for turn in elements where turn.event < oldest?.event ?? bound?.number ?? .max {
+            if readyPlace(turn, destination) != nil { oldest = turn }
         }
-        return nil
+        guard let oldest, let place = readyPlace(oldest, destination) else { return nil }
+        change(place, to: .started, destination, oldest.lane)
+        return EventID(number: oldest.event)
     }
 
     func hasReady(_ destination: Int64) -> Bool {
@@ -257,11 +261,11 @@ final class Lanes {
     /// Takes those that were promoted before a moment and are still ready, by destination.
     func takePromoted(before moment: Timestamp?, upTo limit: Int) -> [Int64: [Int64]] {
         var taken: [Int64: [Int64]] = [:]
-        while written.count < limit, let first = promotions.first,
-            moment.map({ first.at <= $0 }) ?? true
-        {
+        while written.count < limit, let first = promotions.first {
+            let isReady = readyPlace(first.turn, first.destination) != nil
+            if isReady, let moment, first.at > moment { break }
             _ = promotions.popFirst()
-            guard readyPlace(first.turn, first.destination) != nil else { continue }
+            guard isReady else { continue }
             written.append(first)
             taken[first.destination, default: []].append(first.turn.event)
         }
@@ -270,7 +274,7 @@ final class Lanes {
 
     private func readyPlace(_ turn: Turn, _ destination: Int64) -> Place? {
         let place = place(turn.event, destination, turn.lane)
-        return place?.standing == .ready ? place : nil
+        return place?.phase == .ready ? place : nil
     }
 
     // MARK: Transactions
@@ -309,10 +313,10 @@ final class Lanes {
     }
 
     private func change(
-        _ place: Place, to standing: Standing, _ destination: Int64, _ lane: Int64
+        _ place: Place, to phase: Phase, _ destination: Int64, _ lane: Int64
     ) {
         var changed = place
-        changed.standing = standing
+        changed.phase = phase
         replace(place, by: changed, destination, lane)
     }
 
@@ -321,13 +325,13 @@ final class Lanes {
     ) {
         journal.append((destination, lane, after, .was(before)))
         at(destination, lane) { $0?.replace(before, by: after) }
-        if after.standing == .ready, before.standing != .ready {
+        if after.phase == .ready, before.phase != .ready {
             turns[destination, default: Fifo()].append(Turn(event: after.event, lane: lane))
         }
     }
 
     private func insert(_ place: Place, _ destination: Int64, _ lane: Int64) {
-        if place.standing == .ready {
+        if place.phase == .ready {
             turns[destination, default: Fifo()].append(Turn(event: place.event, lane: lane))
         }
         enter(place, destination, lane)
@@ -335,7 +339,7 @@ final class Lanes {
 
     /// Puts a place back as it was; its turn is the first, as it may have been taken.
     private func restore(_ place: Place, _ destination: Int64, _ lane: Int64) {
-        if place.standing == .ready {
+        if place.phase == .ready {
             turns[destination, default: Fifo()].prepend(Turn(event: place.event, lane: lane))
         }
         enter(place, destination, lane)

@@ -102,7 +102,7 @@ extension Writer {
         guard connection.changes == 1 else { return .refused }
         if reason == nil {
             deliveries.lanes.add(
-                Lanes.Place(event: id.event.number, standing: isFree ? .started : .behind), number,
+                Lanes.Place(event: id.event.number, phase: isFree ? .started : .behind), number,
                 identity.lane)
             effects.waiting.insert(id.destination)
         }

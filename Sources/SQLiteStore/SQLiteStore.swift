@@ -263,12 +263,12 @@ package final class SQLiteStore: EventStore, DeliveryStore {
                 return Self.takeItems(&inbox.items, upTo: options.transactionItems)
             }
             if let taken, taken.isEmpty {
-                if writer.hasUnsaved { try? writer.transaction(isLast: true) {} }
+                saveForPeople(writer)
                 return
             }
             // Nothing came, but whether the file can be written again has to be found out.
             if taken == nil, !isFailing {
-                if writer.hasUnsaved { try? writer.transaction(isLast: true) {} }
+                if !house.isBusy { saveForPeople(writer) }
                 continue
             }
             let items = refusing(taken ?? [])
@@ -279,6 +279,12 @@ package final class SQLiteStore: EventStore, DeliveryStore {
                 commit(items, writer)
             }
         }
+    }
+
+    /// Writes what is known and not worth a transaction of its own while others come.
+    private func saveForPeople(_ writer: Writer) {
+        guard writer.hasUnsaved else { return }
+        do { try writer.transaction(isLast: true) {} } catch { note(error) }
     }
 
     private static func takeItems(_ items: inout [Item], upTo limit: Int) -> [Item] {

@@ -9,8 +9,8 @@ enum Schema {
 
     /// The open deliveries: what the queue's partial indexes speak of, word for word.
     static let open = "ended_at IS NULL"
-    /// Those that are due at a time of their own, word for word; any other that waits for nobody
-    /// is ready, which `Lanes` knows.
+    /// Those that are due at a time of their own, word for word; of the others `Lanes` knows which
+    /// are ready.
     static let timed = "due_at IS NOT NULL AND (state = 'retrying' OR run > 1)"
     /// What is open, in a file's first version.
     private static let openOnce = "state IN ('queued', 'sending', 'retrying')"

@@ -15,8 +15,8 @@ import Testing
         lanes = try Lanes(connection)
     }
 
-    private func add(_ event: Int64, _ standing: Lanes.Standing, to lane: LaneKey? = nil) {
-        lanes.add(Lanes.Place(event: event, standing: standing), 1, lane ?? self.lane)
+    private func add(_ event: Int64, _ phase: Lanes.Phase, to lane: LaneKey? = nil) {
+        lanes.add(Lanes.Place(event: event, phase: phase), 1, lane ?? self.lane)
     }
 
     private func take(upTo limit: Int = 10) -> [Int64] {
@@ -27,10 +27,10 @@ import Testing
         add(1, .started)
         add(2, .behind)
         add(3, .behind)
-        #expect(lanes.startNext(1, lane, at: now) == nil, "the head is under way")
+        #expect(lanes.promoteNext(1, lane, at: now) == nil, "the head is under way")
         lanes.remove(EventID(number: 1), 1, lane)
-        #expect(lanes.startNext(1, lane, at: now)?.event.number == 2)
-        #expect(lanes.startNext(1, lane, at: now) == nil)
+        #expect(lanes.promoteNext(1, lane, at: now)?.event.number == 2)
+        #expect(lanes.promoteNext(1, lane, at: now) == nil)
         #expect(lanes.occupancy(2, lane) == .free && lanes.count(1) == 2)
     }
 
@@ -38,7 +38,7 @@ import Testing
         add(1, .started)
         add(2, .behind)
         lanes.pass(EventID(number: 1), 1, lane)
-        let next = lanes.startNext(1, lane, at: now)
+        let next = lanes.promoteNext(1, lane, at: now)
         #expect(next?.event.number == 2 && next?.isBehindPassed == true)
         lanes.remove(EventID(number: 2), 1, lane)
         #expect(lanes.occupancy(1, lane) == .passed)
@@ -51,7 +51,7 @@ import Testing
         add(6, .behind)
         add(2, .behind)
         lanes.remove(EventID(number: 5), 1, lane)
-        #expect(lanes.startNext(1, lane, at: now)?.event.number == 2)
+        #expect(lanes.promoteNext(1, lane, at: now)?.event.number == 2)
     }
 
     @Test func `give those that are ready in the order in which they became so, once each`() {
@@ -60,7 +60,7 @@ import Testing
         add(1, .ready, to: LaneKey(number: 8))
         #expect(take(upTo: 1) == [3])
         lanes.remove(EventID(number: 3), 1, lane)
-        _ = lanes.startNext(1, lane, at: now)
+        _ = lanes.promoteNext(1, lane, at: now)
         #expect(take() == [1, 4] && take().isEmpty && !lanes.hasReady(1))
         // One that was not sent comes back, and one that has ended does not.
         lanes.makeReady(EventID(number: 1), 1, LaneKey(number: 8))
@@ -84,7 +84,7 @@ import Testing
         add(1, .started)
         add(2, .behind)
         lanes.remove(EventID(number: 1), 1, lane)
-        _ = lanes.startNext(1, lane, at: now)
+        _ = lanes.promoteNext(1, lane, at: now)
         let before = Timestamp(milliseconds: 4)
         #expect(lanes.takePromoted(before: before, upTo: 10).isEmpty, "it was a moment ago")
         lanes.keep()
@@ -117,14 +117,14 @@ import Testing
                     guard let slow = open.first else { continue }
                     lanes.pass(EventID(number: slow), 1, lane)
                 }
-                _ = lanes.startNext(1, lane, at: now)
+                _ = lanes.promoteNext(1, lane, at: now)
             }
             if Bool.random(using: &random) {
                 lanes.undo()
                 open = wasOpen
                 #expect(description == before)
                 // Whoever was ready has a turn.
-                let ready = lanes.places(1, lane).filter { $0.standing == .ready }.map(\.event)
+                let ready = lanes.places(1, lane).filter { $0.phase == .ready }.map(\.event)
                 #expect(Set(take(upTo: .max)) == Set(ready))
                 lanes.undo()
             } else {
