@@ -82,6 +82,16 @@ import Testing
             revision: "r", decidedAt: decidedAt)
     }
 
+    @Test func `gives back what it has not begun when the pipeline changes`() throws {
+        let bench = Bench(DeliveryLimits(inFlight: 1))
+        bench.settle()
+        let jobs = [try job(1), try job(2)]
+        bench.news(.handedOver(jobs))
+        #expect(bench.started.map(\.id) == [jobs[0].id])
+        bench.handle(.limits(["vero": DeliveryLimits(inFlight: 1)], held: [:]))
+        #expect(bench.givenBack.map(\.id) == [jobs[1].id], "it is decided about again")
+    }
+
     @Test func `starts no more than may be in flight, and the next when one ends`() throws {
         let bench = Bench()
         bench.settle()

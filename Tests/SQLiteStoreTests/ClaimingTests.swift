@@ -128,6 +128,30 @@ private final class Bench: Sendable {
     }
 }
 
+@Suite struct `What is due and what is fresh` {
+    @Test func `go by halves, and neither waits for all of the other`() async throws {
+        let pipeline = Pipeline(destinations: [try Fixtures.destination()])
+        let bench = try Bench(try TemporaryFolder(), pipeline)
+        func accept(_ name: String) async throws -> [EventID] {
+            var ids: [EventID] = []
+            for number in 0..<9 {
+                ids.append(try await bench.accept("\(name) \(number)", user: "\(name) \(number)"))
+            }
+            return ids
+        }
+        let replayed = try await accept("old")
+        #expect(try await bench.deliver() == replayed)
+        let order = ReplayOrder(
+            deliveries: replayed.map { DeliveryID(event: $0, destination: "vero") }, asWas: false,
+            perSecond: 1_000_000, reason: "test")
+        #expect(try await bench.store.replay(order).queued == 9)
+        let fresh = try await accept("new")
+        #expect(try await bench.deliver() == Array(replayed.prefix(5)) + fresh.prefix(5))
+        #expect(try await bench.deliver() == Array(replayed.suffix(4)) + fresh.suffix(4))
+        bench.store.close()
+    }
+}
+
 @Suite struct `The watch over consent` {
     private let person = Identity(
         userID: "u", email: "A@b.example", anonymousID: nil, emailState: .fine,
