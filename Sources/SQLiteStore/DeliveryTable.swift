@@ -11,7 +11,7 @@ final class DeliveryTable {
     let new: RowInserter<Row>
     /// Attempts that have ended.
     private let attempts: RowInserter<(outcome: Outcome, destination: Int64)>
-    let lanes: Lanes
+    let lanes = Lanes()
     private let overtake, close, selectRequests: Statement
     private let giveBack, dueByTime, dueByAge, nextDue, load, finalize: Statement
     private let promote, open: DeliveryUpdate
@@ -22,7 +22,6 @@ final class DeliveryTable {
         new = try RowInserter(connection, DeliverySQL.insert, columns: 13) {
             $0.bind(to: $1, after: $2)
         }
-        lanes = try Lanes(connection)
         overtake = try connection.prepare(DeliverySQL.overtake)
         promote = try DeliveryUpdate(connection, DeliverySQL.promote)
         open = try DeliveryUpdate(connection, DeliverySQL.open)
@@ -37,7 +36,11 @@ final class DeliveryTable {
         nextDue = try connection.prepare(DeliverySQL.nextDue)
         load = try connection.prepare(DeliverySQL.load)
         finalize = try connection.prepare(DeliverySQL.finalize)
-        for place in lanes.overtaking { try mark(place.event, place.destination) }
+        let start = Timestamp(milliseconds: 0)
+        for place in try lanes.read(connection) {
+            _ = try promoteNext(place.lane, place.destination, at: start)
+        }
+        lanes.keep()
     }
 
     /// Takes a delivery as it was planned; says whether attempt 1 was opened for it.
@@ -192,13 +195,10 @@ final class DeliveryTable {
         _ lane: LaneKey, _ destination: Int64, at now: Timestamp
     ) throws -> Bool {
         guard let next = lanes.promoteNext(destination, lane, at: now) else { return false }
-        if next.isBehindPassed { try mark(next.event, destination) }
+        if next.isBehindPassed {
+            try overtake.reset().bind(1, next.event.number).bind(2, destination).run()
+        }
         return true
-    }
-
-    /// It goes although an earlier one of its lane is still open.
-    private func mark(_ event: EventID, _ destination: Int64) throws {
-        try overtake.reset().bind(1, event.number).bind(2, destination).run()
     }
 
     /// Milliseconds after which the file is told that a delivery waits for nobody any more.

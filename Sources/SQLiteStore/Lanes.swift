@@ -130,12 +130,14 @@ final class Lanes {
     private var promotions = Fifo<Promotion>()
     /// Those that the open transaction writes.
     private var written: [Promotion] = []
-    /// Those that were started behind one that has passed, when the lanes were read.
-    private(set) var overtaking: [(event: EventID, destination: Int64)] = []
     /// What the open transaction did, for undoing it.
     private var journal: [(destination: Int64, lane: Int64, place: Place, change: Change)] = []
 
-    init(_ connection: Connection) throws {
+    /// Reads what is open from the file; gives the lanes whose next is to be promoted, if nothing
+    /// drives them.
+    func read(
+        _ connection: Connection
+    ) throws -> [(destination: Int64, lane: LaneKey)] {
         let select = try connection.prepare(
             """
             SELECT destination, lane, event, passed, state = 'sending' OR (\(Schema.timed)),
@@ -154,13 +156,7 @@ final class Lanes {
             }
             insert(place, destination, lane.number)
         }
-        let start = Timestamp(milliseconds: 0)
-        for (destination, lane) in undriven {
-            guard let next = promoteNext(destination, lane, at: start), next.isBehindPassed
-            else { continue }
-            overtaking.append((next.event, destination))
-        }
-        keep()
+        return undriven
     }
 
     func occupancy(_ destination: Int64, _ lane: LaneKey) -> Occupancy {
@@ -288,10 +284,11 @@ final class Lanes {
         for (destination, lane, place, change) in journal.reversed() {
             switch change {
             case .added: delete(place, destination, lane)
-            case .removed: restore(place, destination, lane)
+            // Its turn may have been taken, and was before those of later changes.
+            case .removed: insert(place, destination, lane, first: true)
             case .was(let before):
                 delete(place, destination, lane)
-                restore(before, destination, lane)
+                insert(before, destination, lane, first: true)
             }
         }
         for promotion in written.reversed() { promotions.prepend(promotion) }
@@ -325,27 +322,26 @@ final class Lanes {
     ) {
         journal.append((destination, lane, after, .was(before)))
         at(destination, lane) { $0?.replace(before, by: after) }
-        if after.phase == .ready, before.phase != .ready {
-            turns[destination, default: Fifo()].append(Turn(event: after.event, lane: lane))
+        if before.phase != .ready { giveTurn(after, destination, lane) }
+    }
+
+    private func giveTurn(
+        _ place: Place, _ destination: Int64, _ lane: Int64, first: Bool = false
+    ) {
+        guard place.phase == .ready else { return }
+        let turn = Turn(event: place.event, lane: lane)
+        if first {
+            turns[destination, default: Fifo()].prepend(turn)
+        } else {
+            turns[destination, default: Fifo()].append(turn)
         }
     }
 
-    private func insert(_ place: Place, _ destination: Int64, _ lane: Int64) {
-        if place.phase == .ready {
-            turns[destination, default: Fifo()].append(Turn(event: place.event, lane: lane))
-        }
-        enter(place, destination, lane)
-    }
-
-    /// Puts a place back as it was; its turn is the first, as it may have been taken.
-    private func restore(_ place: Place, _ destination: Int64, _ lane: Int64) {
-        if place.phase == .ready {
-            turns[destination, default: Fifo()].prepend(Turn(event: place.event, lane: lane))
-        }
-        enter(place, destination, lane)
-    }
-
-    private func enter(_ place: Place, _ destination: Int64, _ lane: Int64) {
+    /// - Parameter first: a place that is ready has the first turn, not the last.
+    private func insert(
+        _ place: Place, _ destination: Int64, _ lane: Int64, first: Bool = false
+    ) {
+        giveTurn(place, destination, lane, first: first)
         counts[destination, default: 0] += 1
         at(destination, lane) { found in
             if found?.insert(place) == nil { found = Lane(place) }

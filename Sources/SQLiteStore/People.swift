@@ -75,7 +75,8 @@ final class People: IdentityStore, ConsentStore {
     }
 
     func save(_ standing: Standing, for key: IdentityKey) throws {
-        noteChange(key)
+        consentChanges.append(key)
+        watch.note(key)
         try change(key) { $0.standing = standing }
     }
 
@@ -86,17 +87,12 @@ final class People: IdentityStore, ConsentStore {
         try delete.reset().bind(1, digest).run()
         watch.note(key)
         guard let standing else { return }
-        noteChange(key)
+        consentChanges.append(key)
         isEmpty = false
         upsert.reset().bind(1, digest).bind(2, key.kind.rawValue).bind(3, nil as String?)
             .bind(4, nil as String?).bind(5, nil as String?).bind(6, nil as Int64?)
             .bind(7, nil as String?).bind(8, Self.text(standing.suppressions))
         try upsert.run()
-    }
-
-    private func noteChange(_ key: IdentityKey) {
-        consentChanges.append(key)
-        watch.note(key)
     }
 
     /// An identifier as audit rows may hold it: its keyed hash.

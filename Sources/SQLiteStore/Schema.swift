@@ -3,9 +3,7 @@ import Events
 
 /// The tables, as a list of steps that is only ever added to.
 enum Schema {
-    static let migrations = [
-        first, second, third, fourth, fifth, sixth, seventh,
-    ]
+    static let migrations = [first, second, third, fourth, fifth, sixth, seventh]
 
     /// The open deliveries: what the queue's partial indexes speak of, word for word.
     static let open = "ended_at IS NULL"

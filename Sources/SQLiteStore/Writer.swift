@@ -145,8 +145,8 @@ final class Writer {
         }
         if people.watch.isFull { people.watch.restart(after: lastID) }
         keys.keep()
-        deliveries.lanes.keep()
         standings.keep()
+        deliveries.lanes.keep()
         sources.keepFresh()
         destinations.keepFresh()
         finishEffects()

@@ -1,7 +1,7 @@
 package import Accept
 import Consent
 package import Deliver
-import Events
+package import Events
 package import Pipeline
 
 /// A store that a contract check works on, opened for it alone.
@@ -256,19 +256,26 @@ extension StoreUnderTest {
     }
 
     func end(_ job: Job, _ next: Outcome.Next, pins: Bool = false) {
-        var attempt = Attempt(
-            run: job.run, number: job.attempt, step: job.step, startedAt: clock.now)
-        attempt.answerClass = next == .delivered ? .delivered : .transient
-        submit([
-            .record(
-                Outcome(
-                    job: job, attempt: attempt, next: next, hint: nil, fix: nil,
-                    pinsRequests: pins, endedAt: clock.now))
-        ])
+        submit([job.ended(next, at: clock.now, pins: pins)])
     }
 
     func row(_ event: EventID) throws -> DeliveryRow {
         try require(try log.deliveries(of: event).first, "the delivery")
+    }
+}
+
+extension Job {
+    /// The record of its attempt, as the deliverer would have it kept.
+    package func ended(
+        _ next: Outcome.Next, at moment: Timestamp, pins: Bool = false
+    ) -> DeliveryWork {
+        let attempt = Attempt(
+            run: run, number: self.attempt, step: step, startedAt: moment,
+            answerClass: next == .delivered ? .delivered : .transient)
+        return .record(
+            Outcome(
+                job: self, attempt: attempt, next: next, hint: nil, fix: nil, pinsRequests: pins,
+                endedAt: moment))
     }
 }
 

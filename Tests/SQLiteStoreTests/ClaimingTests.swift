@@ -44,16 +44,7 @@ private final class Bench: Sendable {
     /// Delivers what may be tried.
     func deliver() async throws -> [EventID] {
         let jobs = try await jobs()
-        store.submit(
-            jobs.map { job in
-                let attempt = Attempt(
-                    run: job.run, number: job.attempt, step: 0, startedAt: clock.now,
-                    answerClass: .delivered)
-                return .record(
-                    Outcome(
-                        job: job, attempt: attempt, next: .delivered, hint: nil, fix: nil,
-                        pinsRequests: false, endedAt: clock.now))
-            })
+        store.submit(jobs.map { $0.ended(.delivered, at: clock.now) })
         return jobs.map(\.id.event)
     }
 }

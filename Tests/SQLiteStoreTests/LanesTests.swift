@@ -7,13 +7,7 @@ import Testing
 @Suite struct `Lanes in memory` {
     private let lane = LaneKey(number: 7)
     private let now = Timestamp(milliseconds: 5)
-    private let lanes: Lanes
-
-    init() throws {
-        let connection = try Connection(path: ":memory:", mode: .readWrite, busyTimeout: 0)
-        try Schema.migrate(connection, key: [1])
-        lanes = try Lanes(connection)
-    }
+    private let lanes = Lanes()
 
     private func add(_ event: Int64, _ phase: Lanes.Phase, to lane: LaneKey? = nil) {
         lanes.add(Lanes.Place(event: event, phase: phase), 1, lane ?? self.lane)

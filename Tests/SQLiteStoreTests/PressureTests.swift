@@ -142,13 +142,7 @@ private final class Bench: Sendable {
         let job = try await bench.claim()
         let now = bench.clock.now
         bench.store.submit([
-            .record(
-                Outcome(
-                    job: job,
-                    attempt: Attempt(
-                        run: 1, number: 1, step: 0, startedAt: now, answerClass: .transient),
-                    next: .retry(due: now + 1_000, leavesLane: false), hint: nil, fix: nil,
-                    pinsRequests: false, endedAt: now))
+            job.ended(.retry(due: now + 1_000, leavesLane: false), at: now)
         ])
         let waiting = try await bench.accept("m3", user: "3")
         bench.clock.advance(milliseconds: -2 * StoreLimits.day)
