@@ -18,17 +18,6 @@ package protocol Target: Sendable {
     func mask(_ text: String) -> String
 }
 
-/// Why a job has no request.
-package struct BuildFault: Error, Sendable {
-    package let reason: Reason
-    package let detail: String
-
-    package init(reason: Reason, detail: String) {
-        self.reason = reason
-        self.detail = detail
-    }
-}
-
 /// A thread that takes turns with its user's work: what ends on it is taken up at once, without
 /// waking another.
 package protocol Turns: Sendable {
@@ -39,24 +28,25 @@ package protocol Turns: Sendable {
     func wake()
 }
 
-/// Runs a `DeliveryMachine` on the transport's thread: builds requests, sends them, records the
-/// ends.
+/// Runs a `DeliveryMachine` on the transport's thread: sends requests, records the ends.
 package final class Deliverer: Sendable {
     private struct Mailbox {
         var inputs: [DeliveryMachine.Input] = []
+        /// What is under way, with inputs that are being taken.
         var active = 0
+        var isDraining = false
     }
     /// What goes from turn to turn.
     private struct Run {
         var machine: DeliveryMachine
         var next: Timestamp
     }
-    private let mailbox = Locked(Mailbox())
+    private let mailbox: Locked<Mailbox>
+    private let builder: Builder
     private let transport: any Transport
     private let targets: any Targets
     private let clock: WorldClock
     private let alerts: @Sendable (Alert) -> Void
-    private let mark: @Sendable (DeliveryID?) -> Void
     private let turns: any Turns
 
     /// Milliseconds after which a turn is taken although nothing has happened.
@@ -65,13 +55,19 @@ package final class Deliverer: Sendable {
     /// - Parameters:
     ///   - turns: where the work is done; what the transport completes there costs no waking.
     ///   - alerts: called there; must return at once.
-    ///   - mark: called with the delivery whose request is about to be built, and with nil after.
+    ///   - mark: called with the delivery whose request is about to be built, and with nil after,
+    ///     on another thread.
     package init(
         transport: any Transport, turns: any Turns, targets: any Targets, clock: WorldClock,
         alerts: @escaping @Sendable (Alert) -> Void = { _ in },
         mark: @escaping @Sendable (DeliveryID?) -> Void = { _ in }
     ) {
-        self.mark = mark
+        let mailbox = Locked(Mailbox())
+        self.mailbox = mailbox
+        builder = Builder(targets: targets, mark: mark) { inputs in
+            mailbox.withLock { $0.inputs += inputs }
+            turns.wake()
+        }
         self.turns = turns
         self.alerts = alerts
         self.transport = transport
@@ -92,29 +88,27 @@ package final class Deliverer: Sendable {
     }
 
     /// Takes news from the store; returns at once.
-    package func tell(_ news: [StoreNews]) { post([.news(news)]) }
+    package func tell(_ news: [StoreNews]) { builder.post(.news(news)) }
 
     /// Takes the destinations of a changed pipeline.
     package func change(_ limits: [String: DeliveryLimits], held: [String: HoldKind]) {
-        post([.limits(limits, held: held)])
+        builder.post(.limits(limits, held: held))
     }
 
-    /// Begins nothing more and waits for what is in flight; says whether all of it ended.
+    /// Begins nothing more and waits for what is under way; says whether all of it ended.
     package func drain(atMost milliseconds: Int64) -> Bool {
-        post([.drain])
+        builder.post(.drain)
         return mailbox.wait(atMost: milliseconds) { mailbox in
-            mailbox.inputs.isEmpty && mailbox.active == 0 ? true : nil
+            mailbox.isDraining && mailbox.inputs.isEmpty && mailbox.active == 0 ? true : nil
         } ?? false
     }
 
     /// Takes no more turns.
     ///
     /// What is still in flight will read "may have been sent".
-    package func stop() { turns.takeTurns(nil) }
-
-    private func post(_ inputs: [DeliveryMachine.Input]) {
-        mailbox.withLock { $0.inputs += inputs }
-        turns.wake()
+    package func stop() {
+        turns.takeTurns(nil)
+        builder.close()
     }
 
     /// Does what has come in or fallen due; gives the milliseconds until something will.
@@ -154,51 +148,32 @@ package final class Deliverer: Sendable {
             pending = more
         }
         if !work.isEmpty { store.submit(work) }
-        let active = machine.active
-        mailbox.signal { $0.active = active }
+        let (active, isDraining) = (machine.active, machine.isDraining)
+        mailbox.signal { ($0.active, $0.isDraining) = (active, isDraining) }
     }
 
     /// Sends a job's request; returns at once with the end when there is nothing to send.
     private func begin(_ job: Job) -> DeliveryMachine.Input? {
         let startedAt = clock.now()
-        var requests = job.requests
-        var revision: String?
-        guard let target = targets.target(job.id.destination) else {
-            return .ended(
+        func unbuildable(_ fault: BuildFault) -> DeliveryMachine.Input {
+            .ended(
                 job.id,
                 .init(
-                    result: .unbuildable(.dropped, detail: "the destination is gone"),
-                    requests: requests, startedAt: startedAt))
+                    result: .unbuildable(fault), startedAt: startedAt))
         }
-        if requests.isEmpty {
-            mark(job.id)
-            let built = target.requests(for: job)
-            mark(nil)
-            switch built {
-            case .success(let built): (requests, revision) = built
-            case .failure(let fault):
-                return .ended(
-                    job.id,
-                    .init(
-                        result: .unbuildable(fault.reason, detail: fault.detail),
-                        startedAt: startedAt))
-            }
+        guard let target = targets.target(job.id.destination) else { return unbuildable(.gone) }
+        let request: MappedRequest
+        switch job.request {
+        case .success(let built): request = built
+        case .failure(let fault): return unbuildable(fault)
         }
-        guard job.step < requests.count else {
-            return .ended(
-                job.id,
-                .init(
-                    result: .unbuildable(.mapping, detail: "the event has no request"),
-                    startedAt: startedAt))
-        }
-        let request = requests[job.step]
-        transport.send(target.outgoing(request, for: job.event, at: startedAt)) {
-            [self, requests, revision] result in
+        transport.send(target.outgoing(request, for: job.event, at: startedAt)) { [self] result in
             let (result, answer) = result.masked(target.mask)
             let ended = DeliveryMachine.Ended(
                 result: .exchanged(result), rules: target.answerRules(for: request.name),
-                requests: requests, revision: revision, startedAt: startedAt, answer: answer)
-            post([.ended(job.id, ended)])
+                startedAt: startedAt, answer: answer)
+            mailbox.withLock { $0.inputs.append(.ended(job.id, ended)) }
+            turns.wake()
         }
         return nil
     }

@@ -21,26 +21,19 @@ package struct DeliveryMachine {
     package struct Ended: Sendable {
         package enum Result: Sendable {
             case exchanged(TransportResult)
-            case unbuildable(Reason, detail: String)
+            case unbuildable(BuildFault)
         }
         package var result: Result
         package var rules: [AnswerRule]
-        /// The job's requests, built now or before.
-        package var requests: [MappedRequest]
-        /// The revision they were built with; nil when they were built before.
-        package var revision: String?
         package var startedAt: Timestamp
         /// The answer's text, secrets masked.
         package var answer: String?
 
         package init(
-            result: Result, rules: [AnswerRule] = [], requests: [MappedRequest] = [],
-            revision: String? = nil, startedAt: Timestamp, answer: String? = nil
+            result: Result, rules: [AnswerRule] = [], startedAt: Timestamp, answer: String? = nil
         ) {
             self.result = result
             self.rules = rules
-            self.requests = requests
-            self.revision = revision
             self.startedAt = startedAt
             self.answer = answer
         }
@@ -57,7 +50,8 @@ package struct DeliveryMachine {
     private var queues: [String: DestinationQueue] = [:]
     /// People whose consent changed while deliveries were in memory, and when.
     private var changed: [IdentityKey: Int64] = [:]
-    private var draining = false
+    /// Nothing more is begun.
+    package private(set) var isDraining = false
     /// Nothing can be recorded, so nothing is begun.
     private var storeFails = false
     private let schedule: Schedule
@@ -84,11 +78,13 @@ package struct DeliveryMachine {
         queues[name] = queue
     }
 
-    /// Deliveries that have been started and have not ended.
-    package var active: Int { queues.values.reduce(0) { $0 + $1.active.count } }
+    /// Deliveries that have been started and have not ended, and claims that will be answered.
+    package var active: Int {
+        queues.values.reduce(0) { $0 + $1.active.count + ($1.claiming && !storeFails ? 1 : 0) }
+    }
 
     package func nextWake(now: Timestamp) -> Timestamp? {
-        draining ? nil : queues.values.compactMap { $0.nextWake(now: now) }.min()
+        isDraining ? nil : queues.values.compactMap { $0.nextWake(now: now) }.min()
     }
 
     package mutating func handle(_ inputs: [Input], now: Timestamp) -> [Action] {
@@ -100,7 +96,7 @@ package struct DeliveryMachine {
             case .ended(let id, let ended): end(id, ended, now, &actions)
             case .tick: break
             case .limits(let limits, let held): change(limits, held, now, &actions)
-            case .drain: draining = true
+            case .drain: isDraining = true
             }
         }
         for queue in queues.values { advance(queue, now, &actions) }
@@ -164,13 +160,13 @@ package struct DeliveryMachine {
         _ queue: DestinationQueue, _ now: Timestamp, _ actions: inout [Action]
     ) {
         if queue.isOff { room.setOpen(queue.name, false) }
-        if draining || queue.isClosed { giveBackReady(queue, &actions) }
-        guard !draining, !storeFails else { return }
+        if isDraining || queue.isClosed { giveBackReady(queue, &actions) }
+        guard !isDraining, !storeFails else { return }
         while let job = queue.nextToStart(now: now) {
             if !changed.isEmpty,
                 job.identity.keys.contains(where: { changed[$0] ?? .min > job.decidedAt })
             {
-                queue.active[job.id] = nil
+                queue.active[job.id.event] = nil
                 room.give(queue.name)
                 actions.append(.store(.giveBack([job])))
             } else {
@@ -202,11 +198,9 @@ package struct DeliveryMachine {
     private mutating func end(
         _ id: DeliveryID, _ ended: Ended, _ now: Timestamp, _ actions: inout [Action]
     ) {
-        guard let queue = queues[id.destination], var job = queue.active.removeValue(forKey: id)
+        guard let queue = queues[id.destination],
+            let job = queue.active.removeValue(forKey: id.event)
         else { return }
-        let pins = ended.revision != nil
-        job.revision = ended.revision ?? job.revision
-        job.requests = ended.requests
         let judgement = judge(ended, queue)
         let next = next(for: job, ended, judgement, now)
         var attempt = Attempt(
@@ -221,9 +215,11 @@ package struct DeliveryMachine {
                 .record(
                     Outcome(
                         job: job, attempt: attempt, next: next, hint: judgement.hint,
-                        fix: judgement.fix, pinsRequests: pins, endedAt: now))))
+                        fix: judgement.fix, endedAt: now))))
         if next == .nextStep {
-            following(job, queue)
+            // It keeps its place in memory and goes first; whether it may start is decided like
+            // any other.
+            queue.ready.prepend(job.following())
         } else {
             room.give(queue.name)
         }
@@ -264,9 +260,10 @@ package struct DeliveryMachine {
 
     private func judge(_ ended: Ended, _ queue: DestinationQueue) -> Judgement {
         switch ended.result {
-        case .unbuildable(let reason, let detail):
+        case .unbuildable(let fault):
             return Judgement(
-                answerClass: .invalid, note: detail, hint: reason.sentence, fix: reason.hint)
+                answerClass: .invalid, note: fault.detail, hint: fault.reason.sentence,
+                fix: fault.reason.hint)
         case .exchanged(let result):
             let missing = queue.missing
             let judgement = classifier.judge(
@@ -283,9 +280,10 @@ package struct DeliveryMachine {
     private func next(
         for job: Job, _ ended: Ended, _ judgement: Judgement, _ now: Timestamp
     ) -> Outcome.Next {
-        if case .unbuildable(let reason, let detail) = ended.result {
+        if case .unbuildable(let fault) = ended.result {
             // A destination that is gone from the pipeline keeps what waits for it.
-            return reason == .dropped ? .requeue : .failed(reason, detail: detail)
+            return fault.reason == .dropped
+                ? .requeue : .failed(fault.reason, detail: fault.detail)
         }
         var retryAfter: Int?
         if case .exchanged(.answer(let answer)) = ended.result { retryAfter = answer.retryAfter }
@@ -301,16 +299,6 @@ package struct DeliveryMachine {
                 after: job.tries + 1, retryAfter: retryAfter, jitter: jitter(), now: now)
             return next.map { .retry(due: $0.due, leavesLane: $0.leavesLane) } ?? .expired
         }
-    }
-
-    /// The next step keeps the place in memory and goes first; whether it may start is decided like
-    /// any other.
-    private func following(_ job: Job, _ queue: DestinationQueue) {
-        var next = job
-        next.step += 1
-        next.attempt += 1
-        next.tries = 0
-        queue.ready.prepend(next)
     }
 
     /// Opens a destination whose probe shows that it is right again; an answer that shows nothing

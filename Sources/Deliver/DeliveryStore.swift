@@ -33,38 +33,91 @@ private final class Subject: Sendable {
 }
 
 /// One delivery with an attempt open, handed to the deliverer.
-package struct Job: Sendable {
+///
+/// An object, because it goes through many hands.
+package final class Job: Sendable {
     package let id: DeliveryID
     package let run: Int
     /// The number of the open attempt.
-    package var attempt: Int
+    package let attempt: Int
     /// Attempts that count for the schedule, before this one.
-    package var tries: Int
+    package let tries: Int
     /// The first request that has not been delivered yet.
-    package var step: Int
+    package let step: Int
     private let subject: Subject
     package var event: Event { subject.event }
     package var identity: Identity { subject.identity }
-    /// Built at the first try and the same ever after; empty before.
-    package var requests: [MappedRequest]
+    package let content: Content
     /// The blueprint's revision that the requests were, or will be, built with.
-    package var revision: String
+    package let revision: String
     /// The store's change number when consent was last looked at.
     package let decidedAt: Int64
 
-    package init(
+    /// What a job sends.
+    package enum Content: Sendable {
+        case unbuilt
+        /// The same at every try. New ones have to be kept with the attempt that ends next.
+        case built([MappedRequest], isNew: Bool)
+        case fault(BuildFault)
+    }
+
+    package convenience init(
         id: DeliveryID, run: Int, attempt: Int, tries: Int, step: Int, event: Event,
-        identity: Identity, requests: [MappedRequest], revision: String, decidedAt: Int64
+        identity: Identity, content: Content = .unbuilt, revision: String, decidedAt: Int64
+    ) {
+        self.init(
+            id: id, run: run, attempt: attempt, tries: tries, step: step,
+            subject: Subject(event, identity), content: content, revision: revision,
+            decidedAt: decidedAt)
+    }
+
+    private init(
+        id: DeliveryID, run: Int, attempt: Int, tries: Int, step: Int, subject: Subject,
+        content: Content, revision: String, decidedAt: Int64
     ) {
         self.id = id
         self.run = run
         self.attempt = attempt
         self.tries = tries
         self.step = step
-        subject = Subject(event, identity)
-        self.requests = requests
+        self.subject = subject
+        self.content = content
         self.revision = revision
         self.decidedAt = decidedAt
+    }
+
+    /// The same with what was built for it.
+    package func with(_ content: Content, revision: String? = nil) -> Job {
+        Job(
+            id: id, run: run, attempt: attempt, tries: tries, step: step, subject: subject,
+            content: content, revision: revision ?? self.revision, decidedAt: decidedAt)
+    }
+
+    /// The same delivery with its next request and a schedule that begins anew.
+    package func following() -> Job {
+        Job(
+            id: id, run: run, attempt: attempt + 1, tries: 0, step: step + 1, subject: subject,
+            content: .built(requests, isNew: false), revision: revision, decidedAt: decidedAt)
+    }
+
+    /// Every request of the delivery; empty before they are built.
+    package var requests: [MappedRequest] {
+        if case .built(let requests, _) = content { requests } else { [] }
+    }
+
+    /// Whether the requests were built for this attempt and have to be kept with it.
+    package var pinsRequests: Bool {
+        if case .built(_, isNew: true) = content { true } else { false }
+    }
+
+    /// What this attempt sends, or why it cannot.
+    var request: Result<MappedRequest, BuildFault> {
+        switch content {
+        case .built(let requests, _) where step < requests.count: .success(requests[step])
+        case .fault(let fault): .failure(fault)
+        case .built, .unbuilt:
+            .failure(BuildFault(reason: .mapping, detail: "the event has no request"))
+        }
     }
 }
 
@@ -86,20 +139,16 @@ package struct Outcome: Sendable {
     package var next: Next
     package var hint: String?
     package var fix: String?
-    /// Whether the requests were built in this attempt and have to be kept.
-    package var pinsRequests: Bool
     package var endedAt: Timestamp
 
     package init(
-        job: Job, attempt: Attempt, next: Next, hint: String?, fix: String?, pinsRequests: Bool,
-        endedAt: Timestamp
+        job: Job, attempt: Attempt, next: Next, hint: String?, fix: String?, endedAt: Timestamp
     ) {
         self.job = job
         self.attempt = attempt
         self.next = next
         self.hint = hint
         self.fix = fix
-        self.pinsRequests = pinsRequests
         self.endedAt = endedAt
     }
 }

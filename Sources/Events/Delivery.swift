@@ -165,13 +165,15 @@ package struct MaskedText: Sendable, Equatable {
 }
 
 /// A request as it was built from the blueprint: what the log shows and what retries send again.
-package struct MappedRequest: Sendable, Equatable {
+///
+/// An object, because it goes through many hands.
+package final class MappedRequest: Sendable, Equatable {
     /// The blueprint's name for it, such as `track`.
-    package var name: String
-    package var method: String
-    package var url: MaskedText
-    package var encoding: Encoding
-    package var body: MaskedText
+    package let name: String
+    package let method: String
+    package let url: MaskedText
+    package let encoding: Encoding
+    package let body: MaskedText
 
     package init(
         name: String, method: String, url: MaskedText, encoding: Encoding = .json,
@@ -182,6 +184,11 @@ package struct MappedRequest: Sendable, Equatable {
         self.url = url
         self.encoding = encoding
         self.body = body
+    }
+
+    package static func == (left: MappedRequest, right: MappedRequest) -> Bool {
+        left.name == right.name && left.method == right.method && left.url == right.url
+            && left.encoding == right.encoding && left.body == right.body
     }
 
     /// How a body is written.

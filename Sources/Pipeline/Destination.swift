@@ -17,10 +17,27 @@ package final class Destination: Sendable {
     package let limits: DeliveryLimits
     /// Shown with every delivery, such as that a stand-in takes them.
     package let remark: String?
-    private let requestsByName: [String: Blueprint.Request]
-    private let rulesByName: [String: [AnswerRule]]
-    /// Addresses that are the same for every event, and as they are with secrets in place.
-    private let fixedAddresses: [String: (masked: MaskedText, revealed: String)]
+    private let shapes: [String: Shape]
+
+    /// What every request of one name has in common; an object, so that it is not copied for each.
+    final class Shape: Sendable {
+        let request: Blueprint.Request
+        /// The most special first.
+        let answerRules: [AnswerRule]
+        /// The address, when it is the same for every event, and as it is with secrets in place.
+        let address: (masked: MaskedText, revealed: String)?
+
+        init(
+            _ request: Blueprint.Request, _ blueprint: Blueprint, _ values: ParameterValues,
+            _ secrets: Secrets
+        ) {
+            self.request = request
+            answerRules = request.answers + blueprint.answers
+            address = request.fixedAddress(values).map {
+                ($0, String(decoding: $0.revealed(secrets.plain), as: UTF8.self))
+            }
+        }
+    }
 
     package init(
         name: String, isEnabled: Bool = true, blueprint: Blueprint, preset: Blueprint.Preset,
@@ -54,16 +71,11 @@ package final class Destination: Sendable {
         self.limits = limits
         self.remark = remark
         let plans = Array(preset.events.values) + [preset.otherEvents].compactMap { $0 }
-        requestsByName = Dictionary(
+        let requests = Dictionary(
             plans.flatMap(\.steps).map { ($0.request.name, $0.request) },
             uniquingKeysWith: { first, _ in first })
         let (values, own) = (self.parameters, secrets)
-        fixedAddresses = requestsByName.compactMapValues { request in
-            request.fixedAddress(values).map {
-                ($0, String(decoding: $0.revealed(own.plain), as: UTF8.self))
-            }
-        }
-        rulesByName = requestsByName.mapValues { $0.answers + blueprint.answers }
+        shapes = requests.mapValues { Shape($0, blueprint, values, own) }
     }
 
     /// Credentials that print as `***`.
@@ -134,7 +146,7 @@ extension Destination {
         let name = plan.vendorName(of: event)
         var requests: [MappedRequest] = []
         for (index, step) in plan.steps.enumerated() {
-            let url = fixedAddresses[step.request.name]?.masked
+            let url = shapes[step.request.name]?.address?.masked
             // The first decided whether the event is sent; a later one goes along when it can.
             if index == 0 {
                 requests.append(try step.build(input, vendorName: name, url: url))
@@ -149,19 +161,20 @@ extension Destination {
 
     /// The rules by which an answer to one of the requests is read, the most special first.
     package func answerRules(for request: String) -> [AnswerRule] {
-        rulesByName[request] ?? blueprint.answers
+        shapes[request]?.answerRules ?? blueprint.answers
     }
 
-    /// The blueprint's request of that name, as it is now.
-    func shape(of request: MappedRequest) -> Blueprint.Request? { requestsByName[request.name] }
+    /// What requests of that name have in common now; nil when the blueprint has none any more.
+    func shape(of request: MappedRequest) -> Shape? { shapes[request.name] }
 
     /// Where a request goes, secrets in place; the pinned address only when the blueprint no longer
     /// has one.
-    func address(of request: MappedRequest, for event: Event) -> String {
-        if let fixed = fixedAddresses[request.name] { return fixed.revealed }
+    func address(of request: MappedRequest, _ shape: Shape?, for event: Event) -> String {
+        if let fixed = shape?.address { return fixed.revealed }
         var url = request.url
-        if let shape = shape(of: request), let plan = preset.plan(for: event) {
-            url = shape.address(parameters, event: event, vendorName: plan.vendorName(of: event))
+        if let shape, let plan = preset.plan(for: event) {
+            url = shape.request.address(
+                parameters, event: event, vendorName: plan.vendorName(of: event))
         }
         return reveal(url)
     }

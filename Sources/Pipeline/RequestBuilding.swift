@@ -27,9 +27,10 @@ extension Destination {
         _ request: MappedRequest, for event: Event, at now: Timestamp
     ) -> OutgoingRequest {
         let shape = shape(of: request)
-        var outgoing = plain(request, at: address(of: request, for: event))
+        var outgoing = plain(request, at: address(of: request, shape, for: event))
+        guard let shape = shape?.request else { return outgoing }
         let body = outgoing.body
-        for header in shape?.headers ?? [] {
+        for header in shape.headers {
             let text = header.value.fill { name in
                 .plain(value(name, shape, event, body, now))
             }.text
@@ -41,13 +42,13 @@ extension Destination {
             }
             if !clean.isEmpty { outgoing.headers.append("\(header.name): \(clean)") }
         }
-        outgoing.token = shape?.token.flatMap(need)
+        outgoing.token = shape.token.flatMap(need)
         return outgoing
     }
 
     /// What stands for a name in a header.
     private func value(
-        _ name: String, _ shape: Blueprint.Request?, _ event: Event, _ body: [UInt8],
+        _ name: String, _ shape: Blueprint.Request, _ event: Event, _ body: [UInt8],
         _ now: Timestamp
     ) -> String {
         let seconds = String(now.milliseconds / 1000)
@@ -56,7 +57,7 @@ extension Destination {
         case "timestamp": return seconds
         case "access_token": return TokenNeed.placeholder
         case "signature":
-            guard let signing = shape?.signing,
+            guard let signing = shape.signing,
                 let message = signing.scheme.message(
                     body: body, { $0 == "event_id" ? event.id.text : seconds })
             else { return "" }
@@ -84,9 +85,17 @@ extension Destination {
         }
         return OutgoingRequest(
             method: request.method,
-            url: url,
-            headers: [
-                "Content-Type: \(request.encoding.contentType)", "Accept: application/json",
-            ], body: body, options: limits.options)
+            url: url, headers: Self.headers(request.encoding), body: body, options: limits.options)
+    }
+
+    private static let jsonHeaders = headers(of: .json)
+    private static let formHeaders = headers(of: .form)
+
+    private static func headers(of encoding: MappedRequest.Encoding) -> [String] {
+        ["Content-Type: \(encoding.contentType)", "Accept: application/json"]
+    }
+
+    private static func headers(_ encoding: MappedRequest.Encoding) -> [String] {
+        encoding == .json ? jsonHeaders : formHeaders
     }
 }

@@ -17,9 +17,9 @@ extension Writer {
                 oldest
                 ? try [deliveries.takeOldest(destination, at: now)].compactMap { $0 }
                 : try deliveries.takeDue(destination, at: now, limit: limit)
-            for event in due {
-                let id = DeliveryID(event: event, destination: name)
-                if let job = try job(id, target, destination) { jobs.append(job) }
+            jobs.reserveCapacity(due.count)
+            for waiting in try deliveries.load(due, destination: destination) {
+                if let job = try job(waiting, target, destination) { jobs.append(job) }
             }
             try deliveries.open(jobs, destination: destination, at: now)
             nextDue = try deliveries.nextDue(destination, at: now)
@@ -30,13 +30,14 @@ extension Writer {
 
     /// Looks at consent once more when it may have changed; nil when it has ended the delivery.
     private func job(
-        _ id: DeliveryID, _ target: Destination, _ destination: Int64
+        _ waiting: DeliveryTable.Waiting, _ target: Destination, _ destination: Int64
     ) throws -> Job? {
-        let waiting: DeliveryTable.Waiting
-        do {
-            guard let found = try deliveries.load(id, destination: destination) else { return nil }
-            waiting = found
-        } catch let error as JSONError {
+        let id = DeliveryID(event: waiting.id, destination: target.name)
+        let event: Event
+        var identity: Identity
+        switch waiting.event {
+        case .success(let found): (event, identity) = found
+        case .failure(let error):
             // One event that cannot be read must not keep the others from being claimed.
             try end(
                 id, destination, .mapping, "the stored event cannot be read: \(error.message)", nil)
@@ -44,17 +45,16 @@ extension Writer {
         }
         // A replay is for the person as they are known now.
         let isReplay = waiting.run > 1
-        let identity = isReplay ? try current(waiting.identity) : waiting.identity
+        if isReplay { identity = try current(identity) }
         if isReplay || people.watch.mayDiffer(id.event, identity) {
-            let verdict = try pipeline.recheck(
-                waiting.event, identity, destination: target, in: people)
+            let verdict = try pipeline.recheck(event, identity, destination: target, in: people)
             if let reason = verdict.reason {
                 try end(id, destination, reason, verdict.detail, verdict.record)
                 return nil
             }
         }
         return try deliveries.job(
-            id, waiting, identity, destination: destination, decidedAt: change)
+            id, waiting, event, identity, destination: destination, decidedAt: change)
     }
 
     /// Ends a delivery that was about to be tried.

@@ -15,6 +15,14 @@ enum DeliverySQL {
         state = 'sending', attempt = attempt + 1, due_at = NULL, opened_at = ?1
         """
 
+    /// What most attempts come to: delivered, the first time.
+    ///
+    /// ?1 is the moment, ?2 the revision, ?3 the status.
+    static let deliver = """
+        state = 'delivered', revision = ?2, tries = 1, status = ?3, opened_at = NULL, ended_at = ?1
+        """
+    static let isFirstTry = "run = 1 AND tries = 0 AND state = 'sending'"
+
     static let close = """
         UPDATE deliveries SET state = ?, reason = ?, detail = coalesce(?, detail),
             revision = ?, attempt = ?,
@@ -48,12 +56,12 @@ enum DeliverySQL {
 
     static let nextDue = "SELECT due_at \(timed) ORDER BY due_at LIMIT 1"
 
-    /// A delivery and its event.
+    /// Deliveries of destination ?1 and their events.
     static let load = """
         SELECT \(EventTable.columns), run, attempt, tries, step, revision
         FROM deliveries CROSS JOIN events ON events.id = deliveries.event
             JOIN sources ON sources.id = events.source
-        WHERE deliveries.event = ? AND destination = ?
+        WHERE destination = ?1 AND \(EventList.condition(after: 1))
         """
 
     static let finalize = """

@@ -15,6 +15,7 @@ final class DeliveryTable {
     private let overtake, close, selectRequests: Statement
     private let giveBack, dueByTime, dueByAge, nextDue, load, finalize: Statement
     private let promote, open: DeliveryUpdate
+    private let delivered: DeliveredRows
     private let connection: Connection
 
     init(_ connection: Connection) throws {
@@ -25,6 +26,7 @@ final class DeliveryTable {
         overtake = try connection.prepare(DeliverySQL.overtake)
         promote = try DeliveryUpdate(connection, DeliverySQL.promote)
         open = try DeliveryUpdate(connection, DeliverySQL.open)
+        delivered = try DeliveredRows(connection)
         close = try connection.prepare(DeliverySQL.close)
         attempts = try RowInserter(connection, DeliverySQL.insertAttempt, columns: 15) {
             Self.bind($0.outcome, $0.destination, to: $1, after: $2)
@@ -101,12 +103,14 @@ final class DeliveryTable {
     /// Writes everything that was taken.
     func flush() throws {
         try new.flush()
+        try delivered.flush()
         try attempts.flush()
     }
 
     /// Forgets what was taken and not written.
     func discard() {
         new.discard()
+        delivered.discard()
         attempts.discard()
     }
 
@@ -132,6 +136,11 @@ final class DeliveryTable {
     /// Records the end of an attempt; says whether another delivery became due by it.
     func record(_ outcome: Outcome, destination: Int64) throws -> Bool {
         let job = outcome.job
+        if let status = outcome.firstSuccess {
+            delivered.add(job, destination, status: status, at: outcome.endedAt)
+            attempts.add((outcome, destination))
+            return try leave(job.identity.lane, job.id.event, destination, at: outcome.endedAt)
+        }
         let counted = outcome.next == .requeue ? 0 : 1
         var state = DeliveryState.retrying
         var reason: Reason?
@@ -143,8 +152,7 @@ final class DeliveryTable {
         case .delivered: state = .delivered
         case .nextStep:
             state = .sending
-            following.attempt += 1
-            following.step += 1
+            following = job.following()
         case .retry(let at, let leavesLane):
             (due, passes) = (at.milliseconds, leavesLane)
         case .failed(let why, let text):
@@ -186,7 +194,7 @@ final class DeliveryTable {
             .bind(index + 9, (attempt.answerClass ?? .unknown).rawValue)
             .bind(index + 10, attempt.note).bind(index + 11, attempt.answer)
             .bind(index + 12, outcome.hint).bind(index + 13, outcome.fix)
-        let pinned = outcome.pinsRequests ? PinnedRequests(outcome.job.requests) : nil
+        let pinned = outcome.job.pinsRequests ? PinnedRequests(outcome.job.requests) : nil
         insert.bind(index + 14, pinned?.heads).bind(index + 15, pinned?.bodies)
     }
 
@@ -215,7 +223,7 @@ final class DeliveryTable {
             ? lanes.takePromoted(before: nil, upTo: .max)
             : lanes.takePromoted(before: now + -Self.promotionDelay, upTo: Self.promotionSlice)
         for (destination, events) in promoted {
-            try promote.run(events, destination, at: now)
+            try promote.run(events, destination) { $0.bind(1, now.milliseconds) }
         }
     }
 
@@ -280,46 +288,58 @@ final class DeliveryTable {
 
     /// A delivery that may be tried, as the file has it.
     struct Waiting {
-        let event: Event
-        let identity: Identity
+        let id: EventID
+        /// An error when the stored event cannot be read.
+        let event: Result<(event: Event, identity: Identity), JSONError>
         let run, attempt, tries, step: Int
         let revision: String
     }
 
-    func load(_ id: DeliveryID, destination: Int64) throws -> Waiting? {
-        load.reset().bind(1, id.event.number).bind(2, destination)
+    func load(_ events: [EventID], destination: Int64) throws -> [Waiting] {
         defer { load.reset() }
-        guard try load.step() else { return nil }
-        let (event, identity) = try EventTable.read(load)
+        var found: [Waiting] = []
+        found.reserveCapacity(events.count)
+        for slice in EventList.slices(events.map(\.number)) {
+            load.reset().bind(1, destination)
+            EventList.bind(slice, to: load, after: 1)
+            while try load.step() { found.append(Self.waiting(load)) }
+        }
+        return found
+    }
+
+    private static func waiting(_ row: Statement) -> Waiting {
         let next = EventTable.columnCount
         return Waiting(
-            event: event, identity: identity, run: load.int(next), attempt: load.int(next + 1),
-            tries: load.int(next + 2), step: load.int(next + 3),
-            revision: load.text(next + 4) ?? "")
+            id: EventID(number: row.int64(0)),
+            event: Result { () throws(JSONError) in try EventTable.read(row) },
+            run: row.int(next), attempt: row.int(next + 1), tries: row.int(next + 2),
+            step: row.int(next + 3), revision: row.text(next + 4) ?? "")
     }
 
     /// The job for the next attempt of a delivery; `open` opens it.
     ///
     /// - Parameter identity: whom it is for now.
     func job(
-        _ id: DeliveryID, _ waiting: Waiting, _ identity: Identity, destination: Int64,
-        decidedAt: Int64
+        _ id: DeliveryID, _ waiting: Waiting, _ event: Event, _ identity: Identity,
+        destination: Int64, decidedAt: Int64
     ) throws -> Job {
         // Nothing is pinned before the first try of the first run.
-        let requests =
-            waiting.run == 1 && waiting.attempt == 0
+        let isFirst = waiting.run == 1 && waiting.attempt == 0
+        let pinned =
+            try isFirst
             ? []
-            : try PinnedRequests.read(
+            : PinnedRequests.read(
                 selectRequests.reset().bind(1, id.event.number).bind(2, destination))
         return Job(
             id: id, run: waiting.run, attempt: waiting.attempt + 1, tries: waiting.tries,
-            step: waiting.step, event: waiting.event, identity: identity, requests: requests,
+            step: waiting.step, event: event, identity: identity,
+            content: pinned.isEmpty ? .unbuilt : .built(pinned, isNew: false),
             revision: waiting.revision, decidedAt: decidedAt)
     }
 
     /// Opens the next attempts.
     func open(_ jobs: [Job], destination: Int64, at now: Timestamp) throws {
-        try open.run(jobs.map(\.id.event.number), destination, at: now)
+        try open.run(jobs.map(\.id.event.number), destination) { $0.bind(1, now.milliseconds) }
     }
 
     /// Ends a delivery without an attempt, such as when consent was withdrawn while it waited; says
@@ -335,57 +355,5 @@ final class DeliveryTable {
         let lane = LaneKey(number: finalize.int64(0))
         finalize.reset()
         return try leave(lane, id.event, destination, at: now)
-    }
-
-    /// Crashes after which a delivery is no longer tried.
-    static let crashesAllowed = 3
-
-    /// Counts a crash for a delivery; ends it when it was at work at so many of them.
-    static func quarantine(
-        _ id: DeliveryID, _ connection: Connection, at now: Timestamp
-    ) throws {
-        let destination = try connection.prepare("SELECT id FROM destinations WHERE name = ?")
-        guard try destination.bind(1, id.destination).step() else { return }
-        let number = destination.int64(0)
-        let count = try connection.prepare(
-            """
-            INSERT INTO crashes VALUES (?, ?, 1)
-            ON CONFLICT DO UPDATE SET count = count + 1 RETURNING count
-            """)
-        guard try count.bind(1, id.event.number).bind(2, number).step(),
-            count.int(0) >= crashesAllowed
-        else { return }
-        count.reset()
-        let end = try connection.prepare(
-            """
-            UPDATE deliveries SET state = 'failed', reason = 'mapping', detail = ?, due_at = NULL,
-                opened_at = NULL, ended_at = ?
-            WHERE event = ? AND destination = ? AND \(Schema.open)
-            """)
-        end.bind(
-            1, "the program ended \(crashesAllowed) times while it built this request")
-        end.bind(2, now.milliseconds).bind(3, id.event.number).bind(4, number)
-        try end.run()
-    }
-
-    /// After a crash: attempts that were open may have been sent; they are due again.
-    static func recover(_ connection: Connection, at now: Timestamp) throws {
-        try connection.execute("BEGIN IMMEDIATE")
-        let note = "Sluice ended before the answer was recorded: it may have been sent."
-        let close = try connection.prepare(
-            """
-            INSERT OR IGNORE INTO attempts (event, destination, run, number, step, started_at,
-                class, note)
-            SELECT event, destination, run, attempt, step, coalesce(opened_at, ?1), 'unknown', ?2
-            FROM deliveries WHERE state = 'sending' AND \(Schema.open)
-            """)
-        try close.bind(1, now.milliseconds).bind(2, note).run()
-        let reopen = try connection.prepare(
-            """
-            UPDATE deliveries SET state = 'retrying', due_at = ?, opened_at = NULL
-            WHERE state = 'sending' AND \(Schema.open)
-            """)
-        try reopen.bind(1, now.milliseconds).run()
-        try connection.execute("COMMIT")
     }
 }

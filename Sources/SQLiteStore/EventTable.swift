@@ -75,8 +75,9 @@ final class EventTable {
     }
 
     /// Reads a row that was selected with `columns`.
-    static func read(_ row: Statement) throws -> (event: Event, identity: Identity) {
-        let document = try row.blob(17).map { try JSONReader.read($0) } ?? .emptyObject
+    static func read(_ row: Statement) throws(JSONError) -> (event: Event, identity: Identity) {
+        let body = row.blob(17)
+        let document = if let body { try JSONReader.read(body) } else { JSONDocument.emptyObject }
         let event = Event(
             id: EventID(number: row.int64(0)), source: row.text(1) ?? "",
             trusted: row.int(2) == 1, type: EventType(rawValue: row.text(3) ?? "") ?? .track,

@@ -272,7 +272,7 @@ final class Writer {
             effects.handedOver.append(
                 Job(
                     id: DeliveryID(event: event.id, destination: name), run: 1, attempt: 1,
-                    tries: 0, step: 0, event: event, identity: identity, requests: [],
+                    tries: 0, step: 0, event: event, identity: identity,
                     revision: planned.revision, decidedAt: change))
         }
     }

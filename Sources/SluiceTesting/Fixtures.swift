@@ -53,6 +53,11 @@ package enum Fixtures {
         try bytes("Fixtures/events/\(name).json")
     }
 
+    /// A request that says nothing, for what does not look at it.
+    package static let request = MappedRequest(
+        name: "track", method: "POST", url: MaskedText(), body: MaskedText())
+    package static let oneRequest = Job.Content.built([request], isNew: true)
+
     package static func json(_ text: String) throws -> JSONValue {
         try JSONReader.read(text: text).root
     }

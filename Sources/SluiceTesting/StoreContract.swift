@@ -146,19 +146,44 @@ package struct StoreContract: Sendable, CustomStringConvertible {
         },
         StoreContract("pins the requests at the first try") { store in
             let receipt = try await store.accept([try Fixtures.track(user: "1")])[0]
-            var job = store.handedOver[0]
             let body = MaskedText(
                 Array("{\"t\":\"***\"}".utf8), secrets: [.init(offset: 6, parameter: "auth_token")])
-            job.requests = [
-                MappedRequest(
-                    name: "track", method: "POST", url: MaskedText(Array("https://x".utf8)),
-                    body: body)
-            ]
-            store.end(job, .retry(due: store.clock.now, leavesLane: false), pins: true)
+            let job = store.handedOver[0].with(
+                .built(
+                    [
+                        MappedRequest(
+                            name: "track", method: "POST",
+                            url: MaskedText(Array("https://x".utf8)), body: body)
+                    ], isNew: true))
+            store.end(job, .retry(due: store.clock.now, leavesLane: false))
             try expect(try store.claim()[0].requests == job.requests, "the same requests")
             let id = DeliveryID(event: receipt.id, destination: "vero")
             let detail = try require(try store.log.detail(id), "the delivery")
             try expect(detail.requests[0].body.text == "{\"t\":\"***\"}", "shown masked")
+        },
+        StoreContract("records what many attempts came to, each by itself") { store in
+            let receipts = try await store.accept(
+                try (0..<40).map { try Fixtures.track(user: "\($0)") })
+            let retry = Outcome.Next.retry(due: store.clock.now + 3_000, leavesLane: false)
+            let jobs = store.handedOver + (try store.claim(upTo: 40))
+            let ends = jobs.sorted { $0.id.event < $1.id.event }.enumerated().map { index, job in
+                let isRetried = index % 10 == 9
+                return job.ended(
+                    isRetried ? retry : .delivered, at: store.clock.now,
+                    status: isRetried ? 503 : index % 3 == 0 ? 202 : 200)
+            }
+            // One of them comes twice.
+            store.submit(ends + [ends[0]])
+            for (index, receipt) in receipts.enumerated() {
+                let row = try store.row(receipt.id)
+                let isRetried = index % 10 == 9
+                try expect(
+                    row.state == (isRetried ? .retrying : .delivered)
+                        && row.status == (isRetried ? 503 : index % 3 == 0 ? 202 : 200),
+                    "the end of attempt \(index), not \(row.state), \(row.status ?? 0)")
+                let id = DeliveryID(event: receipt.id, destination: "vero")
+                try expect(try store.log.detail(id)?.attempts.count == 1, "one attempt")
+            }
         },
         StoreContract("undoes the attempt of a delivery that is given back") { store in
             _ = try await store.accept([try Fixtures.track(user: "1")])
@@ -247,16 +272,16 @@ extension StoreUnderTest {
         }
     }
 
-    func claim() throws -> [Job] {
-        submit([.claim(destination: "vero", limit: 10, oldest: false)])
+    func claim(upTo limit: Int = 10) throws -> [Job] {
+        submit([.claim(destination: "vero", limit: limit, oldest: false)])
         guard case .claimed(_, let jobs, _, _)? = news().last(where: \.isClaimed) else {
             throw TestFailure("the claim was not answered")
         }
         return jobs
     }
 
-    func end(_ job: Job, _ next: Outcome.Next, pins: Bool = false) {
-        submit([job.ended(next, at: clock.now, pins: pins)])
+    func end(_ job: Job, _ next: Outcome.Next) {
+        submit([job.ended(next, at: clock.now)])
     }
 
     func row(_ event: EventID) throws -> DeliveryRow {
@@ -266,16 +291,18 @@ extension StoreUnderTest {
 
 extension Job {
     /// The record of its attempt, as the deliverer would have it kept.
+    ///
+    /// - Parameter status: of the answer; 200 or 503 when it is left out.
     package func ended(
-        _ next: Outcome.Next, at moment: Timestamp, pins: Bool = false
+        _ next: Outcome.Next, at moment: Timestamp, status: Int? = nil
     ) -> DeliveryWork {
         let attempt = Attempt(
             run: run, number: self.attempt, step: step, startedAt: moment,
+            status: status ?? (next == .delivered ? 200 : 503),
             answerClass: next == .delivered ? .delivered : .transient)
         return .record(
             Outcome(
-                job: self, attempt: attempt, next: next, hint: nil, fix: nil, pinsRequests: pins,
-                endedAt: moment))
+                job: self, attempt: attempt, next: next, hint: nil, fix: nil, endedAt: moment))
     }
 }
 

@@ -40,19 +40,18 @@ import Testing
                     attempt: 1, tries: 0, step: 0, event: event,
                     identity: Identity(
                         userID: "\(number)", email: nil, anonymousID: nil, emailState: .fine,
-                        lane: LaneKey(number: number)), requests: [], revision: "r", decidedAt: 1)
+                        lane: LaneKey(number: number)), content: Fixtures.oneRequest,
+                    revision: "r", decidedAt: 1)
             }
             handle(.news([.handedOver(jobs)]))
         }
 
         func end(_ job: Job, _ status: Int) {
-            let request = MappedRequest(
-                name: "track", method: "POST", url: MaskedText(), body: MaskedText())
             handle(
                 .ended(
                     job.id,
                     .init(
-                        result: .exchanged(.answer(.init(status: status))), requests: [request],
+                        result: .exchanged(.answer(.init(status: status))),
                         startedAt: clock.now)))
         }
 
@@ -87,8 +86,8 @@ import Testing
                 Job(
                     id: DeliveryID(
                         event: EventID(number: number + index), destination: "vero"), run: 1,
-                    attempt: 2, tries: 1, step: 0, event: event, identity: .nobody, requests: [],
-                    revision: "r", decidedAt: 1)
+                    attempt: 2, tries: 1, step: 0, event: event, identity: .nobody,
+                    content: Fixtures.oneRequest, revision: "r", decidedAt: 1)
             }
             number += Int64(count)
             handle(

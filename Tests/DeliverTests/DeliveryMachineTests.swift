@@ -26,12 +26,7 @@ import Testing
         func news(_ news: StoreNews) { handle(.news([news])) }
 
         func end(_ job: Job, _ result: TransportResult) {
-            let request = MappedRequest(
-                name: "track", method: "POST", url: MaskedText(), body: MaskedText())
-            handle(
-                .ended(
-                    job.id,
-                    .init(result: .exchanged(result), requests: [request], startedAt: clock.now)))
+            handle(.ended(job.id, .init(result: .exchanged(result), startedAt: clock.now)))
         }
 
         func status(_ job: Job, _ status: Int) { end(job, .answer(.init(status: status))) }
@@ -69,17 +64,36 @@ import Testing
         }
     }
 
-    private func job(_ number: Int, tries: Int = 0, attempt: Int = 1, decidedAt: Int64 = 0) throws
-        -> Job
-    {
+    private func job(
+        _ number: Int, tries: Int = 0, attempt: Int = 1, decidedAt: Int64 = 0,
+        content: Job.Content = Fixtures.oneRequest
+    ) throws -> Job {
         let event = try Fixtures.track(user: "\(number)")
         let identity = Identity(
             userID: "\(number)", email: nil, anonymousID: nil, emailState: .fine,
             lane: LaneKey(number: Int64(number)))
         return Job(
             id: DeliveryID(event: EventID(number: Int64(number)), destination: "vero"), run: 1,
-            attempt: attempt, tries: tries, step: 0, event: event, identity: identity, requests: [],
+            attempt: attempt, tries: tries, step: 0, event: event, identity: identity,
+            content: content,
             revision: "r", decidedAt: decidedAt)
+    }
+
+    @Test func `has something under way until a claim is answered`() throws {
+        let bench = Bench()
+        bench.handle(.tick)
+        #expect(bench.claims.count == 1 && bench.machine.active == 1)
+        bench.handle(.drain)
+        bench.news(.claimed(destination: "vero", jobs: [try job(1)], limit: 256, nextDue: nil))
+        #expect(bench.machine.active == 0)
+        #expect(bench.givenBack.map(\.id.event.number) == [1], "nothing more is begun")
+    }
+
+    @Test func `does not wait for a claim that the store cannot answer`() {
+        let bench = Bench()
+        bench.handle(.tick)
+        bench.news(.storeFails(true))
+        #expect(bench.machine.active == 0)
     }
 
     @Test func `gives back what it has not begun when the pipeline changes`() throws {
@@ -200,7 +214,8 @@ import Testing
             .ended(
                 bench.started[0].id,
                 .init(
-                    result: .unbuildable(.mapping, detail: "data.n"), startedAt: bench.clock.now)))
+                    result: .unbuildable(BuildFault(reason: .mapping, detail: "data.n")),
+                    startedAt: bench.clock.now)))
         bench.news(.handedOver([try job(2), try job(3)]))
         #expect(bench.started.count == 2, "still one at a time")
     }
@@ -272,37 +287,29 @@ import Testing
         #expect(bench.started.count == 11)
     }
 
+    private static let twoRequests = Job.Content.built(
+        [Fixtures.request, Fixtures.request], isNew: true)
+
     @Test func `goes through the steps of a delivery one after the other`() throws {
         let bench = Bench()
         bench.settle()
-        bench.news(.handedOver([try job(1)]))
-        let request = MappedRequest(
-            name: "r", method: "POST", url: MaskedText(), body: MaskedText())
-        let two = DeliveryMachine.Ended(
-            result: .exchanged(.answer(.init(status: 200))), requests: [request, request],
-            revision: "r2", startedAt: bench.clock.now)
-        bench.handle(.ended(bench.started[0].id, two))
+        bench.news(.handedOver([try job(1, content: Self.twoRequests)]))
+        bench.status(bench.started[0], 200)
         #expect(bench.outcomes.map(\.next) == [.nextStep])
-        #expect(bench.outcomes[0].pinsRequests)
+        #expect(bench.outcomes[0].job.pinsRequests)
         #expect(bench.started.map(\.step) == [0, 1] && bench.started.map(\.attempt) == [1, 2])
-        bench.handle(.ended(bench.started[1].id, two))
+        bench.status(bench.started[1], 200)
         #expect(bench.outcomes.map(\.next) == [.nextStep, .delivered])
+        #expect(!bench.outcomes[1].job.pinsRequests, "the first attempt has kept them")
     }
 
     @Test func `begins the schedule anew at each step, and gives a step back when drained`() throws
     {
         let bench = Bench(DeliveryLimits(inFlight: 1))
         bench.settle()
-        bench.news(.handedOver([try job(1, tries: 4, attempt: 5)]))
-        let request = MappedRequest(
-            name: "r", method: "POST", url: MaskedText(), body: MaskedText())
+        bench.news(.handedOver([try job(1, tries: 4, attempt: 5, content: Self.twoRequests)]))
         bench.handle(.drain)
-        bench.handle(
-            .ended(
-                bench.started[0].id,
-                .init(
-                    result: .exchanged(.answer(.init(status: 200))), requests: [request, request],
-                    startedAt: bench.clock.now)))
+        bench.status(bench.started[0], 200)
         #expect(bench.outcomes.map(\.next) == [.nextStep])
         #expect(bench.givenBack.map(\.step) == [1] && bench.givenBack.map(\.tries) == [0])
         #expect(bench.started.count == 1 && bench.machine.active == 0)

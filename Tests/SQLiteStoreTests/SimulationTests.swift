@@ -36,8 +36,6 @@ private final class Simulation {
     private struct Exchange {
         let job: Job
         let body: [UInt8]
-        let requests: [MappedRequest]
-        let revision: String?
         let startedAt: Timestamp
         let run: Int
     }
@@ -183,7 +181,7 @@ private final class Simulation {
 
     private func transaction(_ body: () throws -> Void) throws {
         try writer.transaction(body)
-        let news = writer.effects.news
+        let news = pipeline.building(writer.effects.news)
         if !news.isEmpty { try handle([.news(news)]) }
     }
 
@@ -215,17 +213,13 @@ private final class Simulation {
         }
         let isOpen = exchanges.count { $0.job.id.destination == job.id.destination }
         if isOpen >= Self.inFlight { throw Broken(description: "more in flight than allowed") }
-        var requests = job.requests
-        var revision: String?
         guard let target = pipeline.target(job.id.destination) else { return }
-        if requests.isEmpty, case .success(let built) = target.requests(for: job) {
-            (requests, revision) = built
-        }
         started[job.id, default: 0] += 1
         exchanges.append(
             Exchange(
-                job: job, body: target.outgoing(requests[0], for: job.event, at: clock.now).body,
-                requests: requests, revision: revision, startedAt: clock.now, run: job.run))
+                job: job,
+                body: target.outgoing(job.requests[0], for: job.event, at: clock.now).body,
+                startedAt: clock.now, run: job.run))
     }
 
     private func receive(_ exchange: Exchange) {
@@ -257,8 +251,7 @@ private final class Simulation {
             .ended(
                 exchange.job.id,
                 .init(
-                    result: .exchanged(result), requests: exchange.requests,
-                    revision: exchange.revision, startedAt: exchange.startedAt))
+                    result: .exchanged(result), startedAt: exchange.startedAt))
         ])
         // After fifteen minutes the rest of a lane passes; from then on two may be on their way.
         if try count("SELECT count(*) FROM deliveries WHERE passed = 1") > 0 {
