@@ -34,23 +34,33 @@ extension DeliveryTable {
     }
 
     /// After a crash: attempts that were open may have been sent; they are due again.
-    static func recover(_ connection: Connection, at now: Timestamp) throws {
-        try connection.execute("BEGIN IMMEDIATE")
+    static func recover(
+        _ sending: [(event: Int64, destination: Int64)], _ connection: Connection,
+        at now: Timestamp
+    ) throws {
+        if sending.isEmpty { return }
         let note = "Sluice ended before the answer was recorded: it may have been sent."
         let close = try connection.prepare(
             """
             INSERT OR IGNORE INTO attempts (event, destination, run, number, step, started_at,
                 class, note)
-            SELECT event, destination, run, attempt, step, coalesce(opened_at, ?1), 'unknown', ?2
-            FROM deliveries WHERE state = 'sending' AND \(Schema.open)
+            SELECT event, destination, run, attempt, step, coalesce(opened_at, ?3), 'unknown', ?4
+            FROM deliveries WHERE event = ?1 AND destination = ?2
             """)
-        try close.bind(1, now.milliseconds).bind(2, note).run()
         let reopen = try connection.prepare(
             """
-            UPDATE deliveries SET state = 'retrying', due_at = ?, opened_at = NULL
-            WHERE state = 'sending' AND \(Schema.open)
+            UPDATE deliveries SET state = 'retrying', due_at = ?3, opened_at = NULL
+            WHERE event = ?1 AND destination = ?2
             """)
-        try reopen.bind(1, now.milliseconds).run()
+        try connection.execute("BEGIN IMMEDIATE")
+        for delivery in sending {
+            for statement in [close, reopen] {
+                statement.reset().bind(1, delivery.event).bind(2, delivery.destination)
+                    .bind(3, now.milliseconds)
+            }
+            try close.bind(4, note).run()
+            try reopen.run()
+        }
         try connection.execute("COMMIT")
     }
 }

@@ -18,7 +18,8 @@ final class DeliveryTable {
     private let delivered: DeliveredRows
     private let connection: Connection
 
-    init(_ connection: Connection) throws {
+    /// Reads the lanes, and makes due again what was being sent when the program ended.
+    init(_ connection: Connection, at now: Timestamp) throws {
         self.connection = connection
         new = try RowInserter(connection, DeliverySQL.insert, columns: 13) {
             $0.bind(to: $1, after: $2)
@@ -38,8 +39,10 @@ final class DeliveryTable {
         nextDue = try connection.prepare(DeliverySQL.nextDue)
         load = try connection.prepare(DeliverySQL.load)
         finalize = try connection.prepare(DeliverySQL.finalize)
+        let open = try lanes.read(connection)
+        try Self.recover(open.sending, connection, at: now)
         let start = Timestamp(milliseconds: 0)
-        for place in try lanes.read(connection) {
+        for place in open.undriven {
             _ = try promoteNext(place.lane, place.destination, at: start)
         }
         lanes.keep()

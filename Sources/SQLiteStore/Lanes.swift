@@ -133,30 +133,38 @@ final class Lanes {
     /// What the open transaction did, for undoing it.
     private var journal: [(destination: Int64, lane: Int64, place: Place, change: Change)] = []
 
-    /// Reads what is open from the file; gives the lanes whose next is to be promoted, if nothing
-    /// drives them.
-    func read(
-        _ connection: Connection
-    ) throws -> [(destination: Int64, lane: LaneKey)] {
+    /// What has to be seen to when the lanes have been read.
+    struct Unfinished {
+        /// Lanes whose next is to be promoted, if nothing drives them.
+        var undriven: [(destination: Int64, lane: LaneKey)] = []
+        /// Those of which an attempt is open.
+        var sending: [(event: Int64, destination: Int64)] = []
+    }
+
+    /// Reads what is open from the file.
+    func read(_ connection: Connection) throws -> Unfinished {
         let select = try connection.prepare(
             """
-            SELECT destination, lane, event, passed, state = 'sending' OR (\(Schema.timed)),
+            SELECT destination, lane, event, passed, state = 'sending', \(Schema.timed),
                 due_at IS NOT NULL
             FROM deliveries INDEXED BY deliveries_open WHERE \(Schema.open)
             ORDER BY destination, event
             """)
-        var undriven: [(destination: Int64, lane: LaneKey)] = []
+        var unfinished = Unfinished()
         while try select.step() {
             let (destination, lane) = (select.int64(0), LaneKey(number: select.int64(1)))
+            let isSending = select.int(4) == 1
+            let isStarted = isSending || select.int(5) == 1
             let place = Place(
                 event: select.int64(2), hasPassed: select.int(3) == 1,
-                phase: select.int(4) == 1 ? .started : select.int(5) == 1 ? .ready : .behind)
+                phase: isStarted ? .started : select.int(6) == 1 ? .ready : .behind)
+            if isSending { unfinished.sending.append((place.event, destination)) }
             if !place.isDriven, occupancy(destination, lane) != .taken {
-                undriven.append((destination, lane))
+                unfinished.undriven.append((destination, lane))
             }
             insert(place, destination, lane.number)
         }
-        return undriven
+        return unfinished
     }
 
     func occupancy(_ destination: Int64, _ lane: LaneKey) -> Occupancy {

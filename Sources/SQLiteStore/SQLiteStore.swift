@@ -111,6 +111,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         self.faults = faults
         path = directory + "/sluice.db"
         let connection: Connection
+        let opened: Writer
         do {
             connection = try Connection(
                 path: path, mode: .readWrite, busyTimeout: options.busyTimeout)
@@ -119,16 +120,15 @@ package final class SQLiteStore: EventStore, DeliveryStore {
             if let id = options.crashedOn {
                 try DeliveryTable.quarantine(id, connection, at: clock.now())
             }
-            try DeliveryTable.recover(connection, at: clock.now())
+            opened = try Writer(
+                connection, pipeline: pipeline, room: room, clock: clock,
+                isServer: options.isServer, gatheredKeys: options.gatheredKeys)
         } catch let error as SQLiteError {
             throw StoreFile.damage(error, path) ?? error
         }
         held = try Self.heldDestinations(connection)
         checkpointer = try Checkpointer(
             path: path, busyTimeout: options.busyTimeout, faults: faults)
-        let opened = try Writer(
-            connection, pipeline: pipeline, room: room, clock: clock, isServer: options.isServer,
-            gatheredKeys: options.gatheredKeys)
         hasher = opened.people.hasher
         let writer = Locked<Writer?>(opened)
         thread.withLock { thread in
@@ -159,8 +159,9 @@ package final class SQLiteStore: EventStore, DeliveryStore {
             }
         }
         connection.countLogPages()
-        // 64 MB, for the tables whose order is random.
-        _ = try connection.text("PRAGMA cache_size = -65536")
+        // 16 MB. More makes commits slower: after a page was split SQLite looks at every page it
+        // keeps in memory.
+        _ = try connection.text("PRAGMA cache_size = -16384")
         _ = try connection.text("PRAGMA journal_size_limit = 67108864")
         return Dictionary(uniqueKeysWithValues: settings.map { ($0.0, $0.2) })
     }

@@ -56,7 +56,7 @@ final class Writer {
         _ = try key.step()
         people = try People(connection, hasher: Hasher128(key: key.blob(0) ?? []))
         events = try EventTable(connection)
-        deliveries = try DeliveryTable(connection)
+        deliveries = try DeliveryTable(connection, at: clock.now())
         keys = try KeyIndex(connection, foldAt: gatheredKeys)
         insertRejection = try connection.prepare(
             """

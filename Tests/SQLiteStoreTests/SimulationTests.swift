@@ -89,7 +89,6 @@ private final class Simulation {
 
     /// Starts the program on what is in the file.
     private func open() throws {
-        try DeliveryTable.recover(connection, at: clock.now)
         let limits = Dictionary(
             uniqueKeysWithValues: pipeline.destinations.map { ($0.name, $0.limits) })
         room = Room(limits.mapValues(\.inMemory))
