@@ -16,14 +16,15 @@ package struct BuildFault: Error, Sendable {
 
 /// Builds the requests of what the store hands over, on a thread of its own.
 ///
-/// Everything that is for the machine goes through it, in order: so a changed pipeline, which comes
-/// after what the one before has built, takes all of that back.
+/// All news and every change of the pipeline go through it in order, so that a change takes back
+/// what was built before it.
 final class Builder: Sendable {
     private struct Inbox {
         var inputs: [DeliveryMachine.Input] = []
         var isClosed = false
     }
     private let inbox: Locked<Inbox>
+    private let thread: WorkerThread
 
     /// Milliseconds the thread waits before it looks up.
     private static let longestWait: Int64 = 60_000
@@ -33,11 +34,11 @@ final class Builder: Sendable {
     ///   - output: takes what was put in, with the requests of its jobs.
     init(
         targets: any Targets, mark: @escaping @Sendable (DeliveryID?) -> Void,
-        output: @escaping @Sendable ([DeliveryMachine.Input]) -> Void
+        output: @escaping @Sendable (DeliveryMachine.Input) -> Void
     ) {
         let inbox = Locked(Inbox())
         self.inbox = inbox
-        _ = WorkerThread(named: "map") {
+        thread = WorkerThread(named: "map") {
             while true {
                 let inputs = inbox.wait(atMost: Self.longestWait) { inbox in
                     defer { inbox.inputs = [] }
@@ -45,21 +46,69 @@ final class Builder: Sendable {
                 }
                 guard let inputs else { continue }
                 if inputs.isEmpty { return }
-                output(
-                    inputs.map { input in
-                        guard case .news(let news) = input else { return input }
-                        return .news(targets.building(news, mark: mark))
-                    })
+                for input in inputs {
+                    guard case .news(let news) = input else {
+                        output(input)
+                        continue
+                    }
+                    for part in news.flatMap(\.parts) {
+                        output(.news(targets.building([part], mark: mark)))
+                    }
+                }
             }
         }
     }
 
-    deinit { close() }
+    deinit { inbox.signal { $0.isClosed = true } }
 
-    func post(_ input: DeliveryMachine.Input) { inbox.signal { $0.inputs.append(input) } }
+    func post(_ input: DeliveryMachine.Input) {
+        inbox.signal { if !$0.isClosed { $0.inputs.append(input) } }
+    }
 
     /// Ends the thread; what is put in from here on goes nowhere.
-    func close() { inbox.signal { $0.isClosed = true } }
+    func close() {
+        inbox.signal { $0.isClosed = true }
+        thread.join()
+    }
+}
+
+extension StoreNews {
+    /// Jobs that are built before they are passed on.
+    private static let slice = 64
+
+    /// The same in parts that are soon built, so that nothing waits for all of a large one.
+    fileprivate var parts: [StoreNews] {
+        switch self {
+        case .handedOver(let jobs): Self.slices(jobs).map { .handedOver($0) }
+        case .claimed(let destination, let jobs, let limit, let nextDue):
+            Self.claimed(destination, Self.slices(jobs), limit, nextDue)
+        default: [self]
+        }
+    }
+
+    /// What was claimed is accounted for with the last.
+    private static func claimed(
+        _ destination: String, _ slices: [[Job]], _ limit: Int, _ nextDue: Timestamp?
+    ) -> [StoreNews] {
+        let ahead = slices.dropLast()
+        return ahead.map { .handedOver($0) } + [
+            .claimed(
+                destination: destination, jobs: slices.last ?? [],
+                limit: limit - ahead.reduce(0) { $0 + $1.count }, nextDue: nextDue)
+        ]
+    }
+
+    private static func slices(_ jobs: [Job]) -> [[Job]] {
+        stride(from: 0, to: jobs.count, by: slice).map { Array(jobs[$0...].prefix(slice)) }
+    }
+
+    /// Whether whoever ordered it may count on it from now on.
+    var isUrgent: Bool {
+        switch self {
+        case .consentChanged, .heldByOperator: true
+        default: false
+        }
+    }
 }
 
 extension Targets {
@@ -72,24 +121,25 @@ extension Targets {
     ) -> [StoreNews] {
         news.map { news in
             switch news {
-            case .handedOver(let jobs): .handedOver(jobs.map { building($0, mark) })
+            case .handedOver(let jobs): .handedOver(jobs.map { building($0, mark: mark) })
             case .claimed(let destination, let jobs, let limit, let nextDue):
                 .claimed(
-                    destination: destination, jobs: jobs.map { building($0, mark) }, limit: limit,
-                    nextDue: nextDue)
+                    destination: destination, jobs: jobs.map { building($0, mark: mark) },
+                    limit: limit, nextDue: nextDue)
             default: news
             }
         }
     }
 
-    private func building(_ job: Job, _ mark: (DeliveryID?) -> Void) -> Job {
+    func building(_ job: Job, mark: (DeliveryID?) -> Void) -> Job {
         guard case .unbuilt = job.content else { return job }
         guard let target = target(job.id.destination) else { return job.with(.fault(.gone)) }
         mark(job.id)
         defer { mark(nil) }
         switch target.requests(for: job) {
         case .success(let built):
-            return job.with(.built(built.requests, isNew: true), revision: built.revision)
+            return job.with(
+                .built(built.requests, isNew: true), by: target, revision: built.revision)
         case .failure(let fault): return job.with(.fault(fault))
         }
     }

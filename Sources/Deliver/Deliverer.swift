@@ -7,7 +7,7 @@ package protocol Targets: Sendable {
 }
 
 /// One state of a destination, for a whole exchange, whatever is read meanwhile.
-package protocol Target: Sendable {
+package protocol Target: AnyObject, Sendable {
     /// The requests a job becomes, and the blueprint revision they come from.
     func requests(for job: Job) -> Result<(requests: [MappedRequest], revision: String), BuildFault>
     /// The request as it travels: secrets, headers and signature in place.
@@ -64,8 +64,8 @@ package final class Deliverer: Sendable {
     ) {
         let mailbox = Locked(Mailbox())
         self.mailbox = mailbox
-        builder = Builder(targets: targets, mark: mark) { inputs in
-            mailbox.withLock { $0.inputs += inputs }
+        builder = Builder(targets: targets, mark: mark) { input in
+            mailbox.withLock { $0.inputs.append(input) }
             turns.wake()
         }
         self.turns = turns
@@ -88,7 +88,11 @@ package final class Deliverer: Sendable {
     }
 
     /// Takes news from the store; returns at once.
-    package func tell(_ news: [StoreNews]) { builder.post(.news(news)) }
+    package func tell(_ news: [StoreNews]) {
+        let urgent = news.filter(\.isUrgent)
+        if !urgent.isEmpty { post(.ahead(urgent)) }
+        builder.post(.news(news))
+    }
 
     /// Takes the destinations of a changed pipeline.
     package func change(_ limits: [String: DeliveryLimits], held: [String: HoldKind]) {
@@ -109,6 +113,11 @@ package final class Deliverer: Sendable {
     package func stop() {
         turns.takeTurns(nil)
         builder.close()
+    }
+
+    private func post(_ input: DeliveryMachine.Input) {
+        mailbox.withLock { $0.inputs.append(input) }
+        turns.wake()
     }
 
     /// Does what has come in or fallen due; gives the milliseconds until something will.
@@ -153,27 +162,29 @@ package final class Deliverer: Sendable {
     }
 
     /// Sends a job's request; returns at once with the end when there is nothing to send.
-    private func begin(_ job: Job) -> DeliveryMachine.Input? {
+    private func begin(_ planned: Job) -> DeliveryMachine.Input? {
         let startedAt = clock.now()
+        var job = planned
         func unbuildable(_ fault: BuildFault) -> DeliveryMachine.Input {
-            .ended(
-                job.id,
-                .init(
-                    result: .unbuildable(fault), startedAt: startedAt))
+            .ended(job.unsent, .init(result: .unbuildable(fault), startedAt: startedAt))
         }
         guard let target = targets.target(job.id.destination) else { return unbuildable(.gone) }
+        if let built = job.target, built !== target {
+            // The pipeline has changed since: nothing of the one before may be sent.
+            job = targets.building(job.unsent, mark: { _ in })
+        }
         let request: MappedRequest
         switch job.request {
         case .success(let built): request = built
         case .failure(let fault): return unbuildable(fault)
         }
-        transport.send(target.outgoing(request, for: job.event, at: startedAt)) { [self] result in
+        transport.send(target.outgoing(request, for: job.event, at: startedAt)) {
+            [self, job] result in
             let (result, answer) = result.masked(target.mask)
             let ended = DeliveryMachine.Ended(
                 result: .exchanged(result), rules: target.answerRules(for: request.name),
                 startedAt: startedAt, answer: answer)
-            mailbox.withLock { $0.inputs.append(.ended(job.id, ended)) }
-            turns.wake()
+            post(.ended(job, ended))
         }
         return nil
     }

@@ -9,7 +9,10 @@ package struct DeliveryMachine {
     package enum Input: Sendable {
         /// All that one transaction led to.
         case news([StoreNews])
-        case ended(DeliveryID, Ended)
+        /// The job as it was sent.
+        case ended(Job, Ended)
+        /// News that must not wait for its place; it comes again there.
+        case ahead([StoreNews])
         case tick
         /// The pipeline has changed: these are the destinations now.
         case limits([String: DeliveryLimits], held: [String: HoldKind])
@@ -50,6 +53,9 @@ package struct DeliveryMachine {
     private var queues: [String: DestinationQueue] = [:]
     /// People whose consent changed while deliveries were in memory, and when.
     private var changed: [IdentityKey: Int64] = [:]
+    /// Changes of consent that have been told ahead: deliveries that were decided before may still
+    /// come.
+    private var toldAhead = 0
     /// Nothing more is begun.
     package private(set) var isDraining = false
     /// Nothing can be recorded, so nothing is begun.
@@ -93,7 +99,11 @@ package struct DeliveryMachine {
             switch input {
             case .news(let news):
                 for item in news { take(item) }
-            case .ended(let id, let ended): end(id, ended, now, &actions)
+                toldAhead = max(0, toldAhead - Self.consentChanges(in: news))
+            case .ahead(let news):
+                for item in news { take(item) }
+                toldAhead += Self.consentChanges(in: news)
+            case .ended(let job, let ended): end(job, ended, now, &actions)
             case .tick: break
             case .limits(let limits, let held): change(limits, held, now, &actions)
             case .drain: isDraining = true
@@ -101,6 +111,10 @@ package struct DeliveryMachine {
         }
         for queue in queues.values { advance(queue, now, &actions) }
         return actions
+    }
+
+    private static func consentChanges(in news: [StoreNews]) -> Int {
+        news.count { if case .consentChanged = $0 { true } else { false } }
     }
 
     package mutating func handle(_ input: Input, now: Timestamp) -> [Action] {
@@ -166,7 +180,7 @@ package struct DeliveryMachine {
             if !changed.isEmpty,
                 job.identity.keys.contains(where: { changed[$0] ?? .min > job.decidedAt })
             {
-                queue.active[job.id.event] = nil
+                queue.active.remove(job.id.event)
                 room.give(queue.name)
                 actions.append(.store(.giveBack([job])))
             } else {
@@ -183,7 +197,9 @@ package struct DeliveryMachine {
                 .store(.claim(destination: queue.name, limit: places, oldest: oldest)))
         }
         room.setOpen(queue.name, queue.mode == .open && !queue.isOff && !queue.backlog)
-        if !changed.isEmpty, queues.values.allSatisfy({ $0.ready.isEmpty && $0.active.isEmpty }) {
+        if !changed.isEmpty, toldAhead == 0,
+            queues.values.allSatisfy({ $0.ready.isEmpty && $0.active.isEmpty })
+        {
             changed = [:]
         }
     }
@@ -196,10 +212,10 @@ package struct DeliveryMachine {
     }
 
     private mutating func end(
-        _ id: DeliveryID, _ ended: Ended, _ now: Timestamp, _ actions: inout [Action]
+        _ job: Job, _ ended: Ended, _ now: Timestamp, _ actions: inout [Action]
     ) {
-        guard let queue = queues[id.destination],
-            let job = queue.active.removeValue(forKey: id.event)
+        guard let queue = queues[job.id.destination],
+            queue.active.remove(job.id.event) != nil
         else { return }
         let judgement = judge(ended, queue)
         let next = next(for: job, ended, judgement, now)

@@ -48,6 +48,8 @@ package final class Job: Sendable {
     package var event: Event { subject.event }
     package var identity: Identity { subject.identity }
     package let content: Content
+    /// The state of the destination that has just built the requests; nil when they were kept.
+    let target: (any Target)?
     /// The blueprint's revision that the requests were, or will be, built with.
     package let revision: String
     /// The store's change number when consent was last looked at.
@@ -67,13 +69,13 @@ package final class Job: Sendable {
     ) {
         self.init(
             id: id, run: run, attempt: attempt, tries: tries, step: step,
-            subject: Subject(event, identity), content: content, revision: revision,
+            subject: Subject(event, identity), content: content, target: nil, revision: revision,
             decidedAt: decidedAt)
     }
 
     private init(
         id: DeliveryID, run: Int, attempt: Int, tries: Int, step: Int, subject: Subject,
-        content: Content, revision: String, decidedAt: Int64
+        content: Content, target: (any Target)?, revision: String, decidedAt: Int64
     ) {
         self.id = id
         self.run = run
@@ -82,22 +84,30 @@ package final class Job: Sendable {
         self.step = step
         self.subject = subject
         self.content = content
+        self.target = target
         self.revision = revision
         self.decidedAt = decidedAt
     }
 
     /// The same with what was built for it.
-    package func with(_ content: Content, revision: String? = nil) -> Job {
+    package func with(
+        _ content: Content, by target: (any Target)? = nil, revision: String? = nil
+    ) -> Job {
         Job(
             id: id, run: run, attempt: attempt, tries: tries, step: step, subject: subject,
-            content: content, revision: revision ?? self.revision, decidedAt: decidedAt)
+            content: content, target: target, revision: revision ?? self.revision,
+            decidedAt: decidedAt)
     }
+
+    /// The same as it was before its requests were built; what was kept stays.
+    var unsent: Job { pinsRequests ? with(.unbuilt) : self }
 
     /// The same delivery with its next request and a schedule that begins anew.
     package func following() -> Job {
         Job(
             id: id, run: run, attempt: attempt + 1, tries: 0, step: step + 1, subject: subject,
-            content: .built(requests, isNew: false), revision: revision, decidedAt: decidedAt)
+            content: .built(requests, isNew: false), target: nil, revision: revision,
+            decidedAt: decidedAt)
     }
 
     /// Every request of the delivery; empty before they are built.

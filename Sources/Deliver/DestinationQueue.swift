@@ -45,7 +45,7 @@ final class DestinationQueue {
     var throttle: Throttle?
     private var recent = Recent()
     var ready = Fifo<Job>()
-    var active: [EventID: Job] = [:]
+    var active: Set<EventID> = []
     /// Something is due in the store.
     var waiting = true
     /// More is due than a claim could take: fresh deliveries queue up behind it.
@@ -108,7 +108,7 @@ final class DestinationQueue {
         guard canStart(now: now) else { return nil }
         guard let job = ready.popFirst() else { return nil }
         recent.count(now)
-        active[job.id.event] = job
+        active.insert(job.id.event)
         return job
     }
 

@@ -69,7 +69,7 @@ package final class Locked<Value>: @unchecked Sendable {
     }
 }
 
-/// A thread of our own for work that blocks: the store's writer, the deliverer, libcurl.
+/// A thread of our own for work that blocks: the store's writer, the builder of requests, libcurl.
 package final class WorkerThread: Sendable {
     private let done = Locked(false)
 

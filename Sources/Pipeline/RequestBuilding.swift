@@ -28,11 +28,11 @@ extension Destination {
     ) -> OutgoingRequest {
         let shape = shape(of: request)
         var outgoing = plain(request, at: address(of: request, shape, for: event))
-        guard let shape = shape?.request else { return outgoing }
+        guard let template = shape?.request else { return outgoing }
         let body = outgoing.body
-        for header in shape.headers {
+        for header in template.headers {
             let text = header.value.fill { name in
-                .plain(value(name, shape, event, body, now))
+                .plain(value(name, template, event, body, now))
             }.text
             // A value must not end its header and begin another.
             let clean = text.filter { !$0.isNewline && $0 != "\0" }
@@ -42,13 +42,13 @@ extension Destination {
             }
             if !clean.isEmpty { outgoing.headers.append("\(header.name): \(clean)") }
         }
-        outgoing.token = shape.token.flatMap(need)
+        outgoing.token = template.token.flatMap(need)
         return outgoing
     }
 
     /// What stands for a name in a header.
     private func value(
-        _ name: String, _ shape: Blueprint.Request, _ event: Event, _ body: [UInt8],
+        _ name: String, _ template: Blueprint.Request, _ event: Event, _ body: [UInt8],
         _ now: Timestamp
     ) -> String {
         let seconds = String(now.milliseconds / 1000)
@@ -57,7 +57,7 @@ extension Destination {
         case "timestamp": return seconds
         case "access_token": return TokenNeed.placeholder
         case "signature":
-            guard let signing = shape.signing,
+            guard let signing = template.signing,
                 let message = signing.scheme.message(
                     body: body, { $0 == "event_id" ? event.id.text : seconds })
             else { return "" }
@@ -88,14 +88,17 @@ extension Destination {
             url: url, headers: Self.headers(request.encoding), body: body, options: limits.options)
     }
 
-    private static let jsonHeaders = headers(of: .json)
-    private static let formHeaders = headers(of: .form)
-
-    private static func headers(of encoding: MappedRequest.Encoding) -> [String] {
-        ["Content-Type: \(encoding.contentType)", "Accept: application/json"]
-    }
+    private static let jsonHeaders = makeHeaders(.json)
+    private static let formHeaders = makeHeaders(.form)
 
     private static func headers(_ encoding: MappedRequest.Encoding) -> [String] {
-        encoding == .json ? jsonHeaders : formHeaders
+        switch encoding {
+        case .json: jsonHeaders
+        case .form: formHeaders
+        }
+    }
+
+    private static func makeHeaders(_ encoding: MappedRequest.Encoding) -> [String] {
+        ["Content-Type: \(encoding.contentType)", "Accept: application/json"]
     }
 }

@@ -1,7 +1,7 @@
 import Deliver
 import Events
 
-/// Gathers deliveries that went well at the first try, and records them many at a time.
+/// Gathers deliveries that went well at the first try that counts, and records them many at a time.
 final class DeliveredRows {
     /// What those of one statement have in common.
     private struct Group {
@@ -42,7 +42,7 @@ final class DeliveredRows {
                 $0.bind(1, group.endedAt.milliseconds).bind(2, group.revision)
                     .bind(3, group.status)
             }
-            guard changed == group.events.count else { throw NotSending() }
+            guard changed == group.events.count else { throw NotSending(events: group.events) }
         }
     }
 
@@ -52,7 +52,12 @@ final class DeliveredRows {
     /// Nothing but the end of its attempt ends a delivery that is being sent, so one of them was
     /// recorded twice.
     private struct NotSending: Error, CustomStringConvertible {
-        var description: String { "a delivery that has ended is not being sent in the file" }
+        let events: [Int64]
+
+        var description: String {
+            let ids = events.map { EventID(number: $0).text }.joined(separator: ", ")
+            return "one of these has ended and is not being sent in the file: \(ids)"
+        }
     }
 }
 

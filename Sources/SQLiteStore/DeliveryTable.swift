@@ -39,10 +39,10 @@ final class DeliveryTable {
         nextDue = try connection.prepare(DeliverySQL.nextDue)
         load = try connection.prepare(DeliverySQL.load)
         finalize = try connection.prepare(DeliverySQL.finalize)
-        let open = try lanes.read(connection)
-        try Self.recover(open.sending, connection, at: now)
+        let unfinished = try lanes.read(connection)
+        try Self.recover(unfinished.sending, connection, at: now)
         let start = Timestamp(milliseconds: 0)
-        for place in open.undriven {
+        for place in unfinished.undriven {
             _ = try promoteNext(place.lane, place.destination, at: start)
         }
         lanes.keep()
@@ -165,7 +165,7 @@ final class DeliveryTable {
             due = outcome.endedAt.milliseconds
             if job.tries == 0 { state = .queued }
         }
-        let tries = outcome.next == .nextStep ? 0 : job.tries + counted
+        let tries = outcome.next == .nextStep ? following.tries : job.tries + counted
         close.reset().bind(1, state.rawValue).bind(2, reason?.rawValue).bind(3, detail)
             .bind(4, job.revision).bind(5, following.attempt).bind(6, tries)
             .bind(7, following.step).bind(8, outcome.attempt.status).bind(9, due)

@@ -49,7 +49,7 @@ import Testing
         func end(_ job: Job, _ status: Int) {
             handle(
                 .ended(
-                    job.id,
+                    job,
                     .init(
                         result: .exchanged(.answer(.init(status: status))),
                         startedAt: clock.now)))

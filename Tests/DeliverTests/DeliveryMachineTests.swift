@@ -26,7 +26,7 @@ import Testing
         func news(_ news: StoreNews) { handle(.news([news])) }
 
         func end(_ job: Job, _ result: TransportResult) {
-            handle(.ended(job.id, .init(result: .exchanged(result), startedAt: clock.now)))
+            handle(.ended(job, .init(result: .exchanged(result), startedAt: clock.now)))
         }
 
         func status(_ job: Job, _ status: Int) { end(job, .answer(.init(status: status))) }
@@ -212,7 +212,7 @@ import Testing
         bench.news(.claimed(destination: "vero", jobs: [try job(1)], limit: 1, nextDue: nil))
         bench.handle(
             .ended(
-                bench.started[0].id,
+                bench.started[0],
                 .init(
                     result: .unbuildable(BuildFault(reason: .mapping, detail: "data.n")),
                     startedAt: bench.clock.now)))
@@ -273,6 +273,21 @@ import Testing
         bench.status(bench.started[0], 200)
         #expect(bench.givenBack.map(\.id.event.number) == [2])
         #expect(bench.started.map(\.id.event.number) == [1, 3])
+    }
+
+    @Test func `heeds a change of consent told ahead of deliveries that were decided before it`()
+        throws
+    {
+        let bench = Bench()
+        bench.settle()
+        let change = [StoreNews.consentChanged([IdentityKey(.user, "1")], at: 7)]
+        bench.handle(.ahead(change))
+        bench.handle(.tick)
+        bench.news(.handedOver([try job(1, decidedAt: 5)]))
+        #expect(bench.started.isEmpty && bench.givenBack.count == 1)
+        bench.handle(.news(change))
+        bench.news(.handedOver([try job(1, decidedAt: 8)]))
+        #expect(bench.started.count == 1)
     }
 
     @Test func `sends no faster than the rate it was given`() throws {

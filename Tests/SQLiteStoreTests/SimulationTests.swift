@@ -248,7 +248,7 @@ private final class Simulation {
         }
         try handle([
             .ended(
-                exchange.job.id,
+                exchange.job,
                 .init(
                     result: .exchanged(result), startedAt: exchange.startedAt))
         ])
