@@ -52,7 +52,7 @@ final class Builder: Sendable {
                         continue
                     }
                     for part in news.flatMap(\.parts) {
-                        output(.news(targets.building([part], mark: mark)))
+                        output(.news([targets.building(part, mark: mark)]))
                     }
                 }
             }
@@ -79,27 +79,19 @@ extension StoreNews {
     /// The same in parts that are soon built, so that nothing waits for all of a large one.
     fileprivate var parts: [StoreNews] {
         switch self {
-        case .handedOver(let jobs): Self.slices(jobs).map { .handedOver($0) }
+        case .handedOver(let jobs):
+            return jobs.slices(of: Self.slice).map { .handedOver(Array($0)) }
         case .claimed(let destination, let jobs, let limit, let nextDue):
-            Self.claimed(destination, Self.slices(jobs), limit, nextDue)
-        default: [self]
+            let slices = jobs.slices(of: Self.slice)
+            let last = Array(slices.last ?? [])
+            // What was claimed is accounted for with the last.
+            return slices.dropLast().map { .handedOver(Array($0)) } + [
+                .claimed(
+                    destination: destination, jobs: last, limit: limit - (jobs.count - last.count),
+                    nextDue: nextDue)
+            ]
+        default: return [self]
         }
-    }
-
-    /// What was claimed is accounted for with the last.
-    private static func claimed(
-        _ destination: String, _ slices: [[Job]], _ limit: Int, _ nextDue: Timestamp?
-    ) -> [StoreNews] {
-        let ahead = slices.dropLast()
-        return ahead.map { .handedOver($0) } + [
-            .claimed(
-                destination: destination, jobs: slices.last ?? [],
-                limit: limit - ahead.reduce(0) { $0 + $1.count }, nextDue: nextDue)
-        ]
-    }
-
-    private static func slices(_ jobs: [Job]) -> [[Job]] {
-        stride(from: 0, to: jobs.count, by: slice).map { Array(jobs[$0...].prefix(slice)) }
     }
 
     /// Whether whoever ordered it may count on it from now on.
@@ -117,29 +109,26 @@ extension Targets {
     /// - Parameter mark: called with the delivery whose request is about to be built, and with nil
     ///   after.
     package func building(
-        _ news: [StoreNews], mark: (DeliveryID?) -> Void = { _ in }
-    ) -> [StoreNews] {
-        news.map { news in
-            switch news {
-            case .handedOver(let jobs): .handedOver(jobs.map { building($0, mark: mark) })
-            case .claimed(let destination, let jobs, let limit, let nextDue):
-                .claimed(
-                    destination: destination, jobs: jobs.map { building($0, mark: mark) },
-                    limit: limit, nextDue: nextDue)
-            default: news
-            }
+        _ news: StoreNews, mark: (DeliveryID?) -> Void = { _ in }
+    ) -> StoreNews {
+        switch news {
+        case .handedOver(let jobs): .handedOver(jobs.map { building($0, mark: mark) })
+        case .claimed(let destination, let jobs, let limit, let nextDue):
+            .claimed(
+                destination: destination, jobs: jobs.map { building($0, mark: mark) },
+                limit: limit, nextDue: nextDue)
+        default: news
         }
     }
 
-    func building(_ job: Job, mark: (DeliveryID?) -> Void) -> Job {
+    func building(_ job: Job, mark: (DeliveryID?) -> Void = { _ in }) -> Job {
         guard case .unbuilt = job.content else { return job }
         guard let target = target(job.id.destination) else { return job.with(.fault(.gone)) }
         mark(job.id)
         defer { mark(nil) }
         switch target.requests(for: job) {
         case .success(let built):
-            return job.with(
-                .built(built.requests, isNew: true), by: target, revision: built.revision)
+            return job.with(.built(built.requests, by: target), revision: built.revision)
         case .failure(let fault): return job.with(.fault(fault))
         }
     }

@@ -42,6 +42,8 @@ package final class Deliverer: Sendable {
         var next: Timestamp
     }
     private let mailbox: Locked<Mailbox>
+    /// Puts something before the machine, for its next turn.
+    private let post: @Sendable (DeliveryMachine.Input) -> Void
     private let builder: Builder
     private let transport: any Transport
     private let targets: any Targets
@@ -64,10 +66,11 @@ package final class Deliverer: Sendable {
     ) {
         let mailbox = Locked(Mailbox())
         self.mailbox = mailbox
-        builder = Builder(targets: targets, mark: mark) { input in
+        post = { input in
             mailbox.withLock { $0.inputs.append(input) }
             turns.wake()
         }
+        builder = Builder(targets: targets, mark: mark, output: post)
         self.turns = turns
         self.alerts = alerts
         self.transport = transport
@@ -113,11 +116,6 @@ package final class Deliverer: Sendable {
     package func stop() {
         turns.takeTurns(nil)
         builder.close()
-    }
-
-    private func post(_ input: DeliveryMachine.Input) {
-        mailbox.withLock { $0.inputs.append(input) }
-        turns.wake()
     }
 
     /// Does what has come in or fallen due; gives the milliseconds until something will.
@@ -169,9 +167,9 @@ package final class Deliverer: Sendable {
             .ended(job.unsent, .init(result: .unbuildable(fault), startedAt: startedAt))
         }
         guard let target = targets.target(job.id.destination) else { return unbuildable(.gone) }
-        if let built = job.target, built !== target {
+        if let state = job.builder, state !== target {
             // The pipeline has changed since: nothing of the one before may be sent.
-            job = targets.building(job.unsent, mark: { _ in })
+            job = targets.building(job.unsent)
         }
         let request: MappedRequest
         switch job.request {

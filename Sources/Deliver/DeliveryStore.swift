@@ -48,8 +48,6 @@ package final class Job: Sendable {
     package var event: Event { subject.event }
     package var identity: Identity { subject.identity }
     package let content: Content
-    /// The state of the destination that has just built the requests; nil when they were kept.
-    let target: (any Target)?
     /// The blueprint's revision that the requests were, or will be, built with.
     package let revision: String
     /// The store's change number when consent was last looked at.
@@ -58,8 +56,9 @@ package final class Job: Sendable {
     /// What a job sends.
     package enum Content: Sendable {
         case unbuilt
-        /// The same at every try. New ones have to be kept with the attempt that ends next.
-        case built([MappedRequest], isNew: Bool)
+        /// The same at every try. Those that a state of the destination has just built have to be
+        /// kept with the attempt that ends next; nil for those that were kept.
+        case built([MappedRequest], by: (any Target)?)
         case fault(BuildFault)
     }
 
@@ -69,13 +68,13 @@ package final class Job: Sendable {
     ) {
         self.init(
             id: id, run: run, attempt: attempt, tries: tries, step: step,
-            subject: Subject(event, identity), content: content, target: nil, revision: revision,
+            subject: Subject(event, identity), content: content, revision: revision,
             decidedAt: decidedAt)
     }
 
     private init(
         id: DeliveryID, run: Int, attempt: Int, tries: Int, step: Int, subject: Subject,
-        content: Content, target: (any Target)?, revision: String, decidedAt: Int64
+        content: Content, revision: String, decidedAt: Int64
     ) {
         self.id = id
         self.run = run
@@ -84,19 +83,15 @@ package final class Job: Sendable {
         self.step = step
         self.subject = subject
         self.content = content
-        self.target = target
         self.revision = revision
         self.decidedAt = decidedAt
     }
 
     /// The same with what was built for it.
-    package func with(
-        _ content: Content, by target: (any Target)? = nil, revision: String? = nil
-    ) -> Job {
+    package func with(_ content: Content, revision: String? = nil) -> Job {
         Job(
             id: id, run: run, attempt: attempt, tries: tries, step: step, subject: subject,
-            content: content, target: target, revision: revision ?? self.revision,
-            decidedAt: decidedAt)
+            content: content, revision: revision ?? self.revision, decidedAt: decidedAt)
     }
 
     /// The same as it was before its requests were built; what was kept stays.
@@ -106,8 +101,7 @@ package final class Job: Sendable {
     package func following() -> Job {
         Job(
             id: id, run: run, attempt: attempt + 1, tries: 0, step: step + 1, subject: subject,
-            content: .built(requests, isNew: false), target: nil, revision: revision,
-            decidedAt: decidedAt)
+            content: .built(requests, by: nil), revision: revision, decidedAt: decidedAt)
     }
 
     /// Every request of the delivery; empty before they are built.
@@ -116,8 +110,11 @@ package final class Job: Sendable {
     }
 
     /// Whether the requests were built for this attempt and have to be kept with it.
-    package var pinsRequests: Bool {
-        if case .built(_, isNew: true) = content { true } else { false }
+    package var pinsRequests: Bool { builder != nil }
+
+    /// The state of the destination that has just built the requests.
+    var builder: (any Target)? {
+        if case .built(_, let builder) = content { builder } else { nil }
     }
 
     /// What this attempt sends, or why it cannot.

@@ -15,3 +15,10 @@ extension RandomAccessCollection {
         return low
     }
 }
+
+extension Array {
+    /// All of it in order, in pieces of `count`; the last may be shorter.
+    @inlinable package func slices(of count: Int) -> [ArraySlice<Element>] {
+        stride(from: 0, to: self.count, by: count).map { self[$0...].prefix(count) }
+    }
+}

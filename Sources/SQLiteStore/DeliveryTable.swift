@@ -144,7 +144,7 @@ final class DeliveryTable {
             attempts.add((outcome, destination))
             return try leave(job.identity.lane, job.id.event, destination, at: outcome.endedAt)
         }
-        let counted = outcome.next == .requeue ? 0 : 1
+        var tries = job.tries + (outcome.next == .requeue ? 0 : 1)
         var state = DeliveryState.retrying
         var reason: Reason?
         var detail: String?
@@ -156,6 +156,7 @@ final class DeliveryTable {
         case .nextStep:
             state = .sending
             following = job.following()
+            tries = following.tries
         case .retry(let at, let leavesLane):
             (due, passes) = (at.milliseconds, leavesLane)
         case .failed(let why, let text):
@@ -165,7 +166,6 @@ final class DeliveryTable {
             due = outcome.endedAt.milliseconds
             if job.tries == 0 { state = .queued }
         }
-        let tries = outcome.next == .nextStep ? following.tries : job.tries + counted
         close.reset().bind(1, state.rawValue).bind(2, reason?.rawValue).bind(3, detail)
             .bind(4, job.revision).bind(5, following.attempt).bind(6, tries)
             .bind(7, following.step).bind(8, outcome.attempt.status).bind(9, due)
@@ -302,7 +302,7 @@ final class DeliveryTable {
         defer { load.reset() }
         var found: [Waiting] = []
         found.reserveCapacity(events.count)
-        for slice in EventList.slices(events.map(\.number)) {
+        for slice in events.map(\.number).slices(of: Statement.many) {
             load.reset().bind(1, destination)
             EventList.bind(slice, to: load, after: 1)
             while try load.step() { found.append(Self.waiting(load)) }
@@ -336,7 +336,7 @@ final class DeliveryTable {
         return Job(
             id: id, run: waiting.run, attempt: waiting.attempt + 1, tries: waiting.tries,
             step: waiting.step, event: event, identity: identity,
-            content: pinned.isEmpty ? .unbuilt : .built(pinned, isNew: false),
+            content: pinned.isEmpty ? .unbuilt : .built(pinned, by: nil),
             revision: waiting.revision, decidedAt: decidedAt)
     }
 

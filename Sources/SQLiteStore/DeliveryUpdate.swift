@@ -33,7 +33,7 @@ final class DeliveryUpdate {
         _ events: [Int64], _ destination: Int64, bind: (Statement) -> Void
     ) throws -> Int {
         var changes = 0
-        for slice in EventList.slices(events) {
+        for slice in events.slices(of: Statement.many) {
             bind(update.reset())
             update.bind(values + 1, destination)
             EventList.bind(slice, to: update, after: values + 1)
@@ -46,22 +46,16 @@ final class DeliveryUpdate {
 
 /// The events of one statement that is for many.
 enum EventList {
-    private static let many = 16
-
     /// - Parameter index: the number of the statement's values before them.
     static func condition(after index: Int32) -> String {
-        let places = (1...Int32(many)).map { "?\(index + $0)" }.joined(separator: ", ")
+        let places = (1...Int32(Statement.many)).map { "?\(index + $0)" }.joined(separator: ", ")
         return "deliveries.event IN (\(places))"
-    }
-
-    static func slices(_ events: [Int64]) -> [ArraySlice<Int64>] {
-        stride(from: 0, to: events.count, by: many).map { events[$0...].prefix(many) }
     }
 
     /// The last fills the places that are left.
     static func bind(_ events: ArraySlice<Int64>, to statement: Statement, after index: Int32) {
         guard let last = events.last else { return }
-        for place in 0..<many {
+        for place in 0..<Statement.many {
             let event = place < events.count ? events[events.startIndex + place] : last
             statement.bind(index + 1 + Int32(place), event)
         }

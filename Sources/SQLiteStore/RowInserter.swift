@@ -1,9 +1,8 @@
+import Events
+
 /// Gathers rows and inserts them many at a time: what a statement costs by itself is paid once for
 /// all of them.
 final class RowInserter<Row> {
-    /// Rows of one statement.
-    private let many = 16
-
     private let one, several: Statement
     private let columns: Int32
     private let bind: (Row, Statement, Int32) -> Void
@@ -20,7 +19,7 @@ final class RowInserter<Row> {
         self.bind = bind
         let row = "(" + Array(repeating: "?", count: columns).joined(separator: ", ") + ")"
         one = try connection.prepare("\(sql) VALUES \(row)")
-        let rows = Array(repeating: row, count: many).joined(separator: ", ")
+        let rows = Array(repeating: row, count: Statement.many).joined(separator: ", ")
         several = try connection.prepare("\(sql) VALUES \(rows)")
     }
 
@@ -31,18 +30,19 @@ final class RowInserter<Row> {
     func flush() throws {
         if rows.isEmpty { return }
         defer { rows.removeAll(keepingCapacity: true) }
-        var rest = rows[...]
-        while rest.count >= many {
+        for slice in rows.slices(of: Statement.many) {
+            guard slice.count == Statement.many else {
+                for row in slice {
+                    bind(row, one.reset(), 0)
+                    try one.run()
+                }
+                continue
+            }
             several.reset()
-            for (place, row) in rest.prefix(many).enumerated() {
+            for (place, row) in slice.enumerated() {
                 bind(row, several, Int32(place) * columns)
             }
             try several.run()
-            rest = rest.dropFirst(many)
-        }
-        for row in rest {
-            bind(row, one.reset(), 0)
-            try one.run()
         }
     }
 

@@ -115,6 +115,9 @@ final class Connection {
 ///
 /// Bind, step, read columns; `reset` before it is used again.
 final class Statement {
+    /// Rows of one that is for many.
+    static let many = 16
+
     private let handle: OpaquePointer
     private let connection: Connection
     private let sql: String

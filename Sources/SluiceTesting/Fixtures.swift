@@ -56,7 +56,7 @@ package enum Fixtures {
     /// A request that says nothing, for what does not look at it.
     package static let request = MappedRequest(
         name: "track", method: "POST", url: MaskedText(), body: MaskedText())
-    package static let oneRequest = Job.Content.built([request], isNew: true)
+    package static let oneRequest = Job.Content.built([request], by: StandInTarget("r"))
 
     package static func json(_ text: String) throws -> JSONValue {
         try JSONReader.read(text: text).root
@@ -166,4 +166,29 @@ extension Fixtures {
             verification: verify,
             blueprint: try SourceBlueprint.read(file: file, bytes: try bytes(file)))
     }
+}
+
+/// One state of a destination: it builds an empty request for everybody but `nobody`, and sends it
+/// to its revision.
+package final class StandInTarget: Target {
+    private let revision: String
+
+    package init(_ revision: String) { self.revision = revision }
+
+    package func requests(
+        for job: Job
+    ) -> Result<(requests: [MappedRequest], revision: String), BuildFault> {
+        job.event.userID == "nobody"
+            ? .failure(BuildFault(reason: .mapping, detail: "data.n"))
+            : .success(([Fixtures.request], revision))
+    }
+
+    package func outgoing(
+        _ request: MappedRequest, for event: Event, at now: Timestamp
+    ) -> OutgoingRequest {
+        OutgoingRequest(method: request.method, url: revision, headers: [], body: [])
+    }
+
+    package func answerRules(for request: String) -> [AnswerRule] { [] }
+    package func mask(_ text: String) -> String { text }
 }

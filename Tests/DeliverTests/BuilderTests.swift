@@ -4,37 +4,13 @@ import Testing
 
 @testable import Deliver
 
-/// One state of a destination.
-private final class StandIn: Target {
-    let revision: String
-
-    init(_ revision: String) { self.revision = revision }
-
-    func requests(
-        for job: Job
-    ) -> Result<(requests: [MappedRequest], revision: String), BuildFault> {
-        job.event.userID == "nobody"
-            ? .failure(BuildFault(reason: .mapping, detail: "data.n"))
-            : .success(([Fixtures.request], revision))
-    }
-
-    func outgoing(
-        _ request: MappedRequest, for event: Event, at now: Timestamp
-    ) -> OutgoingRequest {
-        OutgoingRequest(method: request.method, url: revision, headers: [], body: [])
-    }
-
-    func answerRules(for request: String) -> [AnswerRule] { [] }
-    func mask(_ text: String) -> String { text }
-}
-
 /// A pipeline with one destination, whose state can change or be gone.
 private final class OneDestination: Targets {
-    private let state: Locked<StandIn?>
+    private let state: Locked<StandInTarget?>
 
-    init(_ revision: String) { state = Locked(StandIn(revision)) }
+    init(_ revision: String) { state = Locked(StandInTarget(revision)) }
 
-    func replace(by revision: String?) { state.withLock { $0 = revision.map(StandIn.init) } }
+    func replace(by revision: String?) { state.withLock { $0 = revision.map(StandInTarget.init) } }
 
     func target(_ name: String) -> (any Target)? { name == "vero" ? state.withLock { $0 } : nil }
 }
@@ -52,28 +28,21 @@ private func job(
 @Suite struct `What the store hands over` {
     private let pipeline = OneDestination("r1")
 
-    private func building(_ job: Job) throws -> Job {
-        guard case .handedOver(let jobs)? = pipeline.building([.handedOver([job])]).first else {
-            throw TestFailure("no jobs")
-        }
-        return jobs[0]
-    }
-
     @Test func `gets its requests, and the revision they come from`() throws {
-        let built = try building(try job(1))
+        let built = pipeline.building(try job(1))
         #expect(built.requests == [Fixtures.request] && built.pinsRequests)
         #expect(built.revision == "r1")
     }
 
     @Test func `keeps the requests it has`() throws {
-        let kept = Job.Content.built([Fixtures.request], isNew: false)
-        let built = try building(try job(1, content: kept))
+        let kept = Job.Content.built([Fixtures.request], by: nil)
+        let built = pipeline.building(try job(1, content: kept))
         #expect(!built.pinsRequests && built.revision == "planned")
     }
 
     @Test(arguments: [("vero", Reason.mapping), ("gone", .dropped)])
     func `gets the reason why there is no request`(name: String, reason: Reason) throws {
-        let built = try building(try job(1, to: name, user: "nobody"))
+        let built = pipeline.building(try job(1, to: name, user: "nobody"))
         guard case .failure(let fault) = built.request else {
             Issue.record("it has a request")
             return
@@ -163,13 +132,7 @@ private func job(
             completion(.answer(.init(status: 200)))
         }
 
-        /// Takes a turn when it has been woken so often.
-        func turn(afterWakes count: Int) async throws {
-            _ = try await eventually("\(count) wakes") {
-                woken.withLock { $0 >= count } ? true : nil
-            }
-            _ = turn.withLock { $0 }?()
-        }
+        func takeTurn() { _ = turn.withLock { $0 }?() }
 
         var outcomes: [Outcome] {
             work.withLock { work in
@@ -189,12 +152,13 @@ private func job(
             room: Room(["vero": 9]), now: clock.now, jitter: { 0.5 })
         deliverer.start(machine, store: turned)
         deliverer.tell([.handedOver([try job(1)])])
+        // Woken by the start, and when it is built.
         _ = try await eventually("it to be built") {
             turned.woken.withLock { $0 == 2 } ? true : nil
         }
         pipeline.replace(by: revision)
-        try await turned.turn(afterWakes: 2)
-        try await turned.turn(afterWakes: 2)
+        turned.takeTurn()
+        turned.takeTurn()
         deliverer.stop()
         return (turned, try #require(turned.outcomes.first))
     }

@@ -75,8 +75,7 @@ import Testing
         return Job(
             id: DeliveryID(event: EventID(number: Int64(number)), destination: "vero"), run: 1,
             attempt: attempt, tries: tries, step: 0, event: event, identity: identity,
-            content: content,
-            revision: "r", decidedAt: decidedAt)
+            content: content, revision: "r", decidedAt: decidedAt)
     }
 
     @Test func `has something under way until a claim is answered`() throws {
@@ -303,7 +302,7 @@ import Testing
     }
 
     private static let twoRequests = Job.Content.built(
-        [Fixtures.request, Fixtures.request], isNew: true)
+        [Fixtures.request, Fixtures.request], by: StandInTarget("r"))
 
     @Test func `goes through the steps of a delivery one after the other`() throws {
         let bench = Bench()

@@ -180,7 +180,7 @@ private final class Simulation {
 
     private func transaction(_ body: () throws -> Void) throws {
         try writer.transaction(body)
-        let news = pipeline.building(writer.effects.news)
+        let news = writer.effects.news.map { pipeline.building($0) }
         if !news.isEmpty { try handle([.news(news)]) }
     }
 
@@ -249,8 +249,7 @@ private final class Simulation {
         try handle([
             .ended(
                 exchange.job,
-                .init(
-                    result: .exchanged(result), startedAt: exchange.startedAt))
+                .init(result: .exchanged(result), startedAt: exchange.startedAt))
         ])
         // After fifteen minutes the rest of a lane passes; from then on two may be on their way.
         if try count("SELECT count(*) FROM deliveries WHERE passed = 1") > 0 {
