@@ -1,37 +1,20 @@
 import Events
 
-/// 128 bits that stand for a text: of a message id, or of an identifier.
-struct Digest128: Hashable, Sendable {
-    let high: UInt64
-    let low: UInt64
-
-    /// The first sixteen bytes.
-    init(_ bytes: UnsafeRawBufferPointer) {
-        high = UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self))
-        low = UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
-    }
-
-    /// As the file keeps it.
-    func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
-        withUnsafeBytes(of: (high.bigEndian, low.bigEndian), body)
-    }
-
-    var bytes: [UInt8] { withBytes { Array($0) } }
-
-    /// The first 64 bits, as an index keeps them.
-    var number: Int64 { Int64(bitPattern: high) }
-}
-
 /// What events are found by: message ids, so that a repeat is recognised, and people.
 ///
 /// The order of both is random, so that each entry on its own would cost a page of the file. Those
-/// of the newest events are known in memory and stand nowhere but in the events themselves; they
-/// are folded into the sorted tables by the thousand: then a page takes many.
+/// of the newest events are known in memory and stand nowhere but in the events themselves; by the
+/// thousand they are folded into a sorted run, and many runs are merged into the sorted tables
+/// (`KeyRuns`).
 final class KeyIndex {
     /// Entries at which folding begins.
     static let gathered = 32_768
     /// Entries that are folded with one transaction at the least.
     static let slice = 256
+    /// Runs at which merging begins; each is looked into for a key.
+    static let mostRuns = 32
+    /// Rows of a kind that are merged at once at the least: so many that each run gives a page.
+    static let leastMerged = 4_096
 
     struct Entry {
         let event: Int64
@@ -39,62 +22,86 @@ final class KeyIndex {
         let digest: Digest128
         let userKey: Int64?
         let emailKey: Int64?
+
+        fileprivate var message: Message { Message(source: source, digest: digest) }
     }
-    private struct Message: Hashable {
+    fileprivate struct Message: Hashable {
         let source: Int64
         let digest: Digest128
+
+        // The digest is random.
+        func hash(into hasher: inout Hasher) { hasher.combine(digest.low) }
     }
-    /// The first entries, sorted, on their way into the tables.
+    /// The first entries, sorted, on their way into a run.
     private struct Fold {
+        let run: Int64
         let count: Int
-        let messages: [(message: Message, event: Int64)]
-        let keys: [(key: Int64, event: Int64)]
+        let messages: [MessageRow]
+        let people: [PersonRow]
         var position = 0
-        var length: Int { max(messages.count, keys.count) }
+        var length: Int { max(messages.count, people.count) }
     }
     private let foldAt: Int
-    private let select, saveFolded: Statement
-    private let foldMessages: RowInserter<(message: Message, event: Int64)>
-    private let foldKeys: RowInserter<(key: Int64, event: Int64)>
+    private let mergeAt: Int
+    private let mergeSlice: Int
+    private let messages: KeyRuns<MessageRow>
+    private let people: KeyRuns<PersonRow>
     let filter: MessageFilter
-    private let selectKeys, deleteKey, deleteMessage: Statement
+    private let select, saveFolded, insertRun, deleteRun, selectKeys: Statement
+    /// For an event: its keys, and its message id.
+    private let deleteKeys, deleteMessages: [Statement]
     /// Of the events that are not folded, in their order.
     private var entries: [Entry] = []
     private var known: [Message: Int64] = [:]
     private var fold: Fold?
     /// Events among them that belong to nobody any more.
     private var keyless: Set<Int64> = []
+    /// Events among them that are removed altogether.
+    private var gone: Set<Int64> = []
+    /// Runs in the file, the one that is folded into among them.
+    private var runs: [Int64] = []
+    /// Those of them that are merged into the sorted tables.
+    private var merging: [Int64] = []
 
     // What the open transaction has done; undone when it fails.
     private var added = 0
     private var advanced = 0
     private var isFolded = false
+    private var isMerged = false
     private var leaving: Set<Int64> = []
-    private var freed: Set<Message> = []
+    private var removed: Set<Int64> = []
 
-    /// - Parameter foldAt: entries at which folding begins.
-    init(_ connection: Connection, foldAt: Int = gathered) throws {
+    /// - Parameters:
+    ///   - foldAt: entries at which folding begins.
+    ///   - mergeAt: runs at which merging begins.
+    ///   - mergeSlice: rows of a kind that are merged with one transaction at the least.
+    init(
+        _ connection: Connection, foldAt: Int = gathered, mergeAt: Int = mostRuns,
+        mergeSlice: Int = leastMerged
+    ) throws {
         self.foldAt = foldAt
-        select = try connection.prepare(
-            "SELECT event FROM messages WHERE source = ? AND digest = ?")
-        foldMessages = try RowInserter(
-            connection, "INSERT OR IGNORE INTO messages (source, digest, event)", columns: 3
-        ) { entry, insert, index in
-            insert.bind(index + 1, entry.message.source).bind(index + 2, entry.message.digest)
-                .bind(index + 3, entry.event)
-        }
-        foldKeys = try RowInserter(
-            connection, "INSERT OR IGNORE INTO event_keys (key, event)", columns: 2
-        ) { entry, insert, index in
-            insert.bind(index + 1, entry.key).bind(index + 2, entry.event)
-        }
+        self.mergeAt = mergeAt
+        self.mergeSlice = mergeSlice
+        messages = try KeyRuns(connection)
+        people = try KeyRuns(connection)
         filter = try MessageFilter(connection)
+        select = try connection.prepare(Self.eventsOfMessage("?1"))
         saveFolded = try connection.prepare(
             "INSERT INTO meta VALUES ('keys_folded', ?) ON CONFLICT DO UPDATE SET value = ?1")
+        insertRun = try connection.prepare("INSERT INTO key_runs VALUES (?, ?, ?)")
+        deleteRun = try connection.prepare("DELETE FROM key_runs WHERE run = ?")
         selectKeys = try connection.prepare("SELECT user_key, email_key FROM events WHERE id = ?")
-        deleteKey = try connection.prepare("DELETE FROM event_keys WHERE key = ? AND event = ?")
-        deleteMessage = try connection.prepare(
-            "DELETE FROM messages WHERE source = ? AND digest = ? AND event = ?")
+        func deletions(_ table: String, _ condition: String) throws -> [Statement] {
+            let runs = "SELECT run FROM key_runs WHERE ?1 BETWEEN first AND last"
+            return try [
+                "DELETE FROM \(table) WHERE \(condition) AND event = ?1",
+                "DELETE FROM run_\(table) WHERE run IN (\(runs)) AND \(condition) AND event = ?1",
+            ].map { try connection.prepare($0) }
+        }
+        deleteKeys = try deletions(PersonRow.table, "key = ?2")
+        deleteMessages = try deletions(MessageRow.table, "source = ?2 AND digest = ?3")
+        let selectRuns = try connection.prepare("SELECT run FROM key_runs ORDER BY run")
+        while try selectRuns.step() { runs.append(selectRuns.int64(0)) }
         let all = try connection.prepare(
             """
             SELECT id, source, message_id, user_key, email_key FROM events
@@ -109,15 +116,39 @@ final class KeyIndex {
         }
     }
 
-    /// Which events are not in the sorted tables yet.
+    /// Which events are in no run and no sorted table yet.
     static let unfolded = """
         events.id > coalesce((SELECT CAST(CAST(value AS TEXT) AS INTEGER) FROM meta
             WHERE key = 'keys_folded'), 0)
         """
 
+    /// Events that have come with a message id, but those that are not folded; its digest is ?2.
+    ///
+    /// - Parameter sources: the sources it came from, as SQL lists them.
+    static func eventsOfMessage(_ sources: String) -> String {
+        """
+        SELECT event FROM messages WHERE source IN (\(sources)) AND digest = ?2
+        UNION ALL SELECT event FROM key_runs CROSS JOIN run_messages USING (run)
+            WHERE source IN (\(sources)) AND digest = ?2
+        """
+    }
+
+    /// The events of identifiers, wherever they are.
+    ///
+    /// - Parameter keys: their keys, as SQL lists them.
+    static func events(of keys: String) -> String {
+        """
+        SELECT event FROM event_keys WHERE key IN (\(keys))
+        UNION SELECT event FROM key_runs CROSS JOIN run_event_keys USING (run)
+            WHERE key IN (\(keys))
+        UNION SELECT id FROM events
+            WHERE \(unfolded) AND (user_key IN (\(keys)) OR email_key IN (\(keys)))
+        """
+    }
+
     private func note(_ entry: Entry) {
         entries.append(entry)
-        known[Message(source: entry.source, digest: entry.digest)] = entry.event
+        known[entry.message] = entry.event
     }
 
     /// The event that came with a message id before; nil when none did.
@@ -135,62 +166,77 @@ final class KeyIndex {
     func add(_ entry: Entry) {
         note(entry)
         added += 1
+        guard !merging.isEmpty else { return }
+        messages.owe(1)
+        people.owe((entry.userKey == nil ? 0 : 1) + (entry.emailKey == nil ? 0 : 1))
     }
-
-    /// The events of an identifier, wherever they are; its key is ?1.
-    static let eventsOfKey = """
-        SELECT event FROM event_keys WHERE key = ?1
-        UNION SELECT id FROM events WHERE \(unfolded) AND (user_key = ?1 OR email_key = ?1)
-        """
 
     /// Makes an event unfindable by the people it belonged to; its message id stays known when it
     /// stands in the event no more.
     func forgetKeys(of event: EventID) throws {
-        try deleteKeys(of: event)
-        guard let entry = entry(of: event) else { return }
-        let message = Message(source: entry.source, digest: entry.digest)
-        try fold([(message: message, event: entry.event)])
+        try removeKeys(of: event)
+        guard let entry = entry(of: event.number) else { return }
+        filter.note(entry.digest)
+        messages.insert(
+            MessageRow(source: entry.source, digest: entry.digest, event: entry.event))
+        try messages.flush()
     }
 
-    private func deleteKeys(of event: EventID) throws {
+    private func removeKeys(of event: EventID) throws {
         defer { selectKeys.reset() }
         guard try selectKeys.reset().bind(1, event.number).step() else { return }
         for key in [selectKeys.optionalInt64(0), selectKeys.optionalInt64(1)].compactMap({ $0 }) {
-            try deleteKey.reset().bind(1, key).bind(2, event.number).run()
+            for delete in deleteKeys {
+                try delete.reset().bind(1, event.number).bind(2, key).run()
+            }
         }
         leaving.insert(event.number)
     }
 
-    private func entry(of event: EventID) -> Entry? {
-        let index = entries.partitionIndex { $0.event < event.number }
-        return index < entries.count && entries[index].event == event.number
-            ? entries[index] : nil
+    private func entry(of event: Int64) -> Entry? {
+        let index = entries.partitionIndex { $0.event < event }
+        return index < entries.count && entries[index].event == event ? entries[index] : nil
     }
 
     /// Forgets an event altogether; its message id is free again.
     func remove(_ event: EventID, source: Int64, digest: Digest128) throws {
-        try deleteKeys(of: event)
-        deleteMessage.reset().bind(1, source).bind(2, digest).bind(3, event.number)
-        try deleteMessage.run()
-        freed.insert(Message(source: source, digest: digest))
+        try removeKeys(of: event)
+        for delete in deleteMessages {
+            delete.reset().bind(1, event.number).bind(2, source).bind(3, digest)
+            try delete.run()
+        }
+        removed.insert(event.number)
     }
 
     // MARK: Folding
 
     /// Folds a slice when it is time to; more, the more this transaction has added.
     func foldSlice() throws {
-        guard fold != nil || entries.count >= foldAt else { return }
-        try advance(by: max(Self.slice, 2 * added))
+        if fold != nil || entries.count >= foldAt {
+            try advance(by: max(Self.slice, 2 * added))
+        } else {
+            try merge()
+        }
     }
 
     private func advance(by count: Int) throws {
         guard !isFolded else { return }
-        let current = fold ?? begin()
+        let current = try fold ?? begin()
         fold = current
         let from = current.position + advanced
         let to = min(current.length, from + count)
-        try fold(current.messages.dropFirst(from).prefix(to - from))
-        try fold(current.keys.dropFirst(from).prefix(to - from))
+        // One that was removed meanwhile is not known any more.
+        for row in current.messages.dropFirst(from).prefix(to - from)
+        where !gone.contains(row.event) && !removed.contains(row.event) {
+            filter.note(row.digest)
+            messages.append(row, to: current.run)
+        }
+        for row in current.people.dropFirst(from).prefix(to - from)
+        where !keyless.contains(row.event) && !leaving.contains(row.event) {
+            people.append(row, to: current.run)
+        }
+        try messages.flush()
+        try people.flush()
         advanced = to - current.position
         isFolded = to == current.length
         guard isFolded else { return }
@@ -198,43 +244,36 @@ final class KeyIndex {
         try saveFolded.reset().bind(1, Array(last.utf8)).run()
     }
 
-    private func fold(_ entries: some Sequence<(message: Message, event: Int64)>) throws {
-        // One that was removed meanwhile is not known any more.
-        for entry in entries
-        where known[entry.message] == entry.event && !freed.contains(entry.message) {
-            filter.note(entry.message.digest)
-            foldMessages.add(entry)
-        }
-        try foldMessages.flush()
-    }
-
-    private func fold(_ entries: some Sequence<(key: Int64, event: Int64)>) throws {
-        for entry in entries
-        where !keyless.contains(entry.event) && !leaving.contains(entry.event) {
-            foldKeys.add(entry)
-        }
-        try foldKeys.flush()
-    }
-
-    private func begin() -> Fold {
-        var messages = entries.map {
-            (message: Message(source: $0.source, digest: $0.digest), event: $0.event)
-        }
-        // Near enough to the order of the table: who shares 64 bits may stand either way round.
-        messages.sort { left, right in
-            left.message.source != right.message.source
-                ? left.message.source < right.message.source
-                : left.message.digest.high < right.message.digest.high
-        }
-        var keys: [(key: Int64, event: Int64)] = []
-        keys.reserveCapacity(2 * entries.count)
+    private func begin() throws -> Fold {
+        let run = (runs.last ?? 0) + 1
+        insertRun.reset().bind(1, run).bind(2, entries[0].event)
+            .bind(3, entries[entries.count - 1].event)
+        try insertRun.run()
+        runs.append(run)
+        var people: [PersonRow] = []
+        people.reserveCapacity(2 * entries.count)
         for entry in entries {
-            if let key = entry.userKey { keys.append((key, entry.event)) }
-            if let key = entry.emailKey { keys.append((key, entry.event)) }
+            if let key = entry.userKey { people.append(PersonRow(key: key, event: entry.event)) }
+            if let key = entry.emailKey { people.append(PersonRow(key: key, event: entry.event)) }
         }
-        return Fold(
-            count: entries.count, messages: messages,
-            keys: keys.sorted { $0.key != $1.key ? $0.key < $1.key : $0.event < $1.event })
+        people.sort()
+        let messages = entries.map {
+            MessageRow(source: $0.source, digest: $0.digest, event: $0.event)
+        }.sorted()
+        return Fold(run: run, count: entries.count, messages: messages, people: people)
+    }
+
+    // MARK: Merging
+
+    /// Merges a slice of runs into the sorted tables when there are many.
+    private func merge() throws {
+        if merging.isEmpty, runs.count >= mergeAt { merging = runs }
+        let areMoved = try messages.moveOwed(from: merging, atLeast: mergeSlice)
+        guard try people.moveOwed(from: merging, atLeast: mergeSlice) || areMoved,
+            try messages.isEmpty(merging), try people.isEmpty(merging)
+        else { return }
+        for run in merging { try deleteRun.reset().bind(1, run).run() }
+        isMerged = true
     }
 
     // MARK: Transactions
@@ -242,27 +281,36 @@ final class KeyIndex {
     /// The transaction is in the file.
     func keep() {
         fold?.position += advanced
-        for message in freed { known[message] = nil }
-        keyless.formUnion(leaving)
+        for event in removed {
+            guard let entry = entry(of: event) else { continue }
+            known[entry.message] = nil
+            gone.insert(event)
+        }
+        for event in leaving where entry(of: event) != nil { keyless.insert(event) }
+        if isMerged {
+            runs.removeFirst(merging.count)
+            merging = []
+        }
         let done = isFolded ? fold : nil
         beginTransaction()
         guard let done else { return }
-        for entry in entries.prefix(done.count) {
-            known[Message(source: entry.source, digest: entry.digest)] = nil
-            keyless.remove(entry.event)
+        for entry in entries.prefix(done.count) where gone.remove(entry.event) == nil {
+            known[entry.message] = nil
         }
+        for entry in entries.prefix(done.count) { keyless.remove(entry.event) }
         entries.removeFirst(done.count)
         fold = nil
     }
 
     /// Nothing of the transaction is in the file.
     func undo() {
-        for entry in entries.suffix(added) {
-            known[Message(source: entry.source, digest: entry.digest)] = nil
-        }
+        for entry in entries.suffix(added) { known[entry.message] = nil }
         entries.removeLast(added)
         // One that was begun in it may speak of what is no more.
-        if fold?.position == 0 { fold = nil }
+        if fold?.position == 0 {
+            fold = nil
+            runs.removeLast()
+        }
         beginTransaction()
     }
 
@@ -270,7 +318,8 @@ final class KeyIndex {
         added = 0
         advanced = 0
         isFolded = false
+        isMerged = false
         leaving = []
-        freed = []
+        removed = []
     }
 }

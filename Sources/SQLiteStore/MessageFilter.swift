@@ -1,6 +1,6 @@
 /// Knows of most message ids that they have not come before, without looking into the file.
 ///
-/// A Bloom filter over the digests in `messages`, two bytes for each; built from the file a slice
+/// A Bloom filter over the digests in the file, two bytes for each; built from the file a slice
 /// at a time, and again with twice the room when it is full. Until it is built once everything may
 /// have come before; so may what was removed.
 final class MessageFilter {
@@ -13,12 +13,26 @@ final class MessageFilter {
 
     private var current: Bits?
     private var next: Bits?
-    /// The last digest that was read into `next`.
-    private var last: (source: Int64, digest: [UInt8]) = (.min, [])
-    private let scan: Statement
+    /// The last digest that was read into `next`: first those in runs, because they go from there
+    /// into the sorted table.
+    private var last = Place()
+    private let scanRuns, scanSorted: Statement
+
+    private struct Place {
+        /// Nil in the sorted table.
+        var run: Int64? = .min
+        var source = Int64.min
+        var digest = Digest128(high: 0, low: 0)
+    }
 
     init(_ connection: Connection, room: Int = smallest) throws {
-        scan = try connection.prepare(
+        scanRuns = try connection.prepare(
+            """
+            SELECT source, digest, run FROM run_messages
+            WHERE (run, source, digest) > (?3, ?1, ?2)
+            ORDER BY run, source, digest LIMIT \(Self.slice)
+            """)
+        scanSorted = try connection.prepare(
             """
             SELECT source, digest FROM messages WHERE (source, digest) > (?, ?)
             ORDER BY source, digest LIMIT \(Self.slice)
@@ -39,25 +53,40 @@ final class MessageFilter {
     /// Reads a slice of the table; says whether there is more to read.
     func buildSlice() throws -> Bool {
         guard next != nil else { return false }
-        scan.reset().bind(1, last.source).bind(2, last.digest)
-        defer { scan.reset() }
-        var count = 0
-        while try scan.step() {
-            next?.insert(scan.digest(1))
-            last = (scan.int64(0), scan.blob(1) ?? [])
-            count += 1
+        var isAtEnd = try readSlice()
+        if isAtEnd, last.run != nil {
+            last = Place(run: nil)
+            isAtEnd = try readSlice()
         }
         if let room = next?.room, next?.isFull == true {
             begin(room: 2 * room)
-        } else if count < Self.slice {
+        } else if isAtEnd {
             current = next
             next = nil
         }
         return next != nil
     }
 
+    /// Reads on in runs or in the sorted table; says whether that was the end of them.
+    private func readSlice() throws -> Bool {
+        let scan = last.run == nil ? scanSorted : scanRuns
+        scan.reset().bind(1, last.source).bind(2, last.digest)
+        if let run = last.run { scan.bind(3, run) }
+        defer { scan.reset() }
+        var count = 0
+        while try scan.step() {
+            let digest = scan.digest(1)
+            next?.insert(digest)
+            count += 1
+            guard count == Self.slice else { continue }
+            last = Place(
+                run: last.run.map { _ in scan.int64(2) }, source: scan.int64(0), digest: digest)
+        }
+        return count < Self.slice
+    }
+
     private func begin(room: Int) {
-        last = (.min, [])
+        last = Place()
         next = room <= Self.largest ? Bits(room: room) : nil
         if next == nil { current = nil }
     }

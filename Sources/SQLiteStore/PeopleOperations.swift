@@ -109,7 +109,7 @@ extension Writer {
         let select = try connection.prepare(
             """
             SELECT DISTINCT \(name) FROM events
-            WHERE id IN (\(KeyIndex.eventsOfKey)) AND \(name) IS NOT NULL
+            WHERE id IN (\(KeyIndex.events(of: "?1"))) AND \(name) IS NOT NULL
             """)
         select.bind(1, people.number(of: key))
         var texts: [String] = []
@@ -183,7 +183,7 @@ extension Writer {
         }
         for key in keys.all where key.kind != .anonymous {
             let select = try connection.prepare(
-                "SELECT id, user_id, 0 FROM events WHERE id IN (\(KeyIndex.eventsOfKey))")
+                "SELECT id, user_id, 0 FROM events WHERE id IN (\(KeyIndex.events(of: "?1")))")
             try take(select.bind(1, people.number(of: key)))
         }
         // What was said before the person was known, and aliases, have no index.

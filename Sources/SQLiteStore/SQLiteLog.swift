@@ -59,20 +59,19 @@ package final class SQLiteLog: DeliveryLog {
         try connection.withLock { connection in
             let select = try connection.prepare(
                 """
-                SELECT event FROM sources CROSS JOIN messages
-                WHERE messages.source = sources.id AND messages.digest = ?1
-                UNION SELECT id FROM events WHERE \(KeyIndex.unfolded) AND message_id = ?2
+                \(KeyIndex.eventsOfMessage("SELECT id FROM sources"))
+                UNION SELECT id FROM events WHERE \(KeyIndex.unfolded) AND message_id = ?1
                 ORDER BY event
                 """)
             return try Self.identifiers(
-                select.bind(1, Hasher128.digest(messageID: messageID)).bind(2, messageID))
+                select.bind(1, messageID).bind(2, Hasher128.digest(messageID: messageID)))
         }
     }
 
     package func events(of key: IdentityKey, limit: Int) throws -> [EventID] {
         try connection.withLock { connection in
             let select = try connection.prepare(
-                "\(KeyIndex.eventsOfKey) ORDER BY event DESC LIMIT ?2")
+                "\(KeyIndex.events(of: "?1")) ORDER BY event DESC LIMIT ?2")
             return try Self.identifiers(select.bind(1, number(key)).bind(2, limit))
         }
     }
@@ -96,12 +95,7 @@ package final class SQLiteLog: DeliveryLog {
         if filter.destination != nil { conditions.append("destinations.name = ?5") }
         if filter.eventName != nil { conditions.append("\(Self.label) = ?6") }
         if filter.user != nil {
-            conditions.append(
-                """
-                d.event IN (SELECT event FROM event_keys WHERE key IN (?7, ?8)
-                    UNION SELECT id FROM events
-                    WHERE \(KeyIndex.unfolded) AND (user_key = ?7 OR email_key = ?8))
-                """)
+            conditions.append("d.event IN (\(KeyIndex.events(of: "?7, ?8")))")
         }
         if filter.status != nil { conditions.append("d.status BETWEEN ?9 AND ?10") }
         let order = filter.oldestFirst ? "ASC" : "DESC"

@@ -1,9 +1,10 @@
-import Crypto
 import Events
 
 /// The tables, as a list of steps that is only ever added to.
 enum Schema {
-    static let migrations = [first, second, third, fourth, fifth, sixth, seventh]
+    static let migrations = [
+        first, second, third, fourth, fifth, sixth, seventh, eighth,
+    ]
 
     /// The open deliveries: what the queue's partial indexes speak of, word for word.
     static let open = "ended_at IS NULL"
@@ -322,6 +323,29 @@ enum Schema {
         CREATE INDEX deliveries_due ON deliveries (destination, due_at) WHERE \(timed);
         """
 
+    /// Keys are sorted by the run before runs are sorted into one another; see `KeyRuns`.
+    private static let eighth = """
+        -- The keys of the events from first to last.
+        CREATE TABLE key_runs (
+            run INTEGER PRIMARY KEY,
+            first INTEGER NOT NULL,
+            last INTEGER NOT NULL
+        ) STRICT;
+        CREATE TABLE run_messages (
+            run INTEGER NOT NULL,
+            source INTEGER NOT NULL,
+            digest BLOB NOT NULL CHECK (length(digest) = 16),
+            event INTEGER NOT NULL,
+            PRIMARY KEY (run, source, digest)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE run_event_keys (
+            run INTEGER NOT NULL,
+            key INTEGER NOT NULL,
+            event INTEGER NOT NULL,
+            PRIMARY KEY (run, key, event)
+        ) STRICT, WITHOUT ROWID;
+        """
+
     /// Brings the file to this program's version; refuses one that is newer.
     ///
     /// - Parameter last: where to stop; tests make older files by it.
@@ -351,29 +375,5 @@ enum Schema {
                 throw error
             }
         }
-    }
-}
-
-/// Keyed hashes of identifiers, and the digests of message ids.
-struct Hasher128: Sendable {
-    /// Has taken the key in; copied for each text.
-    private let keyed: HMAC<SHA256>
-
-    init(key: [UInt8]) { keyed = HMAC<SHA256>(key: SymmetricKey(data: key)) }
-
-    /// 128 bits of HMAC-SHA256 over the kind and the value.
-    func digest(_ identity: IdentityKey) -> Digest128 {
-        var code = keyed
-        var text = "\(identity.kind.rawValue):\(identity.value)"
-        text.withUTF8 { code.update(data: UnsafeRawBufferPointer($0)) }
-        return code.finalize().withUnsafeBytes { Digest128($0) }
-    }
-
-    /// 128 bits of SHA-256.
-    static func digest(messageID: String) -> Digest128 {
-        var hash = SHA256()
-        var text = messageID
-        text.withUTF8 { hash.update(bufferPointer: UnsafeRawBufferPointer($0)) }
-        return hash.finalize().withUnsafeBytes { Digest128($0) }
     }
 }

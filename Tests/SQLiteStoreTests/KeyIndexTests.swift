@@ -13,7 +13,9 @@ import Testing
         try connection.execute("PRAGMA foreign_keys = OFF")
     }
 
-    private func index() throws -> KeyIndex { try KeyIndex(connection, foldAt: 10) }
+    private func index(mergeSlice: Int = 100) throws -> KeyIndex {
+        try KeyIndex(connection, foldAt: 10, mergeAt: 4, mergeSlice: mergeSlice)
+    }
 
     private func digest(_ number: Int) -> Digest128 { Hasher128.digest(messageID: "m\(number)") }
 
@@ -34,7 +36,7 @@ import Testing
     private func count(_ sql: String) throws -> Int { Int(try connection.text(sql) ?? "") ?? -1 }
 
     private func events(of key: Int64) throws -> [Int64] {
-        let select = try connection.prepare(KeyIndex.eventsOfKey)
+        let select = try connection.prepare(KeyIndex.events(of: "?1"))
         select.bind(1, key)
         var found: [Int64] = []
         while try select.step() { found.append(select.int64(0)) }
@@ -58,7 +60,7 @@ import Testing
         try add(10...12, to: index)
         try foldAll(index)
         #expect(try count("SELECT count(*) FROM events WHERE \(KeyIndex.unfolded)") == 0)
-        #expect(try count("SELECT count(*) FROM messages") == 12)
+        #expect(try count("SELECT count(*) FROM run_messages") == 12)
         #expect(try index.event(digest(4), source: 1)?.number == 4)
         #expect(try events(of: 1) == [1, 4, 7, 10])
     }
@@ -74,7 +76,7 @@ import Testing
         try add(13...30, to: next)
         next.keep()
         try foldAll(next)
-        #expect(try count("SELECT count(*) FROM messages") == 30)
+        #expect(try count("SELECT count(*) FROM run_messages") == 30)
         #expect(try events(of: 2).count == 10)
     }
 
@@ -90,7 +92,7 @@ import Testing
         #expect(try index.event(digest(13), source: 1) == nil)
         #expect(try count("SELECT count(*) FROM events WHERE \(KeyIndex.unfolded)") == 12)
         try foldAll(index)
-        #expect(try count("SELECT count(*) FROM messages") == 12)
+        #expect(try count("SELECT count(*) FROM run_messages") == 12)
         #expect(try index.event(digest(12), source: 1)?.number == 12)
     }
 
@@ -110,7 +112,70 @@ import Testing
         #expect(try events(of: 1) == [10])
         #expect(try index.event(digest(4), source: 1) == nil)
         #expect(try index.event(digest(7), source: 1) == nil)
-        #expect(try count("SELECT count(*) FROM messages") == 10)
+        #expect(try count("SELECT count(*) FROM run_messages") == 10)
+    }
+
+    /// Adds ten at a time, and folds each ten into a run.
+    private func addRuns(_ numbers: Range<Int>, to index: KeyIndex) throws {
+        for first in stride(from: numbers.lowerBound, to: numbers.upperBound, by: 10) {
+            try add(first..<first + 10, to: index)
+            index.keep()
+            try foldAll(index)
+        }
+    }
+
+    @Test func `go from many runs into the sorted tables, and are found all the while`() throws {
+        let index = try index()
+        var sizes: Set<Int> = []
+        for first in stride(from: 0, to: 900, by: 30) {
+            try addRuns(first..<first + 30, to: index)
+            let all = 0..<first + 30
+            #expect(
+                try all.allSatisfy { try index.event(digest($0), source: 1)?.number == Int64($0) })
+            #expect(try events(of: 1) == all.filter { $0 % 3 == 1 }.map { Int64($0) })
+            sizes.insert(try count("SELECT count(*) FROM messages"))
+            let inAll = "(SELECT count(*) FROM messages) + (SELECT count(*) FROM run_messages)"
+            #expect(try count("SELECT \(inAll)") == all.count, "each stands in one place")
+            #expect(try count("SELECT count(*) FROM key_runs") < 12)
+        }
+        #expect(sizes.contains(0) && sizes.count > 10, "it took many slices")
+        let next = try self.index()
+        #expect(try (0..<900).allSatisfy { try next.event(digest($0), source: 1) != nil })
+    }
+
+    @Test func `that are removed or forgotten do not come back from a run`() throws {
+        let index = try index()
+        try addRuns(0..<300, to: index)
+        let (removed, forgotten) = (Array(stride(from: 0, to: 290, by: 7)), [1, 31, 91])
+        for number in removed {
+            try index.remove(EventID(number: Int64(number)), source: 1, digest: digest(number))
+        }
+        for number in forgotten { try index.forgetKeys(of: EventID(number: Int64(number))) }
+        index.keep()
+        try addRuns(300..<900, to: index)
+        #expect(try count("SELECT count(*) FROM messages") > 0)
+        let left = (0..<900).filter { !removed.contains($0) }
+        #expect(
+            try (0..<900).filter { try index.event(digest($0), source: 1) != nil } == left)
+        #expect(
+            try events(of: 1)
+                == left.filter { $0 % 3 == 1 && !forgotten.contains($0) }.map { Int64($0) })
+    }
+
+    @Test func `stay in their runs when the transaction that merges them fails`() throws {
+        let index = try index(mergeSlice: 1)
+        try addRuns(0..<260, to: index)
+        let before = try count("SELECT count(*) FROM messages")
+        try connection.execute("BEGIN")
+        try add(260..<269, to: index)
+        try index.foldSlice()
+        #expect(try count("SELECT count(*) FROM messages") > before)
+        try connection.execute("ROLLBACK")
+        index.undo()
+        #expect(try count("SELECT count(*) FROM messages") == before)
+        try addRuns(260..<900, to: index)
+        #expect(try (0..<900).allSatisfy { try index.event(digest($0), source: 1) != nil })
+        #expect(try events(of: 2).count == 300)
     }
 
     @Test func `of an older file are found in the new one`() throws {
