@@ -5,9 +5,12 @@ package enum Identifier {
     /// Reads the identity, stores what an identify or alias teaches, and says why the event must
     /// not be believed, when it must not.
     ///
-    /// - Parameter teaches: the event is no identify but teaches like one.
+    /// - Parameters:
+    ///   - stated: what the event says about its email.
+    ///   - teaches: the event is no identify but teaches like one.
     package static func resolve(
-        _ event: Event, teaches: Bool = false, in store: inout some IdentityStore
+        _ event: Event, _ stated: StatedEmail, teaches: Bool = false,
+        in store: inout some IdentityStore
     ) throws -> (identity: Identity, refusal: Reason?) {
         let userKey = event.userID.map { IdentityKey(.user, $0) }
         let anonymousKey = event.anonymousID.map { IdentityKey(.anonymous, $0) }
@@ -15,7 +18,7 @@ package enum Identifier {
         let linked = try known?.email == nil ? anonymousKey.flatMap { try store.identity($0) } : nil
         let stored = try known?.email ?? linkedEmail(linked, userID: event.userID, in: store)
 
-        let own = ownEmail(of: event, stored: stored)
+        let own = ownEmail(of: event, stated, stored: stored)
         var identity = Identity(
             userID: event.userID, email: own.email ?? stored, anonymousID: event.anonymousID,
             emailState: own.state, lane: LaneKey(number: 0))
@@ -44,13 +47,13 @@ package enum Identifier {
     }
 
     private static func ownEmail(
-        of event: Event, stored: String?
+        of event: Event, _ stated: StatedEmail, stored: String?
     ) -> (email: String?, state: Identity.EmailState) {
-        guard let text = event.trait("email")?.string, !text.isEmpty else { return (nil, .fine) }
-        switch EmailCheck(text) {
+        switch stated {
+        case .none: return (nil, .fine)
         case .hashed: return (nil, .hashed)
         case .invalid: return (nil, .invalid)
-        case .usable:
+        case .usable(let text):
             let believed = event.trusted || stored?.lowercased() == text.lowercased()
             return believed ? (text, .fine) : (nil, .untrusted)
         }
@@ -124,6 +127,24 @@ package enum Identifier {
         record.email = record.email ?? previous?.email
         try store.save(record, for: IdentityKey(.user, userID))
         return record.lane
+    }
+}
+
+/// What an event says about its email, before anything is known about its person.
+package enum StatedEmail: Sendable {
+    case none, hashed, invalid
+    case usable(String)
+
+    package init(in event: Event) {
+        guard let text = event.trait("email")?.string, !text.isEmpty else {
+            self = .none
+            return
+        }
+        switch EmailCheck(text) {
+        case .hashed: self = .hashed
+        case .invalid: self = .invalid
+        case .usable: self = .usable(text)
+        }
     }
 }
 

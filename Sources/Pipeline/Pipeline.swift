@@ -5,8 +5,9 @@ import Map
 
 /// The sentence of the whole program, in one place: who is it, may it go, and to whom.
 ///
-/// Pure but for the store it is given: the store calls `decide` inside its one transaction.
-package struct Pipeline: Sendable {
+/// Pure but for the store it is given: the store calls `decide` inside its one transaction, and
+/// `read` before it. An object, so that one can be told from the next.
+package final class Pipeline: Sendable {
     package let destinations: [Destination]
     package let sources: [SourceRules]
     package let consent: ConsentReader
@@ -46,15 +47,35 @@ package struct Pipeline: Sendable {
         package let revision: String
     }
 
-    /// Identify, consent, queue: everything the accept transaction decides about an event.
-    package func decide(
-        _ event: Event, in store: inout some IdentityStore & ConsentStore
-    ) throws -> Decision {
+    /// What an event says by itself, whatever is stored.
+    package struct Reading: Sendable {
+        /// Whose rules it was read by.
+        fileprivate let pipeline: Pipeline
+        fileprivate let rules: SourceRules?
+        fileprivate let effect: Effect?
+        fileprivate let email: StatedEmail
+        fileprivate let answers: [ConsentAnswer]
+    }
+
+    /// Reads what `decide` needs of the event alone, on any thread.
+    package func read(_ event: Event) -> Reading {
         let rules = rulesByName[event.source]
-        let effect = event.trusted ? rules?.effect(of: event) : nil
+        return Reading(
+            pipeline: self, rules: rules, effect: event.trusted ? rules?.effect(of: event) : nil,
+            email: StatedEmail(in: event), answers: consent.answers(in: event))
+    }
+
+    /// Identify, consent, queue: everything the accept transaction decides about an event.
+    ///
+    /// - Parameter reading: what was read of it before; by another pipeline it counts for nothing.
+    package func decide(
+        _ event: Event, _ reading: Reading? = nil,
+        in store: inout some IdentityStore & ConsentStore
+    ) throws -> Decision {
+        let reading = reading.flatMap { $0.pipeline === self ? $0 : nil } ?? read(event)
+        let (rules, effect, own) = (reading.rules, reading.effect, reading.answers)
         let (identity, refusal) = try Identifier.resolve(
-            event, teaches: effect?.teachesIdentity ?? false, in: &store)
-        let own = consent.answers(in: event)
+            event, reading.email, teaches: effect?.teachesIdentity ?? false, in: &store)
         // From a browser key only denials are learnt, and these always count.
         try consent.learn(
             from: event, identity, own: own,

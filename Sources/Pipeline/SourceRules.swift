@@ -4,7 +4,7 @@ import Identify
 package import Map
 
 /// What follows from an event's source, besides its being taken.
-package struct SourceRules: Sendable {
+package final class SourceRules: Sendable {
     package let name: String
     /// `server`, `browser` or `webhook`.
     package let kind: String

@@ -58,19 +58,16 @@ final class DeliveryTable {
         var placement = Placement.filtered
         var outOfOrder = false
         if planned.reason == nil {
-            let occupancy = lanes.occupancy(destination, lane)
-            outOfOrder = occupancy == .passed
-            placement = occupancy == .taken ? .behind : takePlace() ? .handedOver : .waiting
+            lanes.add(event.id, destination, lane) { occupancy in
+                outOfOrder = occupancy == .passed
+                placement = occupancy == .taken ? .behind : takePlace() ? .handedOver : .waiting
+                return placement.phase
+            }
         }
         new.add(
             Row(
                 planned: planned, event: event, lane: lane, destination: destination,
                 placement: placement, outOfOrder: outOfOrder))
-        if placement != .filtered {
-            lanes.add(
-                Lanes.Place(event: event.id.number, phase: placement.phase), destination,
-                lane)
-        }
         return placement
     }
 

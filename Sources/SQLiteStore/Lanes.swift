@@ -66,7 +66,10 @@ final class Lanes {
         mutating func insert(_ place: Place) {
             note(place, 1)
             if place.event > first.event {
-                rest.insert(place, at: index(of: place.event))
+                let index = index(of: place.event)
+                // Most come last; `append` makes room for more than one.
+                guard index < rest.endIndex else { return rest.append(place) }
+                rest.insert(place, at: index)
             } else {
                 rest.insert(first, at: rest.startIndex)
                 first = place
@@ -168,8 +171,12 @@ final class Lanes {
     }
 
     func occupancy(_ destination: Int64, _ lane: LaneKey) -> Occupancy {
-        guard let found = self[destination, lane.number] else { return .free }
-        return found.next == nil ? .passed : .taken
+        Self.occupancy(self[destination, lane.number])
+    }
+
+    private static func occupancy(_ lane: Lane?) -> Occupancy {
+        guard let lane else { return .free }
+        return lane.next == nil ? .passed : .taken
     }
 
     /// A lane's deliveries, in their order.
@@ -180,9 +187,17 @@ final class Lanes {
     /// Open deliveries of a destination.
     func count(_ destination: Int64) -> Int { counts[destination] ?? 0 }
 
-    func add(_ place: Place, _ destination: Int64, _ lane: LaneKey) {
+    /// Takes one more delivery in, in the phase that follows from what the lane says to it.
+    func add(
+        _ event: EventID, _ destination: Int64, _ lane: LaneKey, phase: (Occupancy) -> Phase
+    ) {
+        var place = Place(event: event.number, phase: .behind)
+        at(destination, lane.number) { found in
+            place.phase = phase(Self.occupancy(found))
+            if found?.insert(place) == nil { found = Lane(place) }
+        }
+        note(place, destination, lane.number)
         journal.append((destination, lane.number, place, .added))
-        insert(place, destination, lane.number)
     }
 
     func remove(_ event: EventID, _ destination: Int64, _ lane: LaneKey) {
@@ -349,11 +364,17 @@ final class Lanes {
     private func insert(
         _ place: Place, _ destination: Int64, _ lane: Int64, first: Bool = false
     ) {
-        giveTurn(place, destination, lane, first: first)
-        counts[destination, default: 0] += 1
         at(destination, lane) { found in
             if found?.insert(place) == nil { found = Lane(place) }
         }
+        note(place, destination, lane, first: first)
+    }
+
+    private func note(
+        _ place: Place, _ destination: Int64, _ lane: Int64, first: Bool = false
+    ) {
+        giveTurn(place, destination, lane, first: first)
+        counts[destination, default: 0] += 1
     }
 
     private func delete(_ place: Place, _ destination: Int64, _ lane: Int64) {

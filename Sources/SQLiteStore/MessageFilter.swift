@@ -1,20 +1,21 @@
 /// Knows of most message ids that they have not come before, without looking into the file.
 ///
-/// A Bloom filter over the digests in the file, two bytes for each; built from the file a slice
-/// at a time, and again with twice the room when it is full. Until it is built once everything may
-/// have come before; so may what was removed.
+/// Bloom filters over the digests in the file, two bytes for each: when one is full the next, four
+/// times as large, takes what comes. Read from the file a slice at a time; until then everything
+/// may have come before. What is removed from the file stays, until all are full and read anew.
 final class MessageFilter {
     /// Digests that are read in one slice.
     static let slice = 4_096
-    /// Digests a filter has room for at first.
-    static let smallest = 1 << 18
-    /// Digests above which there is no filter: it would take more than 32 MB.
-    static let largest = 1 << 24
+    /// Digests the first filter has room for, and the last: 42 MB in all.
+    static let rooms = (smallest: 1 << 18, largest: 1 << 24)
 
-    private var current: Bits?
-    private var next: Bits?
-    /// The last digest that was read into `next`: first those in runs, because they go from there
-    /// into the sorted table.
+    private let smallest, largest: Int
+    /// None when the file has more than they have room for.
+    private var filters: [Bits]
+    /// Whether they hold all that is in the file.
+    private var isComplete = false
+    /// The last digest that was read: first those in runs, because they go from there into the
+    /// sorted table.
     private var last = Place()
     private let scanRuns, scanSorted: Statement
 
@@ -25,7 +26,12 @@ final class MessageFilter {
         var digest = Digest128(high: 0, low: 0)
     }
 
-    init(_ connection: Connection, room: Int = smallest) throws {
+    /// - Parameters:
+    ///   - smallest: digests the first filter has room for, a power of two.
+    ///   - largest: the same of the last.
+    init(
+        _ connection: Connection, smallest: Int = rooms.smallest, largest: Int = rooms.largest
+    ) throws {
         scanRuns = try connection.prepare(
             """
             SELECT source, digest, run FROM run_messages
@@ -37,34 +43,45 @@ final class MessageFilter {
             SELECT source, digest FROM messages WHERE (source, digest) > (?, ?)
             ORDER BY source, digest LIMIT \(Self.slice)
             """)
-        next = Bits(room: room)
+        self.smallest = smallest
+        self.largest = largest
+        filters = [Bits(room: smallest)]
     }
 
-    /// Whether a digest may be in the table; false is certain.
-    func mayHold(_ digest: Digest128) -> Bool { current?.mayHold(digest) ?? true }
+    /// Whether a digest may be in the file; false is certain.
+    func mayHold(_ digest: Digest128) -> Bool {
+        !isComplete || filters.contains { $0.mayHold(digest) }
+    }
 
-    /// A digest is put into the table.
+    /// A digest is put into the file.
     func note(_ digest: Digest128) {
-        next?.insert(digest)
-        current?.insert(digest)
-        if let current, current.isFull, next == nil { begin(room: 2 * current.room) }
+        guard !filters.isEmpty else { return }
+        filters[filters.count - 1].insert(digest)
+        if filters[filters.count - 1].isFull { grow() }
     }
 
-    /// Reads a slice of the table; says whether there is more to read.
+    private func grow() {
+        let room = 4 * filters[filters.count - 1].room
+        if room <= largest {
+            filters.append(Bits(room: room))
+        } else {
+            // Much of it may be in the file no more; if not, it is too much.
+            filters = isComplete ? [Bits(room: smallest)] : []
+            isComplete = false
+            last = Place()
+        }
+    }
+
+    /// Reads a slice of the file; says whether there is more to read.
     func buildSlice() throws -> Bool {
-        guard next != nil else { return false }
+        guard !isComplete, !filters.isEmpty else { return false }
         var isAtEnd = try readSlice()
         if isAtEnd, last.run != nil {
             last = Place(run: nil)
             isAtEnd = try readSlice()
         }
-        if let room = next?.room, next?.isFull == true {
-            begin(room: 2 * room)
-        } else if isAtEnd {
-            current = next
-            next = nil
-        }
-        return next != nil
+        isComplete = isAtEnd && !filters.isEmpty
+        return !isComplete && !filters.isEmpty
     }
 
     /// Reads on in runs or in the sorted table; says whether that was the end of them.
@@ -76,19 +93,13 @@ final class MessageFilter {
         var count = 0
         while try scan.step() {
             let digest = scan.digest(1)
-            next?.insert(digest)
+            note(digest)
             count += 1
             guard count == Self.slice else { continue }
             last = Place(
                 run: last.run.map { _ in scan.int64(2) }, source: scan.int64(0), digest: digest)
         }
         return count < Self.slice
-    }
-
-    private func begin(room: Int) {
-        last = Place()
-        next = room <= Self.largest ? Bits(room: room) : nil
-        if next == nil { current = nil }
     }
 
     /// Blocks of 512 bits, 16 bits for each digest there is room for.

@@ -43,7 +43,10 @@ extension SQLiteStore {
     package func replace(
         _ pipeline: Pipeline
     ) async throws(Problem) -> [String: HoldKind] {
-        try await order(afterwards: { $0.pipeline = pipeline }) { writer in
+        try await order(afterwards: { [self] writer in
+            writer.pipeline = pipeline
+            self.pipeline.withLock { $0 = pipeline }
+        }) { writer in
             try writer.register(pipeline)
             return try Self.heldDestinations(writer.connection)
         }

@@ -61,6 +61,7 @@ final class People: IdentityStore, ConsentStore {
     }
 
     func identity(_ key: IdentityKey) throws -> IdentityRecord? {
+        if isEmpty { return nil }
         let row = try row(key)
         return row.isStored ? row.identity : nil
     }
@@ -70,6 +71,7 @@ final class People: IdentityStore, ConsentStore {
     }
 
     func standing(_ key: IdentityKey) throws -> Standing? {
+        if isEmpty { return nil }
         let row = try row(key)
         return row.isStored ? row.standing : nil
     }
@@ -117,7 +119,7 @@ final class People: IdentityStore, ConsentStore {
         if let row = rows[key] { return row }
         var row = Row(digest: digest(key))
         select.reset().bind(1, row.digest)
-        if try !isEmpty && select.step() {
+        if try select.step() {
             row.isStored = true
             row.identity = IdentityRecord(
                 userID: select.text(0), email: select.text(1),

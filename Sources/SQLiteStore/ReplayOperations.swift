@@ -101,9 +101,9 @@ extension Writer {
         try update.run()
         guard connection.changes == 1 else { return .refused }
         if reason == nil {
-            deliveries.lanes.add(
-                Lanes.Place(event: id.event.number, phase: isFree ? .started : .behind), number,
-                identity.lane)
+            deliveries.lanes.add(id.event, number, identity.lane) {
+                $0 == .taken ? .behind : .started
+            }
             effects.waiting.insert(id.destination)
         }
         return reason == nil ? .queued : .filtered

@@ -51,16 +51,25 @@ package final class SQLiteStore: EventStore, DeliveryStore {
     /// An envelope, and what can be computed on its sender's thread, before the writer has it.
     struct Prepared: Sendable {
         let envelope: Envelope
-        /// Of each event's message id, when it has one, and of its user.
-        let digests: [(message: Digest128?, user: Digest128?)]
+        /// Of each event, in their order.
+        let notes: [Note]
 
-        init(_ envelope: Envelope, _ hasher: Hasher128) {
+        struct Note: Sendable {
+            /// Nil without a message id.
+            let message: Digest128?
+            /// Nil without a user.
+            let user: Digest128?
+            let reading: Pipeline.Reading
+        }
+
+        init(_ envelope: Envelope, _ hasher: Hasher128, _ pipeline: Pipeline) {
             self.envelope = envelope
-            digests = envelope.events.map { _, event in
-                (
-                    event.messageID.isEmpty ? nil : Hasher128.digest(messageID: event.messageID),
-                    event.userID.map { hasher.digest(IdentityKey(.user, $0)) }
-                )
+            notes = envelope.events.map { _, event in
+                Note(
+                    message: event.messageID.isEmpty
+                        ? nil : Hasher128.digest(messageID: event.messageID),
+                    user: event.userID.map { hasher.digest(IdentityKey(.user, $0)) },
+                    reading: pipeline.read(event))
             }
         }
     }
@@ -87,6 +96,8 @@ package final class SQLiteStore: EventStore, DeliveryStore {
     let postponed = Locked(0)
     private let checkpointer: Checkpointer
     private let hasher: Hasher128
+    /// By whose rules events are read before the writer has them.
+    let pipeline: Locked<Pipeline>
     package let path: String
     package let tally = Tally()
     /// Destinations that were held when the store was opened.
@@ -106,6 +117,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         news: @escaping @Sendable ([StoreNews]) -> Void
     ) throws {
         self.options = options
+        self.pipeline = Locked(pipeline)
         self.room = room
         self.news = news
         self.faults = faults
@@ -184,8 +196,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         _ envelope: Envelope, from source: String,
         answer: @escaping @Sendable (Result<[Receipt], Problem>) -> Void
     ) {
-        let prepared = Prepared(envelope, hasher)
-        if !post(.accept(prepared, source: source, clearing: [], answer)) {
+        if !post(.accept(prepare(envelope), source: source, clearing: [], answer)) {
             answer(.failure(Self.unavailable))
         }
     }
@@ -194,11 +205,15 @@ package final class SQLiteStore: EventStore, DeliveryStore {
     package func accept(
         _ envelope: Envelope, from source: String, clearing rejections: [Int64]
     ) async throws(Problem) -> [Receipt] {
-        try await ask { [hasher] continuation in
-            .accept(Prepared(envelope, hasher), source: source, clearing: rejections) {
+        try await ask { continuation in
+            .accept(prepare(envelope), source: source, clearing: rejections) {
                 continuation.resume(returning: $0)
             }
         }
+    }
+
+    private func prepare(_ envelope: Envelope) -> Prepared {
+        Prepared(envelope, hasher, pipeline.withLock { $0 })
     }
 
     package func submit(_ work: [DeliveryWork]) {

@@ -191,11 +191,7 @@ final class Writer {
         var receipts: [Receipt] = []
         receipts.reserveCapacity(envelope.events.count)
         for (index, item) in envelope.events.enumerated() {
-            let digests = prepared.digests[index]
-            if let user = item.event.userID, let digest = digests.user {
-                people.expect(IdentityKey(.user, user), digest)
-            }
-            receipts.append(try accept(item.event, digests.message, sourceNumber))
+            receipts.append(try accept(item.event, prepared.notes[index], sourceNumber))
         }
         let duplicates = receipts.count { $0.duplicate }
         effects.count(.accepted(source: source), receipts.count - duplicates)
@@ -227,17 +223,20 @@ final class Writer {
     }
 
     private func accept(
-        _ incoming: Event, _ digest: Digest128?, _ source: Int64
+        _ incoming: Event, _ note: SQLiteStore.Prepared.Note, _ source: Int64
     ) throws -> Receipt {
         let event = incoming.taken(as: EventID.next(after: lastID, at: incoming.receivedAt))
-        let digest = digest ?? Hasher128.digest(messageID: event.messageID)
+        let digest = note.message ?? Hasher128.digest(messageID: event.messageID)
         if let first = try keys.event(digest, source: source) {
             return Receipt(id: first, messageID: event.messageID, duplicate: true)
         }
         lastID = event.id
         change += 1
+        if let user = event.userID, let digest = note.user {
+            people.expect(IdentityKey(.user, user), digest)
+        }
         var store = people
-        let decision = try pipeline.decide(event, in: &store)
+        let decision = try pipeline.decide(event, note.reading, in: &store)
         let userKey = event.userID.map { people.number(of: IdentityKey(.user, $0)) }
         let emailKey = decision.identity.email.map { people.number(of: IdentityKey(.email, $0)) }
         events.new.add(

@@ -25,13 +25,19 @@ import Testing
     }
 }
 
+private func resolve(
+    _ event: Event, in people: inout MemoryPeople
+) throws -> (identity: Identity, refusal: Reason?) {
+    try Identifier.resolve(event, StatedEmail(in: event), in: &people)
+}
+
 @Suite struct `The identity of an event` {
     private func resolve(
         _ texts: [String], trusted: Bool = true, into people: inout MemoryPeople
     ) throws -> (identity: Identity, refusal: Reason?) {
         var result: (identity: Identity, refusal: Reason?)?
         for text in texts {
-            result = try Identifier.resolve(
+            result = try IdentifyTests.resolve(
                 try Fixtures.accepted(text, trusted: trusted), in: &people)
         }
         return try #require(result)
@@ -115,11 +121,11 @@ import Testing
         private func browser(_ text: String, _ people: inout MemoryPeople) throws
             -> (identity: Identity, refusal: Reason?)
         {
-            try Identifier.resolve(try Fixtures.accepted(text, trusted: false), in: &people)
+            try IdentifyTests.resolve(try Fixtures.accepted(text, trusted: false), in: &people)
         }
 
         private func server(_ text: String, _ people: inout MemoryPeople) throws {
-            _ = try Identifier.resolve(try Fixtures.accepted(text), in: &people)
+            _ = try IdentifyTests.resolve(try Fixtures.accepted(text), in: &people)
         }
 
         private func identify(_ email: String) -> String {

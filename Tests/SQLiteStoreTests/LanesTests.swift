@@ -10,7 +10,7 @@ import Testing
     private let lanes = Lanes()
 
     private func add(_ event: Int64, _ phase: Lanes.Phase, to lane: LaneKey? = nil) {
-        lanes.add(Lanes.Place(event: event, phase: phase), 1, lane ?? self.lane)
+        lanes.add(EventID(number: event), 1, lane ?? self.lane) { _ in phase }
     }
 
     private func take(upTo limit: Int = 10) -> [Int64] {

@@ -37,7 +37,7 @@ import Testing
 
     @Test func `holds all that is in the table, and of others next to none`() throws {
         try store(0..<5_000)
-        let filter = try MessageFilter(connection, room: 8_192)
+        let filter = try MessageFilter(connection, smallest: 8_192)
         try build(filter)
         #expect(held(filter, 0..<5_000) == 5_000)
         #expect(held(filter, 100_000..<105_000) < 250)
@@ -54,7 +54,7 @@ import Testing
     }
 
     @Test func `makes more room when it is full, and forgets nothing`() throws {
-        let filter = try MessageFilter(connection, room: 64)
+        let filter = try MessageFilter(connection, smallest: 64)
         try build(filter)
         try store(0..<1_000)
         for number in 0..<1_000 {
@@ -64,5 +64,26 @@ import Testing
         try build(filter)
         #expect(held(filter, 0..<1_000) == 1_000)
         #expect(held(filter, 100_000..<101_000) < 50)
+    }
+
+    @Test func `reads the file anew when it is full of what was removed`() throws {
+        let filter = try MessageFilter(connection, smallest: 64, largest: 256)
+        try build(filter)
+        (1_000..<1_300).forEach { filter.note(digest($0)) }
+        try store(0..<100)
+        (0..<100).forEach { filter.note(digest($0)) }
+        #expect(filter.mayHold(digest(-1)), "it has not been read yet")
+        try build(filter)
+        #expect(held(filter, 0..<100) == 100)
+        #expect(held(filter, 1_000..<1_300) < 30)
+    }
+
+    @Test func `says nothing of a file that is too large for it`() throws {
+        let filter = try MessageFilter(connection, smallest: 64, largest: 256)
+        try store(0..<1_000)
+        try build(filter)
+        #expect(held(filter, 0..<2_000) == 2_000)
+        filter.note(digest(2_000))
+        #expect(try !filter.buildSlice())
     }
 }

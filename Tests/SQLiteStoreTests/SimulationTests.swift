@@ -156,7 +156,8 @@ private final class Simulation {
         try transaction {
             let envelope = Envelope(events: [(0, event)])
             receipts = try self.writer.accept(
-                SQLiteStore.Prepared(envelope, self.writer.people.hasher), from: "backend")
+                SQLiteStore.Prepared(
+                    envelope, self.writer.people.hasher, self.writer.pipeline), from: "backend")
         }
         accepted.append((receipts[0].id, user))
     }
