@@ -151,14 +151,16 @@ package struct Acceptor: Sendable {
         return shared.merged(into: item)
     }
 
+    private static let credentials: [JSONKey] = ["writeKey", "write_key"]
+
     /// Keys are credentials: they are not stored with events.
     private func withoutKey(_ document: JSONDocument) -> JSONDocument {
         let root = document.root
-        guard root["writeKey"] != nil || root["write_key"] != nil else { return document }
-        let names = ["writeKey", "write_key"]
+        guard Self.credentials.contains(where: { root[$0] != nil }) else { return document }
         let bytes = JSONWriter.make { writer in
             writer.beginObject()
-            for member in root.members where !names.contains(member.key.string ?? "") {
+            for member in root.members
+            where !Self.credentials.contains(JSONKey(member.key.string ?? "")) {
                 writer.key(quoted: member.key.raw)
                 writer.value(member.value)
             }

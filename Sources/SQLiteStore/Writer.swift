@@ -25,6 +25,8 @@ final class Writer {
     let clock: WorldClock
     private let isServer: Bool
     private var lastID: EventID
+    /// Destinations of which has been told that something waits, until the next claim.
+    private var awaited: Set<String> = []
     /// Counts changes, so that a delivery knows whether consent changed after it was decided.
     var change: Int64 = 0
 
@@ -172,7 +174,9 @@ final class Writer {
         if !people.consentChanges.isEmpty {
             effects.news.append(.consentChanged(people.consentChanges, at: change))
         }
-        for name in effects.waiting { effects.news.append(.waiting(destination: name)) }
+        for name in effects.waiting where awaited.insert(name).inserted {
+            effects.news.append(.waiting(destination: name))
+        }
     }
 
     // MARK: Accepting
@@ -310,7 +314,9 @@ final class Writer {
                     job, destination: try destinations.number(name), at: clock.now())
                 effects.waiting.insert(name)
             }
-        case .claim(let name, let limit, let oldest): try claim(name, limit, oldest: oldest)
+        case .claim(let name, let limit, let oldest):
+            awaited.remove(name)
+            try claim(name, limit, oldest: oldest)
         case .hold(let name, let hold):
             if try !isHeldByOperator(name) { try save(hold, of: name) }
         case .release(let name, let byOperator):
