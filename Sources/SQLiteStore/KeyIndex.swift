@@ -1,5 +1,19 @@
 import Events
 
+/// When keys are folded and merged.
+package struct KeyLimits: Sendable {
+    /// New events at which folding their keys into a run begins.
+    package var gathered = 32_768
+    /// Rows of a kind that are folded with one transaction at the least.
+    package var folded = 256
+    /// Runs at which merging begins, of up to twice as many; each is looked into for a key.
+    package var runs = 32
+    /// Rows of a kind that are merged of each run at once at the least: a page or so.
+    package var merged = 128
+
+    package init() {}
+}
+
 /// What events are found by: message ids, so that a repeat is recognised, and people.
 ///
 /// The order of both is random, so that each entry on its own would cost a page of the file. Those
@@ -7,15 +21,6 @@ import Events
 /// thousand they are folded into a sorted run, and many runs are merged into the sorted tables
 /// (`KeyRuns`).
 final class KeyIndex {
-    /// Entries at which folding begins.
-    static let gathered = 32_768
-    /// Entries that are folded with one transaction at the least.
-    static let slice = 256
-    /// Runs at which merging begins; each is looked into for a key.
-    static let mostRuns = 32
-    /// Rows of a kind that are merged at once at the least: so many that each run gives a page.
-    static let leastMerged = 4_096
-
     struct Entry {
         let event: Int64
         let source: Int64
@@ -41,13 +46,11 @@ final class KeyIndex {
         var position = 0
         var length: Int { max(messages.count, people.count) }
     }
-    private let foldAt: Int
-    private let mergeAt: Int
-    private let mergeSlice: Int
+    private let limits: KeyLimits
     private let messages: KeyRuns<MessageRow>
     private let people: KeyRuns<PersonRow>
     let filter: MessageFilter
-    private let select, saveFolded, insertRun, deleteRun, selectKeys: Statement
+    private let selectAny, selectSorted, saveFolded, insertRun, deleteRun, selectKeys: Statement
     /// For an event: its keys, and its message id.
     private let deleteKeys, deleteMessages: [Statement]
     /// Of the events that are not folded, in their order.
@@ -68,24 +71,18 @@ final class KeyIndex {
     private var advanced = 0
     private var isFolded = false
     private var isMerged = false
+    /// Message ids that are in the file from now on.
+    private var noted: [Digest128] = []
     private var leaving: Set<Int64> = []
     private var removed: Set<Int64> = []
 
-    /// - Parameters:
-    ///   - foldAt: entries at which folding begins.
-    ///   - mergeAt: runs at which merging begins.
-    ///   - mergeSlice: rows of a kind that are merged with one transaction at the least.
-    init(
-        _ connection: Connection, foldAt: Int = gathered, mergeAt: Int = mostRuns,
-        mergeSlice: Int = leastMerged
-    ) throws {
-        self.foldAt = foldAt
-        self.mergeAt = mergeAt
-        self.mergeSlice = mergeSlice
+    init(_ connection: Connection, _ limits: KeyLimits = KeyLimits()) throws {
+        self.limits = limits
         messages = try KeyRuns(connection)
         people = try KeyRuns(connection)
         filter = try MessageFilter(connection)
-        select = try connection.prepare(Self.eventsOfMessage("?1"))
+        selectAny = try connection.prepare(Self.eventsOfMessage("?1"))
+        selectSorted = try connection.prepare(Self.sortedOfMessage("?1"))
         saveFolded = try connection.prepare(
             "INSERT INTO meta VALUES ('keys_folded', ?) ON CONFLICT DO UPDATE SET value = ?1")
         insertRun = try connection.prepare("INSERT INTO key_runs VALUES (?, ?, ?)")
@@ -127,10 +124,14 @@ final class KeyIndex {
     /// - Parameter sources: the sources it came from, as SQL lists them.
     static func eventsOfMessage(_ sources: String) -> String {
         """
-        SELECT event FROM messages WHERE source IN (\(sources)) AND digest = ?2
+        \(sortedOfMessage(sources))
         UNION ALL SELECT event FROM key_runs CROSS JOIN run_messages USING (run)
             WHERE source IN (\(sources)) AND digest = ?2
         """
+    }
+
+    private static func sortedOfMessage(_ sources: String) -> String {
+        "SELECT event FROM messages WHERE source IN (\(sources)) AND digest = ?2"
     }
 
     /// The events of identifiers, wherever they are.
@@ -156,7 +157,12 @@ final class KeyIndex {
         if let event = known[Message(source: source, digest: digest)] {
             return EventID(number: event)
         }
-        guard filter.mayHold(digest) else { return nil }
+        let select: Statement
+        switch filter.find(digest) {
+        case .nowhere: return nil
+        case .sorted: select = selectSorted
+        case .anywhere: select = selectAny
+        }
         select.reset().bind(1, source).bind(2, digest)
         defer { select.reset() }
         return try select.step() ? EventID(number: select.int64(0)) : nil
@@ -166,9 +172,6 @@ final class KeyIndex {
     func add(_ entry: Entry) {
         note(entry)
         added += 1
-        guard !merging.isEmpty else { return }
-        messages.owe(1)
-        people.owe((entry.userKey == nil ? 0 : 1) + (entry.emailKey == nil ? 0 : 1))
     }
 
     /// Makes an event unfindable by the people it belonged to; its message id stays known when it
@@ -176,7 +179,7 @@ final class KeyIndex {
     func forgetKeys(of event: EventID) throws {
         try removeKeys(of: event)
         guard let entry = entry(of: event.number) else { return }
-        filter.note(entry.digest)
+        noted.append(entry.digest)
         messages.insert(
             MessageRow(source: entry.source, digest: entry.digest, event: entry.event))
         try messages.flush()
@@ -210,13 +213,12 @@ final class KeyIndex {
 
     // MARK: Folding
 
-    /// Folds a slice when it is time to; more, the more this transaction has added.
-    func foldSlice() throws {
-        if fold != nil || entries.count >= foldAt {
-            try advance(by: max(Self.slice, 2 * added))
-        } else {
-            try merge()
+    /// Folds and merges a slice when it is time to; more, the more this transaction has added.
+    func settle() throws {
+        if fold != nil || entries.count >= limits.gathered {
+            try advance(by: max(limits.folded, 4 * added))
         }
+        try merge()
     }
 
     private func advance(by count: Int) throws {
@@ -228,7 +230,7 @@ final class KeyIndex {
         // One that was removed meanwhile is not known any more.
         for row in current.messages.dropFirst(from).prefix(to - from)
         where !gone.contains(row.event) && !removed.contains(row.event) {
-            filter.note(row.digest)
+            noted.append(row.digest)
             messages.append(row, to: current.run)
         }
         for row in current.people.dropFirst(from).prefix(to - from)
@@ -265,11 +267,19 @@ final class KeyIndex {
 
     // MARK: Merging
 
-    /// Merges a slice of runs into the sorted tables when there are many.
+    /// Merges a slice of the oldest runs into the sorted tables when there are many.
     private func merge() throws {
-        if merging.isEmpty, runs.count >= mergeAt { merging = runs }
-        let areMoved = try messages.moveOwed(from: merging, atLeast: mergeSlice)
-        guard try people.moveOwed(from: merging, atLeast: mergeSlice) || areMoved,
+        if merging.isEmpty {
+            let whole = fold == nil ? runs : runs.dropLast()
+            guard whole.count >= limits.runs else { return }
+            merging = Array(whole.prefix(2 * limits.runs))
+        }
+        // Twice as many as can have come, so that it comes to an end.
+        let areMoved = try messages.moveOwed(
+            from: merging, adding: 2 * added, atLeast: limits.merged)
+        let ofPeople = try people.moveOwed(
+            from: merging, adding: 4 * added, atLeast: limits.merged)
+        guard areMoved || ofPeople,
             try messages.isEmpty(merging), try people.isEmpty(merging)
         else { return }
         for run in merging { try deleteRun.reset().bind(1, run).run() }
@@ -281,6 +291,7 @@ final class KeyIndex {
     /// The transaction is in the file.
     func keep() {
         fold?.position += advanced
+        noted.forEach(filter.note)
         for event in removed {
             guard let entry = entry(of: event) else { continue }
             known[entry.message] = nil
@@ -294,10 +305,12 @@ final class KeyIndex {
         let done = isFolded ? fold : nil
         beginTransaction()
         guard let done else { return }
-        for entry in entries.prefix(done.count) where gone.remove(entry.event) == nil {
+        let last = entries[done.count - 1].event
+        for entry in entries.prefix(done.count) where !gone.contains(entry.event) {
             known[entry.message] = nil
         }
-        for entry in entries.prefix(done.count) { keyless.remove(entry.event) }
+        gone = gone.filter { $0 > last }
+        keyless = keyless.filter { $0 > last }
         entries.removeFirst(done.count)
         fold = nil
     }
@@ -311,6 +324,8 @@ final class KeyIndex {
             fold = nil
             runs.removeLast()
         }
+        messages.discard()
+        people.discard()
         beginTransaction()
     }
 
@@ -319,6 +334,7 @@ final class KeyIndex {
         advanced = 0
         isFolded = false
         isMerged = false
+        noted.removeAll(keepingCapacity: true)
         leaving = []
         removed = []
     }

@@ -110,36 +110,48 @@ final class KeyRuns<Row: KeyRow> {
         try sorted.flush()
     }
 
-    /// Notes that rows have come: twice as many are to be moved, so that it comes to an end.
-    func owe(_ count: Int) { owed += 2 * count }
+    /// Forgets what was taken and not written.
+    func discard() {
+        appended.discard()
+        sorted.discard()
+    }
 
     /// Moves what is owed from these runs into the table that is sorted as a whole.
     ///
-    /// - Returns: whether that was all of them; false also when too little is owed.
-    func moveOwed(from runs: [Int64], atLeast least: Int) throws -> Bool {
-        guard !runs.isEmpty, owed >= least else { return false }
-        defer { owed = 0 }
-        return try move(from: runs, atMost: owed)
+    /// - Parameters:
+    ///   - more: rows that are owed from now on.
+    ///   - least: rows of each run; nothing is moved while fewer are owed, and no more than twice
+    ///     as many or `more` at once.
+    /// - Returns: whether that was all of them.
+    func moveOwed(from runs: [Int64], adding more: Int, atLeast least: Int) throws -> Bool {
+        owed += more
+        guard owed >= least * runs.count else { return false }
+        let limit = min(owed, max(more, 2 * least * runs.count))
+        let (moved, isAll) = try move(from: runs, share: limit / runs.count)
+        owed = isAll ? 0 : max(0, owed - moved)
+        return isAll
     }
 
     func isEmpty(_ runs: [Int64]) throws -> Bool {
         try runs.allSatisfy { try head(of: $0, 1).isEmpty }
     }
 
-    private func move(from runs: [Int64], atMost limit: Int) throws -> Bool {
-        let share = max(1, limit / runs.count)
+    /// - Parameter share: rows that are read of each run.
+    private func move(
+        from runs: [Int64], share: Int
+    ) throws -> (count: Int, isAll: Bool) {
         let heads = try runs.map { try head(of: $0, share) }
         // What comes after the last row that was read of a run may come after others of it.
         let bound = heads.filter { $0.count == share }.compactMap(\.last).min()
         let rows = heads.joined().filter { row in bound.map { row <= $0 } ?? true }.sorted()
-        guard let last = rows.last else { return true }
+        guard let last = rows.last else { return (0, true) }
         rows.forEach(insert)
         try sorted.flush()
         for (run, head) in zip(runs, heads) where head.first.map({ $0 <= last }) ?? false {
             last.bind(to: cut.reset().bind(1, run), after: 1)
             try cut.run()
         }
-        return bound == nil
+        return (rows.count, bound == nil)
     }
 
     private func head(of run: Int64, _ limit: Int) throws -> [Row] {

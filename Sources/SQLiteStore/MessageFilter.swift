@@ -1,30 +1,41 @@
 /// Knows of most message ids that they have not come before, without looking into the file.
 ///
 /// Bloom filters over the digests in the file, two bytes for each: when one is full the next, four
-/// times as large, takes what comes. Read from the file a slice at a time; until then everything
-/// may have come before. What is removed from the file stays, until all are full and read anew.
+/// times as large, takes what comes. Read from the file a slice at a time: first those in runs,
+/// because they go from there into the sorted table, and because a look into every run is dear.
+/// What is removed from the file stays, until all filters are full and the file is read anew.
 final class MessageFilter {
-    /// Digests that are read in one slice.
-    static let slice = 4_096
+    /// Digests that are read in one slice: a few milliseconds.
+    static let slice = 16_384
     /// Digests the first filter has room for, and the last: 42 MB in all.
     static let rooms = (smallest: 1 << 18, largest: 1 << 24)
 
-    private let smallest, largest: Int
-    /// None when the file has more than they have room for.
-    private var filters: [Bits]
-    /// Whether they hold all that is in the file.
-    private var isComplete = false
-    /// The last digest that was read: first those in runs, because they go from there into the
-    /// sorted table.
-    private var last = Place()
-    private let scanRuns, scanSorted: Statement
+    /// Where a digest may be in the file.
+    enum Answer { case nowhere, sorted, anywhere }
 
+    private enum Reading {
+        case runs(after: Place)
+        case sorted(after: Place)
+        case done
+
+        var isOfRuns: Bool { if case .runs = self { true } else { false } }
+        var isDone: Bool { if case .done = self { true } else { false } }
+    }
+    /// The last row that was read.
     private struct Place {
-        /// Nil in the sorted table.
-        var run: Int64? = .min
+        var run = Int64.min
         var source = Int64.min
         var digest = Digest128(high: 0, low: 0)
     }
+
+    private let smallest, largest: Int
+    private var filters: [Bits]
+    private var reading = Reading.runs(after: Place())
+    /// How often it was read from the beginning.
+    private var beginnings = 0
+    /// The sorted table has more than there is room for, and is not read.
+    private var isTooLarge = false
+    private let readRuns, readSorted: Statement
 
     /// - Parameters:
     ///   - smallest: digests the first filter has room for, a power of two.
@@ -32,74 +43,85 @@ final class MessageFilter {
     init(
         _ connection: Connection, smallest: Int = rooms.smallest, largest: Int = rooms.largest
     ) throws {
-        scanRuns = try connection.prepare(
+        readRuns = try connection.prepare(
             """
             SELECT source, digest, run FROM run_messages
             WHERE (run, source, digest) > (?3, ?1, ?2)
-            ORDER BY run, source, digest LIMIT \(Self.slice)
+            ORDER BY run, source, digest LIMIT ?4
             """)
-        scanSorted = try connection.prepare(
+        readSorted = try connection.prepare(
             """
-            SELECT source, digest FROM messages WHERE (source, digest) > (?, ?)
-            ORDER BY source, digest LIMIT \(Self.slice)
+            SELECT source, digest, 0 FROM messages WHERE (source, digest) > (?1, ?2)
+            ORDER BY source, digest LIMIT ?4
             """)
         self.smallest = smallest
         self.largest = largest
         filters = [Bits(room: smallest)]
     }
 
-    /// Whether a digest may be in the file; false is certain.
-    func mayHold(_ digest: Digest128) -> Bool {
-        !isComplete || filters.contains { $0.mayHold(digest) }
+    /// Where a digest may be; nowhere else is certain.
+    func find(_ digest: Digest128) -> Answer {
+        if reading.isOfRuns { return .anywhere }
+        if filters.contains(where: { $0.mayHold(digest) }) { return .anywhere }
+        return reading.isDone && !isTooLarge ? .nowhere : .sorted
     }
 
     /// A digest is put into the file.
     func note(_ digest: Digest128) {
-        guard !filters.isEmpty else { return }
         filters[filters.count - 1].insert(digest)
         if filters[filters.count - 1].isFull { grow() }
     }
 
     private func grow() {
         let room = 4 * filters[filters.count - 1].room
-        if room <= largest {
-            filters.append(Bits(room: room))
-        } else {
-            // Much of it may be in the file no more; if not, it is too much.
-            filters = isComplete ? [Bits(room: smallest)] : []
-            isComplete = false
-            last = Place()
-        }
+        guard room > largest else { return filters.append(Bits(room: room)) }
+        // Runs are few; the last filter takes more than it should, and says "maybe" more often.
+        if reading.isOfRuns { return }
+        // If it was not full of what has been removed, it is too much.
+        if !reading.isDone { isTooLarge = true }
+        filters = [Bits(room: smallest)]
+        reading = .runs(after: Place())
+        beginnings += 1
     }
 
     /// Reads a slice of the file; says whether there is more to read.
-    func buildSlice() throws -> Bool {
-        guard !isComplete, !filters.isEmpty else { return false }
-        var isAtEnd = try readSlice()
-        if isAtEnd, last.run != nil {
-            last = Place(run: nil)
-            isAtEnd = try readSlice()
+    func buildSlice(of limit: Int = slice) throws -> Bool {
+        let beginning = beginnings
+        var next = Reading.done
+        switch reading {
+        case .runs(let place):
+            if let last = try read(readRuns, after: place, limit) {
+                next = .runs(after: last)
+            } else if !isTooLarge {
+                next = .sorted(after: Place())
+            }
+        case .sorted(let place):
+            if let last = try read(readSorted, after: place, limit) { next = .sorted(after: last) }
+        case .done: return false
         }
-        isComplete = isAtEnd && !filters.isEmpty
-        return !isComplete && !filters.isEmpty
+        guard beginning == beginnings else { return true }
+        let isAtEndOfRuns = reading.isOfRuns && !next.isOfRuns
+        reading = next
+        // The last of the runs leave room for more.
+        return isAtEndOfRuns ? try buildSlice(of: limit) : !next.isDone
     }
 
-    /// Reads on in runs or in the sorted table; says whether that was the end of them.
-    private func readSlice() throws -> Bool {
-        let scan = last.run == nil ? scanSorted : scanRuns
-        scan.reset().bind(1, last.source).bind(2, last.digest)
-        if let run = last.run { scan.bind(3, run) }
-        defer { scan.reset() }
+    /// Takes digests in; gives the last row, or nil when there are no more.
+    private func read(_ rows: Statement, after place: Place, _ limit: Int) throws -> Place? {
+        rows.reset().bind(1, place.source).bind(2, place.digest).bind(3, place.run)
+            .bind(4, limit)
+        defer { rows.reset() }
         var count = 0
-        while try scan.step() {
-            let digest = scan.digest(1)
-            note(digest)
+        var last: Place?
+        while try rows.step() {
+            let digest = rows.digest(1)
             count += 1
-            guard count == Self.slice else { continue }
-            last = Place(
-                run: last.run.map { _ in scan.int64(2) }, source: scan.int64(0), digest: digest)
+            if count == limit {
+                last = Place(run: rows.int64(2), source: rows.int64(0), digest: digest)
+            }
+            note(digest)
         }
-        return count < Self.slice
+        return last
     }
 
     /// Blocks of 512 bits, 16 bits for each digest there is room for.

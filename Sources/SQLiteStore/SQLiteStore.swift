@@ -29,8 +29,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
         package var crashedOn: DeliveryID?
         /// Bytes that are free where the store lies; nil when that cannot be found out.
         package var freeSpace: @Sendable () -> Int64? = { nil }
-        /// New keys that are gathered before they are sorted in; see `KeyIndex`.
-        package var gatheredKeys = KeyIndex.gathered
+        package var keyLimits = KeyLimits()
         /// Milliseconds between two looks at space, queues and what is old.
         package var houseInterval: Int64 = 250
 
@@ -59,17 +58,18 @@ package final class SQLiteStore: EventStore, DeliveryStore {
             let message: Digest128?
             /// Nil without a user.
             let user: Digest128?
-            let reading: Pipeline.Reading
+            /// Nil without a message id: the event gets one, and rules may ask for it.
+            let reading: Pipeline.Reading?
         }
 
         init(_ envelope: Envelope, _ hasher: Hasher128, _ pipeline: Pipeline) {
             self.envelope = envelope
             notes = envelope.events.map { _, event in
-                Note(
-                    message: event.messageID.isEmpty
-                        ? nil : Hasher128.digest(messageID: event.messageID),
+                let isNamed = !event.messageID.isEmpty
+                return Note(
+                    message: isNamed ? Hasher128.digest(messageID: event.messageID) : nil,
                     user: event.userID.map { hasher.digest(IdentityKey(.user, $0)) },
-                    reading: pipeline.read(event))
+                    reading: isNamed ? pipeline.read(event) : nil)
             }
         }
     }
@@ -134,7 +134,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
             }
             opened = try Writer(
                 connection, pipeline: pipeline, room: room, clock: clock,
-                isServer: options.isServer, gatheredKeys: options.gatheredKeys)
+                isServer: options.isServer, keyLimits: options.keyLimits)
         } catch let error as SQLiteError {
             throw StoreFile.damage(error, path) ?? error
         }

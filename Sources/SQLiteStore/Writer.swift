@@ -48,7 +48,7 @@ final class Writer {
 
     init(
         _ connection: Connection, pipeline: Pipeline, room: Room, clock: WorldClock,
-        isServer: Bool, gatheredKeys: Int = KeyIndex.gathered
+        isServer: Bool, keyLimits: KeyLimits = KeyLimits()
     ) throws {
         self.connection = connection
         self.pipeline = pipeline
@@ -59,7 +59,7 @@ final class Writer {
         people = try People(connection, hasher: Hasher128(key: key.blob(0) ?? []))
         events = try EventTable(connection)
         deliveries = try DeliveryTable(connection, at: clock.now())
-        keys = try KeyIndex(connection, foldAt: gatheredKeys)
+        keys = try KeyIndex(connection, keyLimits)
         insertRejection = try connection.prepare(
             """
             INSERT INTO rejections (source, received_at, message_id, code, message, hint, body,
@@ -130,7 +130,7 @@ final class Writer {
             try flush()
             try standings.save(at: clock.now(), atOnce: isLast)
             try deliveries.savePromoted(at: clock.now(), atOnce: isLast)
-            try keys.foldSlice()
+            try keys.settle()
             try commit.reset().run()
         } catch {
             try? connection.execute("ROLLBACK")

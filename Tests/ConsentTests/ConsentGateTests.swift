@@ -78,6 +78,26 @@ private func standing(_ answers: ConsentAnswer...) -> Standing {
         let free = ConsentGate(rule: nil, names: [])
         #expect(decide(try event("{\"consent\":{\"marketing\":false}}"), gate: free).reason == nil)
     }
+
+    @Test func `is decided by the answers as this pipeline reads them, not as one before`() throws {
+        let destination = try Fixtures.destination(
+            consent: ConsentRule(require: ["marketing"], missing: .deny))
+        let before = Pipeline(destinations: [destination])
+        let after = Pipeline(
+            destinations: [destination], consentCodes: ["C0004": "marketing"])
+        let event = try Fixtures.accepted(
+            """
+            {"type":"track","event":"Product Viewed","userId":"1",
+             "context":{"consent":{"C0004":true}}}
+            """)
+        var people = MemoryPeople()
+        let (now, then) = (
+            try after.decide(event, before.read(event), in: &people),
+            try before.decide(event, after.read(event), in: &people)
+        )
+        #expect(now.deliveries[0].consent?.answer == "granted")
+        #expect(then.deliveries[0].reason == .consent)
+    }
 }
 
 @Suite struct `Stored consent` {

@@ -13,23 +13,29 @@ import Testing
         try connection.execute("PRAGMA foreign_keys = OFF")
     }
 
-    private func index(mergeSlice: Int = 100) throws -> KeyIndex {
-        try KeyIndex(connection, foldAt: 10, mergeAt: 4, mergeSlice: mergeSlice)
+    private func index() throws -> KeyIndex {
+        var limits = KeyLimits()
+        (limits.gathered, limits.folded, limits.runs, limits.merged) = (10, 3, 4, 5)
+        return try KeyIndex(connection, limits)
     }
 
     private func digest(_ number: Int) -> Digest128 { Hasher128.digest(messageID: "m\(number)") }
 
-    private func add(_ numbers: some Sequence<Int>, to index: KeyIndex) throws {
+    private func add(
+        _ numbers: some Sequence<Int>, to index: KeyIndex, keyless: Bool = false
+    ) throws {
         for number in numbers {
+            let key = keyless ? nil : Int64(number % 3)
             try connection.execute(
                 """
                 INSERT INTO events VALUES (\(number), 1, 1, 'track', NULL, 'm\(number)', NULL,
-                    NULL, NULL, NULL, NULL, 'fine', 0, 0, NULL, 0, '', \(number % 3), NULL, NULL)
+                    NULL, NULL, NULL, NULL, 'fine', 0, 0, NULL, 0, '',
+                    \(key.map { "\($0)" } ?? "NULL"), \(key.map { "\($0 + 10)" } ?? "NULL"), NULL)
                 """)
             index.add(
                 .init(
                     event: Int64(number), source: 1, digest: digest(number),
-                    userKey: Int64(number % 3), emailKey: nil))
+                    userKey: key, emailKey: key.map { $0 + 10 }))
         }
     }
 
@@ -46,7 +52,7 @@ import Testing
     /// Transactions with nothing but folding, until nothing is left to fold.
     private func foldAll(_ index: KeyIndex) throws {
         for _ in 0..<20 {
-            try index.foldSlice()
+            try index.settle()
             index.keep()
         }
     }
@@ -69,14 +75,15 @@ import Testing
         let first = try index()
         try add(1...12, to: first)
         first.keep()
-        try first.foldSlice()
+        try first.settle()
         // The program ends before the first knows that the transaction is in the file.
         let next = try index()
         #expect(try (1...12).allSatisfy { try next.event(digest($0), source: 1) != nil })
         try add(13...30, to: next)
         next.keep()
         try foldAll(next)
-        #expect(try count("SELECT count(*) FROM run_messages") == 30)
+        #expect(try count("SELECT count(*) FROM run_messages") > 30, "some stand in two runs")
+        #expect(try count("SELECT count(DISTINCT digest) FROM run_messages") == 30)
         #expect(try events(of: 2).count == 10)
     }
 
@@ -86,7 +93,7 @@ import Testing
         index.keep()
         try connection.execute("BEGIN")
         try add(13...14, to: index)
-        try index.foldSlice()
+        try index.settle()
         try connection.execute("ROLLBACK")
         index.undo()
         #expect(try index.event(digest(13), source: 1) == nil)
@@ -116,9 +123,12 @@ import Testing
     }
 
     /// Adds ten at a time, and folds each ten into a run.
-    private func addRuns(_ numbers: Range<Int>, to index: KeyIndex) throws {
+    private func addRuns(
+        _ numbers: Range<Int>, to index: KeyIndex, keyless: Bool = false
+    ) throws {
         for first in stride(from: numbers.lowerBound, to: numbers.upperBound, by: 10) {
-            try add(first..<first + 10, to: index)
+            try add(first..<first + 10, to: index, keyless: keyless)
+            try index.settle()
             index.keep()
             try foldAll(index)
         }
@@ -162,13 +172,54 @@ import Testing
                 == left.filter { $0 % 3 == 1 && !forgotten.contains($0) }.map { Int64($0) })
     }
 
+    @Test func `are merged to the end when those that come belong to nobody`() throws {
+        let index = try index()
+        try addRuns(0..<40, to: index)
+        try addRuns(40..<400, to: index, keyless: true)
+        #expect(try count("SELECT count(*) FROM run_event_keys") == 0)
+        #expect(try count("SELECT count(*) FROM key_runs") < 12)
+        #expect(try events(of: 11).count == 13)
+    }
+
+    @Test func `are merged as fast as they come, however many come at once`() throws {
+        let index = try index()
+        for first in stride(from: 0, to: 2_000, by: 50) {
+            try add(first..<first + 50, to: index)
+            try index.settle()
+            index.keep()
+        }
+        #expect(try count("SELECT count(*) FROM key_runs") < 12)
+        #expect(try events(of: 12).count == 666)
+    }
+
+    @Test func `leave nothing behind when a slice of them could not be written`() throws {
+        let index = try index()
+        try add(0..<12, to: index)
+        index.keep()
+        try index.settle()
+        index.keep()
+        try connection.execute(
+            """
+            CREATE TRIGGER full BEFORE INSERT ON run_messages BEGIN SELECT RAISE(FAIL, 'full'); END
+            """)
+        try connection.execute("BEGIN")
+        #expect(throws: SQLiteError.self) { try index.settle() }
+        try connection.execute("ROLLBACK; DROP TRIGGER full")
+        index.undo()
+        for number in 0..<12 { try index.forgetKeys(of: EventID(number: Int64(number))) }
+        index.keep()
+        try foldAll(index)
+        #expect(try count("SELECT count(*) FROM run_event_keys") == 0)
+        #expect(try (0..<12).allSatisfy { try index.event(digest($0), source: 1) != nil })
+    }
+
     @Test func `stay in their runs when the transaction that merges them fails`() throws {
-        let index = try index(mergeSlice: 1)
+        let index = try index()
         try addRuns(0..<260, to: index)
         let before = try count("SELECT count(*) FROM messages")
         try connection.execute("BEGIN")
         try add(260..<269, to: index)
-        try index.foldSlice()
+        try index.settle()
         #expect(try count("SELECT count(*) FROM messages") > before)
         try connection.execute("ROLLBACK")
         index.undo()

@@ -80,12 +80,19 @@ private final class Simulation {
         room = Room()
         writer = try Writer(
             connection, pipeline: pipeline, room: room, clock: clock.world, isServer: true,
-            gatheredKeys: 8)
+            keyLimits: Self.keyLimits)
         machine = DeliveryMachine(
             limits: [:], held: [:], schedule: Schedule(), room: room, now: clock.now,
             jitter: { 0.5 })
         try open()
     }
+
+    /// So small that keys are folded and merged all the while.
+    private static let keyLimits = {
+        var limits = KeyLimits()
+        (limits.gathered, limits.folded, limits.runs, limits.merged) = (8, 3, 2, 2)
+        return limits
+    }()
 
     /// Starts the program on what is in the file.
     private func open() throws {
@@ -94,7 +101,7 @@ private final class Simulation {
         room = Room(limits.mapValues(\.inMemory))
         writer = try Writer(
             connection, pipeline: pipeline, room: room, clock: clock.world, isServer: true,
-            gatheredKeys: 8)
+            keyLimits: Self.keyLimits)
         machine = DeliveryMachine(
             limits: limits, held: try held(), schedule: Schedule(), room: room, now: clock.now,
             jitter: { 0.5 })
