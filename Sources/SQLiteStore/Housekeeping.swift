@@ -59,6 +59,7 @@ extension SQLiteStore {
                 if now >= house.nextSweep { try writer.restartBodies() }
                 house.isBusy = try writer.removeOld(options.limits)
             }
+            if house.isBusy { checkpointer.noteCommit(writer.connection) }
             if try writer.keys.filter.buildSlice() { house.isBusy = true }
             if now >= house.nextSweep { house.nextSweep = now + StoreLimits.day }
         } catch {

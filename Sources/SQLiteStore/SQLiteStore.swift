@@ -94,7 +94,7 @@ package final class SQLiteStore: EventStore, DeliveryStore {
     private let ended = Locked(false)
     /// Transactions that failed in a row.
     let postponed = Locked(0)
-    private let checkpointer: Checkpointer
+    let checkpointer: Checkpointer
     private let hasher: Hasher128
     /// By whose rules events are read before the writer has them.
     let pipeline: Locked<Pipeline>

@@ -8,6 +8,12 @@ import Testing
 
 @testable import SQLiteStore
 
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
 /// A store with limits, whose disk and clock are the test's.
 private final class Bench: Sendable {
     let folder: TemporaryFolder
@@ -52,6 +58,15 @@ private final class Bench: Sendable {
     }
 
     var log: SQLiteLog { get throws { try SQLiteLog(directory: folder.path) } }
+
+    /// Bytes of SQLite's log.
+    var logSize: Int64 {
+        get throws {
+            var status = stat()
+            try #require(stat(store.path + "-wal", &status) == 0)
+            return Int64(status.st_size)
+        }
+    }
 
     /// What an event is answered when it cannot be taken.
     func refusal(_ message: String) async -> String? {
@@ -109,6 +124,34 @@ private final class Bench: Sendable {
         bench.clock.advance(milliseconds: 10 * StoreLimits.day)
         _ = try await eventually("the row to go") { try log.event(id) == nil ? true : nil }
         #expect(try log.deliveries(of: id).isEmpty && log.events(messageID: "m1").isEmpty)
+        bench.store.close()
+    }
+
+    @Test func `removes many without letting the log grow, though nothing comes`() async throws {
+        let bench = try Bench({ $0.events = 10 * StoreLimits.day }, isEnabled: false)
+        let text = String(repeating: "x", count: 12_000)
+        var last: EventID?
+        for batch in 0..<40 {
+            let events = try (0..<50).map { number in
+                (
+                    number,
+                    try Fixtures.accepted(
+                        """
+                        {"type":"track","event":"E","userId":"1","messageId":"\(batch)-\(number)",
+                         "properties":{"text":"\(text)"}}
+                        """, at: bench.clock.now)
+                )
+            }
+            last = try await bench.store.accept(Envelope(events: events), from: "backend").last?.id
+        }
+        let before = try bench.logSize
+        bench.clock.advance(milliseconds: 11 * StoreLimits.day)
+        let (log, id) = (try bench.log, try #require(last))
+        _ = try await eventually("the rows to go") {
+            bench.clock.advance(milliseconds: 100)
+            return try log.event(id) == nil ? true : nil
+        }
+        #expect(try bench.logSize < before + 3_000 * 4_096, "it began anew meanwhile")
         bench.store.close()
     }
 
