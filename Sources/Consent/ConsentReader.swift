@@ -23,14 +23,14 @@ package struct ConsentReader: Sendable {
     package func answers(in event: Event) -> [ConsentAnswer] {
         guard let context = event.context else { return [] }
         var found: [ConsentAnswer] = []
-        func take(_ code: String, _ granted: Bool, _ path: @autoclosure () -> String) {
+        func take(_ code: String, _ granted: Bool, _ path: String) {
             let category = codes[code] ?? code
             guard known.contains(category) else { return }
             found.append(
                 ConsentAnswer(
                     category: category, granted: granted,
                     at: min(event.timestamp, event.receivedAt),
-                    origin: path()))
+                    origin: path))
         }
         var parts: (consent: JSONValue?, management: JSONValue?, snake: JSONValue?)
         Self.keys.find(in: context) { name, value in
@@ -57,8 +57,7 @@ package struct ConsentReader: Sendable {
     ]
 
     private func readConsent(
-        _ consent: JSONValue,
-        _ take: (_ code: String, _ granted: Bool, _ path: @autoclosure () -> String) -> Void
+        _ consent: JSONValue, _ take: (_ code: String, _ granted: Bool, _ path: String) -> Void
     ) {
         for member in consent.members {
             guard let key = member.key.string else { continue }

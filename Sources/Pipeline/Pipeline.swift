@@ -105,10 +105,10 @@ package final class Pipeline: Sendable {
     ) throws -> ConsentGate.Verdict {
         let standings = try identity.keys.compactMap { try store.standing($0) }
         let reduces = destination.preset.plan(for: event)?.reduces ?? false
-        let rules = event.trusted ? rulesByName[event.source] : nil
+        let reading = read(event)
         return destination.gate.decide(
-            event, own: consent.answers(in: event), stored: standings, reduces: reduces,
-            suppresses: rules?.effect(of: event)?.suppress != nil)
+            event, own: reading.answers, stored: standings, reduces: reduces,
+            suppresses: reading.effect?.suppress != nil)
     }
 
     /// The whole decision once more, for an event that is replayed: who it is and what they allow
@@ -117,14 +117,13 @@ package final class Pipeline: Sendable {
         _ event: Event, _ identity: Identity, destination: Destination,
         in store: some ConsentStore
     ) throws -> ConsentGate.Verdict {
-        let rules = rulesByName[event.source]
-        let effect = event.trusted ? rules?.effect(of: event) : nil
+        let reading = read(event)
         return verdict(
             destination, event, identity,
             refusal: Identifier.refusal(of: event, identity.emailState),
-            own: consent.answers(in: event),
+            own: reading.answers,
             try identity.keys.compactMap { try store.standing($0) },
-            service: rules?.service, suppresses: effect?.suppress != nil)
+            service: reading.rules?.service, suppresses: reading.effect?.suppress != nil)
     }
 
     private func verdict(

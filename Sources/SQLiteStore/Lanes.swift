@@ -191,12 +191,9 @@ final class Lanes {
     func add(
         _ event: EventID, _ destination: Int64, _ lane: LaneKey, phase: (Occupancy) -> Phase
     ) {
-        var place = Place(event: event.number, phase: .behind)
-        at(destination, lane.number) { found in
-            place.phase = phase(Self.occupancy(found))
-            if found?.insert(place) == nil { found = Lane(place) }
+        let place = insert(destination, lane.number) { occupancy in
+            Place(event: event.number, phase: phase(occupancy))
         }
-        note(place, destination, lane.number)
         journal.append((destination, lane.number, place, .added))
     }
 
@@ -364,17 +361,22 @@ final class Lanes {
     private func insert(
         _ place: Place, _ destination: Int64, _ lane: Int64, first: Bool = false
     ) {
-        at(destination, lane) { found in
-            if found?.insert(place) == nil { found = Lane(place) }
-        }
-        note(place, destination, lane, first: first)
+        insert(destination, lane, first: first) { _ in place }
     }
 
-    private func note(
-        _ place: Place, _ destination: Int64, _ lane: Int64, first: Bool = false
-    ) {
+    /// - Parameter make: makes the place from what the lane says to it.
+    @discardableResult
+    private func insert(
+        _ destination: Int64, _ lane: Int64, first: Bool = false, _ make: (Occupancy) -> Place
+    ) -> Place {
+        let place = at(destination, lane) { found in
+            let place = make(Self.occupancy(found))
+            if found?.insert(place) == nil { found = Lane(place) }
+            return place
+        }
         giveTurn(place, destination, lane, first: first)
         counts[destination, default: 0] += 1
+        return place
     }
 
     private func delete(_ place: Place, _ destination: Int64, _ lane: Int64) {
@@ -385,9 +387,9 @@ final class Lanes {
     }
 
     /// In place: nothing is copied.
-    private func at(
-        _ destination: Int64, _ lane: Int64, _ body: (inout Lane?) -> Void
-    ) {
+    private func at<Result>(
+        _ destination: Int64, _ lane: Int64, _ body: (inout Lane?) -> Result
+    ) -> Result {
         body(&shards[destination, default: Self.none][Self.shard(lane)][lane])
     }
 }

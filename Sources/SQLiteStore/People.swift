@@ -60,21 +60,13 @@ final class People: IdentityStore, ConsentStore {
         return rows[key]?.digest ?? hasher.digest(key)
     }
 
-    func identity(_ key: IdentityKey) throws -> IdentityRecord? {
-        if isEmpty { return nil }
-        let row = try row(key)
-        return row.isStored ? row.identity : nil
-    }
+    func identity(_ key: IdentityKey) throws -> IdentityRecord? { try stored(key)?.identity }
 
     func save(_ record: IdentityRecord, for key: IdentityKey) throws {
         try change(key) { $0.identity = record }
     }
 
-    func standing(_ key: IdentityKey) throws -> Standing? {
-        if isEmpty { return nil }
-        let row = try row(key)
-        return row.isStored ? row.standing : nil
-    }
+    func standing(_ key: IdentityKey) throws -> Standing? { try stored(key)?.standing }
 
     func save(_ standing: Standing, for key: IdentityKey) throws {
         consentChanges.append(key)
@@ -113,6 +105,12 @@ final class People: IdentityStore, ConsentStore {
             .bind(6, row.identity.lane?.number)
             .bind(7, Self.text(row.standing.answers)).bind(8, Self.text(row.standing.suppressions))
         try upsert.run()
+    }
+
+    private func stored(_ key: IdentityKey) throws -> Row? {
+        if isEmpty { return nil }
+        let row = try row(key)
+        return row.isStored ? row : nil
     }
 
     private func row(_ key: IdentityKey) throws -> Row {

@@ -101,8 +101,8 @@ extension Writer {
         try update.run()
         guard connection.changes == 1 else { return .refused }
         if reason == nil {
-            deliveries.lanes.add(id.event, number, identity.lane) {
-                $0 == .taken ? .behind : .started
+            deliveries.lanes.add(id.event, number, identity.lane) { _ in
+                isFree ? .started : .behind
             }
             effects.waiting.insert(id.destination)
         }

@@ -124,6 +124,13 @@ package final class TemporaryFolder: Sendable {
         fclose(file)
         return "\(path)/\(name)"
     }
+
+    /// Bytes of a file in it.
+    package func size(of name: String) throws -> Int64 {
+        var found = stat()
+        guard stat("\(path)/\(name)", &found) == 0 else { throw TestFailure("no \(name)") }
+        return Int64(found.st_size)
+    }
 }
 
 /// Removes a file, a link, or a folder with what is in it; what a link points to stays.

@@ -25,7 +25,7 @@ import Testing
     }
 }
 
-private func resolve(
+private func resolved(
     _ event: Event, in people: inout MemoryPeople
 ) throws -> (identity: Identity, refusal: Reason?) {
     try Identifier.resolve(event, StatedEmail(in: event), in: &people)
@@ -37,7 +37,7 @@ private func resolve(
     ) throws -> (identity: Identity, refusal: Reason?) {
         var result: (identity: Identity, refusal: Reason?)?
         for text in texts {
-            result = try IdentifyTests.resolve(
+            result = try resolved(
                 try Fixtures.accepted(text, trusted: trusted), in: &people)
         }
         return try #require(result)
@@ -121,11 +121,11 @@ private func resolve(
         private func browser(_ text: String, _ people: inout MemoryPeople) throws
             -> (identity: Identity, refusal: Reason?)
         {
-            try IdentifyTests.resolve(try Fixtures.accepted(text, trusted: false), in: &people)
+            try resolved(try Fixtures.accepted(text, trusted: false), in: &people)
         }
 
         private func server(_ text: String, _ people: inout MemoryPeople) throws {
-            _ = try IdentifyTests.resolve(try Fixtures.accepted(text), in: &people)
+            _ = try resolved(try Fixtures.accepted(text), in: &people)
         }
 
         private func identify(_ email: String) -> String {

@@ -3,12 +3,6 @@ import Testing
 
 @testable import SQLiteStore
 
-#if canImport(Glibc)
-import Glibc
-#else
-import Darwin
-#endif
-
 @Suite struct `The log of a store` {
     @Test func `is copied into the file beside the writer, who only catches up`() async throws {
         let folder = try TemporaryFolder()
@@ -22,11 +16,12 @@ import Darwin
         for _ in 0...Checkpointer.pages {
             try writer.execute("INSERT INTO pages VALUES (randomblob(4000))")
         }
-        let before = try size(path)
+        let before = try folder.size(of: "sluice.db")
         checkpointer.noteCommit(writer)
         // The writer does nothing here.
         _ = try await eventually("most of the log is in the file") {
-            try size(path) > before + 4_096 * Int64(Checkpointer.pages / 2) ? true : nil
+            try folder.size(of: "sluice.db") > before + 4_096 * Int64(Checkpointer.pages / 2)
+                ? true : nil
         }
         _ = try await eventually("the log begins anew") {
             try writer.execute("INSERT INTO pages VALUES (randomblob(4000))")
@@ -34,11 +29,5 @@ import Darwin
             return writer.logPages < Checkpointer.pages ? true : nil
         }
         #expect(try writer.text("PRAGMA integrity_check") == "ok")
-    }
-
-    private func size(_ path: String) throws -> Int64 {
-        var status = stat()
-        try #require(stat(path, &status) == 0)
-        return Int64(status.st_size)
     }
 }
