@@ -1,4 +1,5 @@
 package import Events
+package import JSON
 
 /// Why a whole body cannot be used; nothing of it is kept.
 package typealias BodyProblem = Problem

@@ -1,4 +1,5 @@
 import Events
+import JSON
 
 /// An object on its way to becoming an event.
 struct EventDraft {

@@ -1,4 +1,5 @@
 import Events
+import JSON
 
 /// What a batch says once for all its events.
 struct SharedFields {

@@ -1,4 +1,5 @@
 package import Events
+import JSON
 
 /// What a destination asks for before anything goes to it.
 package struct ConsentRule: Sendable, Equatable {

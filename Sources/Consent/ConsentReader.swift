@@ -1,4 +1,5 @@
 package import Events
+import JSON
 
 /// Reads the answers an event carries, in the shapes real consent tools write.
 package struct ConsentReader: Sendable {

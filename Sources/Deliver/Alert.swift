@@ -1,4 +1,5 @@
 package import Events
+package import JSON
 
 /// Something an operator has to know at once, and what to do about it.
 package struct Alert: Sendable, Equatable {

@@ -1,4 +1,5 @@
 package import Events
+import JSON
 
 /// Why a job has no request.
 package struct BuildFault: Error, Sendable {

@@ -1,4 +1,5 @@
 package import Events
+import JSON
 
 /// What an exchange's end means, and what to tell people about it.
 package struct Judgement: Sendable, Equatable {

@@ -1,4 +1,5 @@
-package import Events
+import Events
+package import JSON
 
 /// The log in words: the same sentences for the command line, the API and, later, pages.
 extension DeliveryRow {

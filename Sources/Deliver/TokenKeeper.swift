@@ -1,4 +1,5 @@
 package import Events
+import JSON
 
 /// Sends requests that need an access token with one: asks for it when there is none, keeps it in
 /// memory until shortly before it ends, and asks once more when an answer is 401.

@@ -1,3 +1,5 @@
+package import JSON
+
 /// A JSON file that a person wrote, read with positions, so that errors can point into it.
 ///
 /// Faults are collected, not thrown one by one: a person wants to see all of them.

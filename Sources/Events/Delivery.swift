@@ -1,3 +1,5 @@
+import JSON
+
 /// Where a delivery stands.
 ///
 /// `held` is shown for what waits at a held destination, never stored.

@@ -1,3 +1,5 @@
+package import JSON
+
 /// The six kinds of event.
 package enum EventType: String, Sendable, CaseIterable {
     case track, page, screen, identify, group, alias

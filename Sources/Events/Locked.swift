@@ -49,6 +49,13 @@ package final class Locked<Value>: @unchecked Sendable {
         return result
     }
 
+    /// Waits until `body` gives something or the span is over; then nil.
+    package func wait<Result>(
+        atMost span: Duration, until body: (inout Value) -> Result?
+    ) -> Result? {
+        wait(atMost: span.milliseconds, until: body)
+    }
+
     /// Waits until `body` gives something or `milliseconds` have passed; then nil.
     package func wait<Result>(
         atMost milliseconds: Int64, until body: (inout Value) -> Result?

@@ -1,3 +1,5 @@
+import JSON
+
 /// Every reason a delivery can end with other than `delivered`: the closed table that feeds code,
 /// log, command line, documentation and tests.
 package enum Reason: String, Sendable, CaseIterable {

@@ -19,6 +19,21 @@ package struct Timestamp: Sendable, Hashable, Comparable {
         left.milliseconds &- right.milliseconds
     }
 
+    /// The moment a span later, to the millisecond; saturates instead of overflowing.
+    package static func + (moment: Timestamp, span: Duration) -> Timestamp {
+        moment + span.milliseconds
+    }
+
+    /// The moment a span earlier, to the millisecond; saturates instead of overflowing.
+    package static func - (moment: Timestamp, span: Duration) -> Timestamp {
+        moment + -span.milliseconds
+    }
+
+    /// How much time lies between an earlier moment and this one; negative when that one is later.
+    package func since(_ earlier: Timestamp) -> Duration {
+        .milliseconds(milliseconds &- earlier.milliseconds)
+    }
+
     /// `2026-06-06T10:15:30.000Z`.
     package var iso8601: String { Self.standard?.format(self) ?? "" }
 

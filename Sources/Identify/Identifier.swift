@@ -1,4 +1,5 @@
 package import Events
+import JSON
 
 /// Finds out who an event belongs to, and keeps what it says about that (DESIGN §5).
 package enum Identifier {

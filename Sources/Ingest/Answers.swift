@@ -1,6 +1,7 @@
 package import Events
 import HTTPTypes
 package import Hummingbird
+package import JSON
 import NIOCore
 
 /// An answer before it is written: the same for every way in which a request may be served.

@@ -2,6 +2,7 @@ import Accept
 import Events
 import HTTPTypes
 import Hummingbird
+import JSON
 import Map
 import NIOCore
 import Webhooks

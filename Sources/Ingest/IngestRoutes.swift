@@ -3,6 +3,7 @@ package import Deliver
 package import Events
 import HTTPTypes
 package import Hummingbird
+import JSON
 import NIOCore
 
 /// The ingest API (DESIGN §4): reads a request, finds its source, hands the events to the store.

@@ -1,6 +1,7 @@
 package import Accept
 package import Events
 import HTTPTypes
+import JSON
 
 /// What becomes of a request with events, whatever way it came: finds its source, reads it, hands
 /// it to the store, and says how it ended (DESIGN §4).

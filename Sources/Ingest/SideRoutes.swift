@@ -1,6 +1,7 @@
 import Events
 import HTTPTypes
 import Hummingbird
+import JSON
 import NIOCore
 
 /// What SDKs fetch or send besides events; without it some of them send nothing.

@@ -1,4 +1,5 @@
 package import Events
+package import JSON
 
 /// A complete connector, as data: what it asks for, what it sends, how it reads answers.
 package struct Blueprint: Sendable {

@@ -1,5 +1,6 @@
 import Crypto
 package import Events
+import JSON
 
 extension Blueprint {
     /// Characters of a name in a blueprint.

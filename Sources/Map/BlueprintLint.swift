@@ -1,4 +1,5 @@
 package import Events
+import JSON
 
 extension Blueprint {
     /// What is wrong with a blueprint, and what is likely not meant: in file order.

@@ -1,4 +1,5 @@
 package import Events
+import JSON
 
 /// A place in an event that a mapping reads, such as `properties.product_id`.
 package final class EventPath: Sendable, Equatable {

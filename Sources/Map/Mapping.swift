@@ -1,4 +1,5 @@
 package import Events
+import JSON
 
 /// One target path and where its value comes from.
 package struct Mapping: Sendable {

@@ -1,4 +1,5 @@
 import Events
+import JSON
 
 /// Reads mappings and value rules.
 struct MappingDecoder {

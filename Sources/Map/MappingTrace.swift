@@ -1,4 +1,5 @@
 import Events
+import JSON
 
 /// What a mapping did with one event, for people.
 package struct MappingTrace: Sendable {

@@ -1,4 +1,5 @@
 import Events
+import JSON
 
 /// Reads what a request is made of besides the event: address, headers, signature, token.
 struct RequestDecoder {

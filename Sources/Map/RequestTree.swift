@@ -1,4 +1,5 @@
 import Events
+import JSON
 
 /// The mappings of one request, turned into the shape of its body: applied in one pass, written
 /// straight into the buffer that is sent.

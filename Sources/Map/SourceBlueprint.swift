@@ -1,4 +1,5 @@
 package import Events
+package import JSON
 
 /// How a service's webhooks become events, as data: how to check them, and where everything is.
 ///

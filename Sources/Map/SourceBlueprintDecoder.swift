@@ -1,5 +1,6 @@
 import Crypto
 package import Events
+import JSON
 
 extension SourceBlueprint {
     /// Whether a file is a source's blueprint and not a destination's.

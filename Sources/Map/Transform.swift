@@ -1,5 +1,6 @@
 import Crypto
 import Events
+import JSON
 
 /// The closed set of changes a mapping can make to a value on its way.
 package enum Transform: String, Sendable, CaseIterable {

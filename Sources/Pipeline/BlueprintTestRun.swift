@@ -3,6 +3,7 @@ package import Consent
 import Deliver
 package import Events
 package import Identify
+import JSON
 package import Map
 
 /// Runs the tests that stand inside a blueprint, through the real stages.

@@ -1,6 +1,7 @@
 package import Consent
 package import Deliver
 package import Events
+import JSON
 package import Map
 
 /// Where deliveries go: a blueprint's preset, its parameters, consent and limits.

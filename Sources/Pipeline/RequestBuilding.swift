@@ -1,5 +1,6 @@
 package import Deliver
 package import Events
+import JSON
 import Map
 
 extension Pipeline: Targets {

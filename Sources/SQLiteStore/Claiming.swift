@@ -1,6 +1,7 @@
 import Consent
 import Deliver
 import Events
+import JSON
 import Pipeline
 
 /// What waits in the file goes to the deliverer.

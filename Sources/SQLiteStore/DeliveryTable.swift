@@ -1,5 +1,6 @@
 import Deliver
 import Events
+import JSON
 import Pipeline
 
 /// Deliveries and attempts, as the writer changes them.

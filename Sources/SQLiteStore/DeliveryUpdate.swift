@@ -1,4 +1,5 @@
 import Events
+import JSON
 
 /// Changes many deliveries of one destination alike: what a statement costs by itself is paid once
 /// for all of them.

@@ -1,4 +1,5 @@
 import Events
+import JSON
 
 /// The events table: one place that knows its columns, for writing and for reading.
 final class EventTable {

@@ -1,4 +1,5 @@
 import Events
+import JSON
 
 /// When keys are folded and merged.
 package struct KeyLimits: Sendable {

@@ -1,5 +1,6 @@
 import Deliver
 import Events
+import JSON
 
 /// The open deliveries of every lane, in memory: who is at the head, who comes next, and which
 /// heads may go at once.

@@ -1,6 +1,7 @@
 import Consent
 import Events
 import Identify
+import JSON
 
 /// Stored identities and consent, read and written inside the writer's transaction.
 final class People: IdentityStore, ConsentStore {

@@ -2,6 +2,7 @@ package import Consent
 import Deliver
 package import Events
 import Identify
+import JSON
 import Pipeline
 
 /// Everything an identifier leads to: the person's user ids, emails and anonymous ids.

@@ -1,4 +1,5 @@
 import Events
+import JSON
 
 /// A run's requests as the attempt that built them keeps them: what is said of each, and their
 /// bodies, byte for byte, one after the other.

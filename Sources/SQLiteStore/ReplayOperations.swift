@@ -2,6 +2,7 @@ import Consent
 import Deliver
 package import Events
 import Identify
+import JSON
 import Map
 import Pipeline
 

@@ -1,4 +1,5 @@
 import Events
+import JSON
 
 /// Gathers rows and inserts them many at a time: what a statement costs by itself is paid once for
 /// all of them.

@@ -2,6 +2,7 @@ import Accept
 package import Consent
 package import Deliver
 package import Events
+package import JSON
 package import Map
 package import Pipeline
 package import Webhooks

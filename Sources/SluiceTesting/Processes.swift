@@ -1,5 +1,6 @@
 import Events
 package import Foundation
+import JSON
 
 /// The built program, run as a process.
 package struct Program {

@@ -2,6 +2,7 @@ package import Accept
 import Consent
 package import Deliver
 package import Events
+import JSON
 package import Pipeline
 
 /// A store that a contract check works on, opened for it alone.

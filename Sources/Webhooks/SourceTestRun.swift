@@ -1,5 +1,6 @@
 import Accept
 import Events
+import JSON
 package import Map
 
 /// Runs the tests that stand inside a source's blueprint.

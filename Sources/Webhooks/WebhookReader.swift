@@ -1,5 +1,6 @@
 package import Accept
 package import Events
+package import JSON
 import Map
 
 /// Turns webhook bodies into events.

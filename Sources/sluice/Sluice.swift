@@ -1,6 +1,7 @@
 import ArgumentParser
 import CMalloc
 import Events
+import JSON
 import NIOCore
 
 @main

@@ -1,6 +1,7 @@
 import Consent
 import Events
 import Identify
+import JSON
 import Map
 import Pipeline
 import SluiceTesting

@@ -1,5 +1,6 @@
 import Deliver
 import Events
+import JSON
 import Map
 import Pipeline
 import SluiceTesting

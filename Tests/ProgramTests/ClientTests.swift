@@ -1,6 +1,7 @@
 import Crypto
 import Deliver
 import Events
+import JSON
 import SluiceTesting
 import Testing
 

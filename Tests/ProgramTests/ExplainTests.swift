@@ -1,6 +1,7 @@
 import Deliver
 import Events
 import Foundation
+import JSON
 import Map
 import Pipeline
 import SluiceTesting

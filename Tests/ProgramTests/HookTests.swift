@@ -2,6 +2,7 @@ import Consent
 import Deliver
 import Events
 import Foundation
+import JSON
 import Map
 import SQLiteStore
 import SluiceTesting

@@ -2,6 +2,7 @@ import Accept
 import Deliver
 import Events
 import Foundation
+import JSON
 import Map
 import Pipeline
 import SluiceTesting

@@ -2,6 +2,7 @@ import Consent
 import Deliver
 import Events
 import Foundation
+import JSON
 import SQLiteStore
 import SluiceTesting
 import Testing

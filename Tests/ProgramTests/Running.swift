@@ -4,6 +4,7 @@ import Deliver
 import Events
 import Foundation
 import Ingest
+import JSON
 import Logging
 import Map
 import Pipeline

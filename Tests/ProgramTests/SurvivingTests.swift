@@ -2,6 +2,7 @@ import CurlTransport
 import Deliver
 import Events
 import Foundation
+import JSON
 import SQLiteStore
 import SluiceTesting
 import Testing

@@ -2,6 +2,7 @@ import Accept
 import CSQLite
 import Deliver
 import Events
+import JSON
 import Pipeline
 import SluiceTesting
 import Testing

@@ -3,6 +3,7 @@ import Consent
 import Deliver
 import Events
 import Foundation
+import JSON
 import Map
 import Pipeline
 import SluiceTesting

@@ -1,5 +1,6 @@
 import Accept
 import Events
+import JSON
 import Map
 import SluiceTesting
 import Testing

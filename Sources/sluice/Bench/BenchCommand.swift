@@ -2,6 +2,7 @@ import ArgumentParser
 import Events
 import FoundationEssentials
 import Glibc
+import JSON
 
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

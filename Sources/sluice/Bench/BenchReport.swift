@@ -1,6 +1,7 @@
 import ArgumentParser
 import Events
 import Glibc
+import JSON
 
 /// What was measured, by name, with what it was measured on.
 struct BenchReport {

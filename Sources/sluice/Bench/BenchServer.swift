@@ -1,6 +1,7 @@
 import Events
 import FoundationEssentials
 import Glibc
+import JSON
 
 /// A server of its own process with a fresh store, which delivers to the bench's receiver.
 final class BenchServer {

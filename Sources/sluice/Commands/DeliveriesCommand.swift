@@ -1,6 +1,7 @@
 import ArgumentParser
 import Deliver
 import Events
+import JSON
 
 struct DeliveriesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -3,6 +3,7 @@ import Deliver
 import Events
 import FoundationEssentials
 import Ingest
+import JSON
 import Logging
 import ServiceLifecycle
 

@@ -3,6 +3,7 @@ import ArgumentParser
 import CurlTransport
 import Deliver
 import Events
+import JSON
 import Map
 import Pipeline
 

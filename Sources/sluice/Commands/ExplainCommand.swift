@@ -3,6 +3,7 @@ import ArgumentParser
 import Deliver
 import Events
 import Identify
+import JSON
 import Map
 import Pipeline
 import SQLiteStore

@@ -2,6 +2,7 @@ import ArgumentParser
 import Deliver
 import Events
 import Ingest
+import JSON
 import Map
 import Pipeline
 import SQLiteStore

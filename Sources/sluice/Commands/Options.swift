@@ -2,6 +2,7 @@ import ArgumentParser
 import Deliver
 import Events
 import FoundationEssentials
+import JSON
 import SQLiteStore
 
 /// Which pipeline and which data; the same for every command.

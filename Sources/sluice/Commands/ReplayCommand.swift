@@ -1,6 +1,7 @@
 import ArgumentParser
 import Deliver
 import Events
+import JSON
 import Map
 import Pipeline
 import SQLiteStore

@@ -2,6 +2,7 @@ import ArgumentParser
 import CurlTransport
 import Deliver
 import Events
+import JSON
 
 struct SendCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

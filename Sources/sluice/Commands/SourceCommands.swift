@@ -4,6 +4,7 @@ import CurlTransport
 import Deliver
 import Events
 import Ingest
+import JSON
 import Map
 import Pipeline
 import SQLiteStore

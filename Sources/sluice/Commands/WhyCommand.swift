@@ -2,6 +2,7 @@ import ArgumentParser
 import Consent
 import Deliver
 import Events
+import JSON
 import SQLiteStore
 
 struct WhyCommand: ParsableCommand {

@@ -4,6 +4,7 @@ import Events
 import Glibc
 #else
 import Darwin
+import JSON
 #endif
 
 /// The bytes of a file; `-` reads standard input.

@@ -3,6 +3,7 @@ import CurlTransport
 import Deliver
 import Events
 import Ingest
+import JSON
 import Map
 import Pipeline
 import SQLiteStore

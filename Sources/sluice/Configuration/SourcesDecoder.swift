@@ -1,5 +1,6 @@
 import Events
 import Ingest
+import JSON
 import Map
 import Pipeline
 import Webhooks

@@ -1,4 +1,5 @@
 import Events
+import JSON
 
 /// Replaces `${NAME}` and `${NAME:-default}` inside the strings of a configuration file.
 struct Variables {

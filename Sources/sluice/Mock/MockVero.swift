@@ -4,6 +4,7 @@ import HTTPTypes
 import Hummingbird
 import Identify
 import Ingest
+import JSON
 import Logging
 import NIOCore
 import ServiceLifecycle

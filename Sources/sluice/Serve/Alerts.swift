@@ -1,5 +1,6 @@
 import Deliver
 import Events
+import JSON
 import Logging
 
 /// Tells operators: a line in the log, and a POST to `alerts.url` when there is one.

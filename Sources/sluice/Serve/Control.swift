@@ -3,6 +3,7 @@ import Deliver
 import Events
 import Hummingbird
 import Ingest
+import JSON
 import Pipeline
 import SQLiteStore
 

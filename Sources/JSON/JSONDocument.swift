@@ -128,7 +128,14 @@ struct JSONNode: Sendable {
 /// Cheap to copy.
 package struct JSONValue: Sendable {
     package let document: JSONDocument
-    let index: Int
+    /// The number of the value's node: small, and enough to find it in its document again.
+    package let index: Int
+
+    /// The value that `index` named in the same document before.
+    package init(document: JSONDocument, index: Int) {
+        self.document = document
+        self.index = index
+    }
 
     var node: JSONNode { document.nodes[index] }
 
