@@ -1,5 +1,3 @@
-package import Events
-
 /// Everything an operator can order, whoever carries it out.
 ///
 /// Commands and the operator API speak to this protocol alone. A running server carries orders out
