@@ -63,27 +63,28 @@ let package = Package(
         stage("Pipeline", ["Events", "JSON", "Accept", "Identify", "Consent", "Map", "Deliver"]),
         stage("Webhooks", ["Events", "JSON", "Accept", "Map", crypto]),
         stage("Store", ["Events"]),
+        stage("Log", ["Events", "JSON", "Consent", "Identify", "Map", "Pipeline"]),
         stage(
             "SQLiteStore",
             [
-                "Events", "JSON", "Accept", "Identify", "Consent", "Map", "Deliver", "Pipeline",
-                "CSQLite",
+                "Events", "JSON", "Accept", "Identify", "Consent", "Log", "Map", "Deliver",
+                "Pipeline", "CSQLite",
                 crypto,
             ]),
         stage("CurlTransport", ["Events", "JSON", "Deliver", "CCurl"]),
         stage(
             "Ingest",
             [
-                "Events", "JSON", "Accept", "Deliver", "Map", "Webhooks", "CZlib", crypto,
+                "Events", "JSON", "Accept", "Log", "Map", "Webhooks", "CZlib", crypto,
                 hummingbird,
                 hummingbirdCore, httpTypes, logging, nioCore, nioHTTP1,
             ] + nioHTTPTypes),
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "Events", "JSON", "Accept", "Identify", "Consent", "Map", "Deliver", "Pipeline",
-                "Webhooks",
-                "Ingest", "SQLiteStore", "CurlTransport", arguments, hummingbird, httpTypes,
+                "Events", "JSON", "Accept", "Identify", "Consent", "Log", "Map", "Deliver",
+                "Pipeline", "Webhooks", "Ingest", "SQLiteStore", "CurlTransport", arguments,
+                hummingbird, httpTypes,
                 logging,
                 lifecycle, nioCore, signals, "CMalloc",
             ], swiftSettings: strict),
@@ -91,7 +92,10 @@ let package = Package(
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         stage(
             "SluiceTesting",
-            ["Events", "JSON", "Accept", "Consent", "Map", "Deliver", "Pipeline", "Webhooks"]),
+            [
+                "Events", "JSON", "Accept", "Consent", "Log", "Map", "Deliver", "Pipeline",
+                "Webhooks",
+            ]),
         tests("EventsTests", ["Events", "JSON"]),
         tests("AcceptTests", ["Accept", "Events", "JSON", "SluiceTesting"]),
         tests("IdentifyTests", ["Identify", "Events", "JSON", "Pipeline", "SluiceTesting"]),
@@ -104,8 +108,8 @@ let package = Package(
         tests(
             "SQLiteStoreTests",
             [
-                "SQLiteStore", "Accept", "Consent", "Deliver", "Events", "JSON", "Map", "Pipeline",
-                "SluiceTesting",
+                "SQLiteStore", "Accept", "Consent", "Deliver", "Events", "JSON", "Log", "Map",
+                "Pipeline", "SluiceTesting",
                 "CSQLite",
             ]),
         tests(
@@ -114,15 +118,14 @@ let package = Package(
             "ProgramTests",
             [
                 "sluice", "Accept", "Consent", "CurlTransport", "Deliver", "Events", "JSON",
-                "Ingest",
-                "Map",
-                "Pipeline", "SQLiteStore", "SluiceTesting", "Webhooks", crypto, logging, lifecycle,
+                "Ingest", "Log", "Map", "Pipeline", "SQLiteStore", "SluiceTesting", "Webhooks",
+                crypto, logging, lifecycle,
             ]),
         tests(
             "FaultTests",
             [
-                "CurlTransport", "Deliver", "Events", "JSON", "SQLiteStore", "SluiceTesting",
-                "sluice",
+                "CurlTransport", "Deliver", "Events", "JSON", "Log", "SQLiteStore",
+                "SluiceTesting", "sluice",
             ]),
         tests("TidyTests", ["SluiceTesting"]),
         .systemLibrary(

@@ -1,7 +1,8 @@
-package import Consent
-package import Deliver
+import Consent
+import Deliver
 package import Events
-package import Identify
+import Identify
+package import Log
 
 /// Reads the store's file without changing it; works beside a running server and without one.
 package final class SQLiteLog: DeliveryLog {
@@ -35,17 +36,14 @@ package final class SQLiteLog: DeliveryLog {
         }
     }
 
-    /// What is stored about one identifier: for explaining, beside the log itself.
-    package func known(
-        _ key: IdentityKey
-    ) throws -> (identity: IdentityRecord?, standing: Standing?) {
+    package func person(_ key: IdentityKey) throws -> KnownPerson {
         try connection.withLock { connection in
             let people = try People(connection, hasher: hasher)
-            return (try people.identity(key), try people.standing(key))
+            return KnownPerson(
+                identity: try people.identity(key), standing: try people.standing(key))
         }
     }
 
-    /// What is wrong with the pipeline file that the server could not take; nil when nothing is.
     package func reloadFault() throws -> String? {
         try connection.withLock { connection in
             let select = try connection.prepare(

@@ -1,5 +1,6 @@
 import Deliver
 import Events
+import Log
 
 /// Finds deliveries by their state through the partial indexes, however many others there are.
 ///

@@ -3,6 +3,7 @@ import Consent
 package import Deliver
 package import Events
 import JSON
+package import Log
 package import Pipeline
 
 /// A store that a contract check works on, opened for it alone.

@@ -1,6 +1,7 @@
 import Deliver
 import Events
 import Foundation
+import Log
 import SluiceTesting
 import Testing
 

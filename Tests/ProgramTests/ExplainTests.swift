@@ -2,6 +2,7 @@ import Deliver
 import Events
 import Foundation
 import JSON
+import Log
 import Map
 import Pipeline
 import SluiceTesting

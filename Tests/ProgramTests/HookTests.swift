@@ -3,6 +3,7 @@ import Deliver
 import Events
 import Foundation
 import JSON
+import Log
 import Map
 import SQLiteStore
 import SluiceTesting
@@ -177,7 +178,7 @@ private let marketing = """
             #expect(
                 String(decoding: answer.body, as: UTF8.self)
                     == "[{\"key\":\"write-key\",\"n\":1.10}]")
-            let known = try running.server.log.known(
+            let known = try running.server.log.person(
                 IdentityKey(.email, "john.doe@sendpulse.com"))
             #expect(known.standing?.active.map(\.cause) == ["complained"])
         }

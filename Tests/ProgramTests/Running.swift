@@ -5,6 +5,7 @@ import Events
 import Foundation
 import Ingest
 import JSON
+import Log
 import Logging
 import Map
 import Pipeline

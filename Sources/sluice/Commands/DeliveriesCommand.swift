@@ -2,6 +2,7 @@ import ArgumentParser
 import Deliver
 import Events
 import JSON
+import Log
 
 struct DeliveriesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -48,7 +49,7 @@ struct DeliveriesCommand: AsyncParsableCommand {
     private func show(_ rows: [DeliveryRow], header: Bool = true) {
         let terminal = Terminal.standard
         if output.json {
-            for row in rows { terminal.write(json: JSONWriter.make { row.write(to: &$0) }) }
+            for row in rows { terminal.write(json: JSONWriter.make { row.appendJSON(to: &$0) }) }
             return
         }
         if rows.isEmpty, header, !follow {
@@ -170,7 +171,7 @@ struct DeliveryCommand: ParsableCommand {
         }
         let terminal = Terminal.standard
         if output.json {
-            terminal.write(json: JSONWriter.make { detail.write(to: &$0) })
+            terminal.write(json: JSONWriter.make { detail.appendJSON(to: &$0) })
             return
         }
         terminal.write(
@@ -213,7 +214,7 @@ struct RejectedCommand: ParsableCommand {
         let rows = try options.log().rejected(limit: limit)
         let terminal = Terminal.standard
         if output.json {
-            for row in rows { terminal.write(json: JSONWriter.make { row.write(to: &$0) }) }
+            for row in rows { terminal.write(json: JSONWriter.make { row.appendJSON(to: &$0) }) }
             return
         }
         if rows.isEmpty { terminal.writeError("No event was rejected.") }
@@ -224,21 +225,5 @@ struct RejectedCommand: ParsableCommand {
             terminal.write("  \(printable(row.problem.message)) \(row.problem.hint)")
             terminal.write("  \(printable(String(decoding: row.body.prefix(200), as: UTF8.self)))")
         }
-    }
-}
-
-extension RejectedRow {
-    fileprivate func write(to writer: inout JSONWriter) {
-        writer.beginObject()
-        writer.member("number", Int(number))
-        writer.member("source", source)
-        writer.member("receivedAt", receivedAt.iso8601)
-        writer.member("messageId", messageID)
-        writer.member("code", problem.code)
-        writer.member("message", problem.message)
-        writer.member("hint", problem.hint)
-        writer.member("body", String(decoding: body, as: UTF8.self))
-        writer.member("headers", headers)
-        writer.endObject()
     }
 }

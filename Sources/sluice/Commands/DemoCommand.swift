@@ -4,6 +4,7 @@ import Events
 import FoundationEssentials
 import Ingest
 import JSON
+import Log
 import Logging
 import ServiceLifecycle
 

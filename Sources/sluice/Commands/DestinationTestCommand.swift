@@ -4,6 +4,7 @@ import CurlTransport
 import Deliver
 import Events
 import JSON
+import Log
 import Map
 import Pipeline
 
@@ -89,7 +90,7 @@ struct DestinationTestCommand: AsyncParsableCommand {
                     writer.member("result", outcome.rawValue)
                     writer.member("message", outcome.words(result))
                     writer.key("request")
-                    DeliveryDetail.write([request], to: &writer)
+                    [request].appendJSON(to: &writer)
                     writer.member("status", result.status)
                     writer.member("answer", answer)
                     writer.member("hint", judgement.hint)

@@ -4,6 +4,7 @@ import Deliver
 import Events
 import Identify
 import JSON
+import Log
 import Map
 import Pipeline
 import SQLiteStore
@@ -62,7 +63,8 @@ struct ExplainCommand: ParsableCommand {
     private func show(_ run: DryRun, _ incoming: Incoming? = nil) {
         let terminal = Terminal.standard
         if output.json {
-            terminal.write(json: JSONWriter.make { run.write(to: &$0, incoming) })
+            terminal.write(
+                json: JSONWriter.make { run.appendJSON(to: &$0, webhook: incoming?.preview) })
             return
         }
         for line in incoming?.lines ?? [] { terminal.write(line) }
@@ -88,7 +90,7 @@ struct ExplainCommand: ParsableCommand {
     private func known(_ event: Event, email: String?) throws -> MemoryPeople {
         var people = MemoryPeople()
         guard DataDirectory.hasStore(try options.directory()) else { return people }
-        let store = try options.store()
+        let log = try options.log()
         var keys = [
             event.userID.map { IdentityKey(.user, $0) },
             event.previousID.map { IdentityKey(.user, $0) },
@@ -98,9 +100,9 @@ struct ExplainCommand: ParsableCommand {
         var seen: Set<IdentityKey> = []
         while let key = keys.popLast() {
             guard seen.insert(key).inserted else { continue }
-            let (identity, standing) = try store.known(key)
-            if let standing { people.save(standing, for: key) }
-            guard let identity else { continue }
+            let person = try log.person(key)
+            if let standing = person.standing { people.save(standing, for: key) }
+            guard let identity = person.identity else { continue }
             people.save(identity, for: key)
             if let email = identity.email { keys.append(IdentityKey(.email, email)) }
             if let user = identity.userID { keys.append(IdentityKey(.user, user)) }
@@ -123,37 +125,12 @@ extension DryRun {
         for outcome in outcomes { lines += outcome.lines(terminal) }
         return lines
     }
-
-    fileprivate func write(to writer: inout JSONWriter, _ incoming: Incoming?) {
-        writer.beginObject()
-        if let incoming {
-            writer.key("webhook")
-            writer.beginObject()
-            writer.member("kind", incoming.kind)
-            incoming.trace.writeMembers(to: &writer)
-            writer.endObject()
-        }
-        writer.key("event")
-        writer.beginObject()
-        EventRow(event: event, identity: identity).writeMembers(to: &writer)
-        writer.endObject()
-        writer.key("destinations")
-        writer.beginArray()
-        for outcome in outcomes { outcome.write(to: &writer) }
-        writer.endArray()
-        writer.key("effects")
-        writer.beginArray()
-        for change in changes { writer.string(change) }
-        writer.endArray()
-        writer.endObject()
-    }
 }
 
 /// A webhook on its way to becoming an event.
 private struct Incoming {
-    let kind: String
     let event: Event
-    let trace: MappingTrace
+    let preview: WebhookPreview
 
     /// The webhooks of a body; what cannot be used is thrown.
     static func read(
@@ -187,13 +164,15 @@ private struct Incoming {
             else { return nil }
             let kind = source.blueprint.kind(of: input)
             return Incoming(
-                kind: kind, event: event.taken(as: EventID(first: now)),
-                trace: source.blueprint.plan(for: kind).trace(input, kind: kind))
+                event: event.taken(as: EventID(first: now)),
+                preview: WebhookPreview(
+                    kind: kind, trace: source.blueprint.plan(for: kind).trace(input, kind: kind)))
         }
     }
 
     var lines: [String] {
-        ["webhook: \(kind.isEmpty ? "of no kind" : "\"\(printable(kind))\"")."] + trace.lines
+        ["webhook: \(preview.kind.isEmpty ? "of no kind" : "\"\(printable(preview.kind))\"")."]
+            + preview.trace.lines
     }
 }
 
@@ -210,31 +189,6 @@ extension MappingTrace {
             }
         }
         return lines
-    }
-
-    fileprivate func writeMembers(to writer: inout JSONWriter) {
-        writer.key("mapped")
-        writer.beginArray()
-        for row in rows {
-            writer.beginObject()
-            writer.member("source", row.source)
-            writer.member("before", row.before)
-            writer.member("target", row.target)
-            writer.member("after", row.after)
-            writer.member("rule", row.rule)
-            writer.endObject()
-        }
-        writer.endArray()
-        writer.key("unmapped")
-        writer.beginArray()
-        for item in unused {
-            writer.beginObject()
-            writer.member("source", item.source)
-            writer.member("before", item.before)
-            writer.member("line", item.line)
-            writer.endObject()
-        }
-        writer.endArray()
     }
 }
 
@@ -263,18 +217,5 @@ extension DryRun.Outcome {
             lines.append("  " + printable(body ?? request.body.text, lines: true))
         }
         return lines
-    }
-
-    fileprivate func write(to writer: inout JSONWriter) {
-        writer.beginObject()
-        writer.member("destination", destination)
-        writer.member("verdict", reason?.state.rawValue ?? "sent")
-        writer.member("reason", reason?.rawValue)
-        writer.member("detail", detail)
-        writer.member("hint", reason?.hint)
-        (trace ?? .empty).writeMembers(to: &writer)
-        writer.key("requests")
-        DeliveryDetail.write(requests, to: &writer)
-        writer.endObject()
     }
 }

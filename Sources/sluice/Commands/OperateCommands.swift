@@ -3,6 +3,7 @@ import Deliver
 import Events
 import Ingest
 import JSON
+import Log
 import Map
 import Pipeline
 import SQLiteStore
@@ -28,7 +29,7 @@ struct DestinationListCommand: ParsableCommand {
     func run() throws {
         let rows = try options.log().destinations()
         if output.json {
-            Terminal.standard.write(json: JSONWriter.make { rows.write(to: &$0) })
+            Terminal.standard.write(json: JSONWriter.make { rows.appendJSON(to: &$0) })
         } else {
             show(rows)
         }
@@ -153,31 +154,19 @@ struct StatusCommand: ParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func run() throws {
-        let log = try options.store()
-        let rows = try log.destinations()
-        let sources = try log.sources()
-        let fault = try log.reloadFault()
+        let report = try StatusReport(from: try options.log())
         if output.json {
-            let bytes = JSONWriter.make { writer in
-                writer.beginObject()
-                writer.key("sources")
-                sources.write(to: &writer)
-                writer.key("destinations")
-                rows.write(to: &writer)
-                writer.member("reloadFault", fault)
-                writer.endObject()
-            }
-            Terminal.standard.write(json: bytes)
+            Terminal.standard.write(json: JSONWriter.make { report.appendJSON(to: &$0) })
         } else {
-            show(sources)
-            if !sources.isEmpty { Terminal.standard.write() }
-            show(rows)
-            if let fault {
+            show(report.sources)
+            if !report.sources.isEmpty { Terminal.standard.write() }
+            show(report.destinations)
+            if let fault = report.reloadFault {
                 Terminal.standard.write(
                     "\nThe changed pipeline was not taken; the last good one runs:\n\(fault)")
             }
         }
-        if rows.contains(where: { $0.hold != nil }) { throw ExitCode.failure }
+        if report.needsOperator { throw ExitCode.failure }
     }
 }
 
@@ -193,30 +182,6 @@ func show(_ rows: [SourceRow]) {
                 row.lastEvent?.iso8601 ?? "–",
             ]
         })
-}
-
-extension [SourceRow] {
-    func write(to writer: inout JSONWriter) {
-        writer.beginArray()
-        for row in self {
-            writer.beginObject()
-            writer.member("name", row.name)
-            writer.member("kind", row.kind)
-            writer.member("enabled", row.offReason == nil)
-            writer.member("offReason", row.offReason)
-            writer.member("lastEvent", row.lastEvent?.iso8601)
-            writer.endObject()
-        }
-        writer.endArray()
-    }
-}
-
-extension [DestinationRow] {
-    fileprivate func write(to writer: inout JSONWriter) {
-        writer.beginArray()
-        for row in self { row.write(to: &writer) }
-        writer.endArray()
-    }
 }
 
 private func show(_ rows: [DestinationRow]) {
@@ -243,31 +208,6 @@ private func show(_ rows: [DestinationRow]) {
     }
 }
 
-extension DestinationRow {
-    fileprivate var state: String {
-        if hold != nil { return "held" }
-        if !isEnabled { return "disabled" }
-        return restingUntil == nil ? "open" : "resting"
-    }
-
-    fileprivate func write(to writer: inout JSONWriter) {
-        writer.beginObject()
-        writer.member("name", name)
-        writer.member("state", state)
-        writer.member("heldSince", hold?.since.iso8601)
-        writer.member("hint", hold?.hint)
-        writer.member("fix", hold?.fix)
-        writer.member("example", hold?.delivery)
-        writer.member("restingUntil", restingUntil?.iso8601)
-        writer.member("waiting", waiting)
-        writer.member("oldestWaiting", oldestWaiting?.iso8601)
-        writer.member("lastDelivered", lastDelivered?.iso8601)
-        writer.member("lastError", lastError)
-        writer.member("lastErrorAt", lastErrorAt?.iso8601)
-        writer.endObject()
-    }
-}
-
 struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
@@ -283,7 +223,7 @@ struct CheckCommand: ParsableCommand {
             config, .init(environment: StoreOptions.environment))
         let terminal = Terminal.standard
         if output.json {
-            terminal.write(json: JSONWriter.make { file.write(to: &$0) })
+            terminal.write(json: JSONWriter.make { file.appendJSON(to: &$0) })
             return
         }
         terminal.write("\(config) is good.")
@@ -303,37 +243,5 @@ struct CheckCommand: ParsableCommand {
                     + "\(destination.preset.events.count) events\(destination.isEnabled ? "" : ", disabled")"
             )
         }
-    }
-}
-
-extension PipelineFile {
-    fileprivate func write(to writer: inout JSONWriter) {
-        writer.beginObject()
-        writer.member("listen", "\(listen)")
-        writer.member("data", data)
-        writer.key("sources")
-        writer.beginArray()
-        for source in pipeline.sources {
-            writer.beginObject()
-            writer.member("name", source.name)
-            writer.member("kind", source.kind)
-            writer.member("enabled", source.offReason == nil)
-            writer.member("offReason", source.offReason)
-            writer.endObject()
-        }
-        writer.endArray()
-        writer.key("destinations")
-        writer.beginArray()
-        for destination in pipeline.destinations {
-            writer.beginObject()
-            writer.member("name", destination.name)
-            writer.member("blueprint", destination.blueprint.name)
-            writer.member("revision", destination.blueprint.revision)
-            writer.member("preset", destination.preset.name)
-            writer.member("enabled", destination.isEnabled)
-            writer.endObject()
-        }
-        writer.endArray()
-        writer.endObject()
     }
 }

@@ -3,6 +3,7 @@ import Deliver
 import Events
 import FoundationEssentials
 import JSON
+import Log
 import SQLiteStore
 
 /// Which pipeline and which data; the same for every command.
@@ -38,10 +39,7 @@ struct StoreOptions: ParsableArguments {
     }
 
     /// The log of that directory, for reading.
-    func log() throws -> any DeliveryLog { try store() }
-
-    /// The same, with what is stored about people.
-    func store() throws -> SQLiteLog {
+    func log() throws -> any DeliveryLog {
         let directory = try directory()
         guard DataDirectory.hasStore(directory) else {
             throw Problem(

@@ -3,6 +3,7 @@ import Consent
 import Deliver
 import Events
 import JSON
+import Log
 import SQLiteStore
 
 struct ConsentCommand: AsyncParsableCommand {
@@ -22,26 +23,17 @@ struct ConsentShowCommand: ParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func run() throws {
-        let log = try options.store()
+        let log = try options.log()
         let found = try log.standings(of: id)
         if output.json {
-            Terminal.standard.write(json: JSONWriter.make { found.write(to: &$0) })
+            Terminal.standard.write(json: JSONWriter.make { found.appendJSON(to: &$0) })
             return
         }
-        let lines = found.flatMap(\.lines)
+        let lines = found.flatMap(\.sentences)
         if lines.isEmpty {
             Terminal.standard.write("Nothing is stored about the consent of \(printable(id)).")
         }
         for line in lines { Terminal.standard.write(printable(line)) }
-    }
-}
-
-extension SQLiteLog {
-    /// What is stored about the consent of a person, who is named by a user id or an email.
-    func standings(of id: String) throws -> [Standing] {
-        try [IdentityKey.Kind.user, .email].compactMap {
-            try known(IdentityKey($0, id)).standing
-        }
     }
 }
 
@@ -97,56 +89,6 @@ struct ConsentChoice: ExpressibleByArgument {
     }
 }
 
-extension Standing {
-    /// What is stored, in sentences.
-    var lines: [String] {
-        let answers = answers.map { answer in
-            let word = answer.granted ? "granted" : "denied"
-            return
-                "Stored: \(answer.category) \(word) on \(answer.at.iso8601), by \(answer.origin)."
-        }
-        let held = suppressions.map { suppression in
-            let lifted = suppression.liftedAt.map { "; lifted on \($0.iso8601)" }
-            return "Stored: \(suppression.text)\(lifted ?? "; nothing is sent")."
-        }
-        return answers + held
-    }
-}
-
-extension [Standing] {
-    func write(to writer: inout JSONWriter) {
-        writer.beginArray()
-        for standing in self {
-            writer.beginObject()
-            writer.key("answers")
-            writer.beginArray()
-            for answer in standing.answers {
-                writer.beginObject()
-                writer.member("category", answer.category)
-                writer.member("granted", answer.granted)
-                writer.member("at", answer.at.iso8601)
-                writer.member("origin", answer.origin)
-                writer.endObject()
-            }
-            writer.endArray()
-            writer.key("suppressions")
-            writer.beginArray()
-            for suppression in standing.suppressions {
-                writer.beginObject()
-                writer.member("cause", suppression.cause)
-                writer.member("at", suppression.at.iso8601)
-                writer.member("origin", suppression.origin)
-                writer.member("event", suppression.event?.text)
-                writer.member("liftedAt", suppression.liftedAt?.iso8601)
-                writer.endObject()
-            }
-            writer.endArray()
-            writer.endObject()
-        }
-        writer.endArray()
-    }
-}
-
 struct ForgetCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "forget",
@@ -167,7 +109,7 @@ struct ForgetCommand: AsyncParsableCommand {
     @OptionGroup var options: StoreOptions
 
     func run() async throws {
-        let log = try options.store()
+        let log = try options.log()
         guard yes else {
             let events = try Explanation.events(for: id, in: log, limit: 10_000)
             Terminal.standard.write(
@@ -206,32 +148,7 @@ struct ExportCommand: ParsableCommand {
 
     @OptionGroup var options: StoreOptions
 
-    /// Events that are printed at the most.
-    private static let limit = 1_000_000
-
     func run() throws {
-        let log = try options.store()
-        let standings = try log.standings(of: id)
-        let byUser = try log.events(of: IdentityKey(.user, id), limit: Self.limit)
-        let byEmail = try log.events(of: IdentityKey(.email, id), limit: Self.limit)
-        var writer = JSONWriter()
-        writer.beginObject()
-        writer.member("person", id)
-        writer.key("consent")
-        standings.write(to: &writer)
-        writer.key("events")
-        writer.beginArray()
-        for event in Set(byUser + byEmail).sorted() {
-            guard let story = try Explanation(event: event, only: nil, log: log) else { continue }
-            writer.beginObject()
-            writer.key("body")
-            writer.value(story.row.event.document.root)
-            writer.key("log")
-            story.write(to: &writer)
-            writer.endObject()
-        }
-        writer.endArray()
-        writer.endObject()
-        Terminal.standard.write(json: writer.bytes)
+        Terminal.standard.write(json: try PersonExport(of: id, from: try options.log()).json())
     }
 }

@@ -5,6 +5,7 @@ import Deliver
 import Events
 import Ingest
 import JSON
+import Log
 import Map
 import Pipeline
 import SQLiteStore
@@ -29,7 +30,7 @@ struct SourceListCommand: ParsableCommand {
     func run() throws {
         let rows = try options.log().sources()
         if output.json {
-            Terminal.standard.write(json: JSONWriter.make { rows.write(to: &$0) })
+            Terminal.standard.write(json: JSONWriter.make { rows.appendJSON(to: &$0) })
         } else {
             show(rows)
         }

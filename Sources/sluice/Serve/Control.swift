@@ -4,6 +4,7 @@ import Events
 import Hummingbird
 import Ingest
 import JSON
+import Log
 import Pipeline
 import SQLiteStore
 

@@ -1,6 +1,7 @@
 import Accept
 import Deliver
 import Events
+import Log
 import SQLiteStore
 import Webhooks
 

@@ -3,6 +3,7 @@ import Events
 import HTTPTypes
 import Hummingbird
 import Ingest
+import Log
 import NIOCore
 import SQLiteStore
 
