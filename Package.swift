@@ -62,13 +62,17 @@ let package = Package(
         stage("Deliver", ["Events", "JSON"]),
         stage("Pipeline", ["Events", "JSON", "Accept", "Identify", "Consent", "Map", "Deliver"]),
         stage("Webhooks", ["Events", "JSON", "Accept", "Map", crypto]),
-        stage("Store", ["Events"]),
+        stage(
+            "Store",
+            [
+                "Events", "JSON", "Accept", "Identify", "Consent", "Map", "Pipeline", "Deliver",
+                crypto,
+            ]),
         stage(
             "SQLiteStore",
             [
                 "Events", "JSON", "Accept", "Identify", "Consent", "Map", "Deliver", "Pipeline",
-                "CSQLite",
-                crypto,
+                "Store", "CSQLite", crypto,
             ]),
         stage("CurlTransport", ["Events", "JSON", "Deliver", "CCurl"]),
         stage(
@@ -83,7 +87,8 @@ let package = Package(
             dependencies: [
                 "Events", "JSON", "Accept", "Identify", "Consent", "Map", "Deliver", "Pipeline",
                 "Webhooks",
-                "Ingest", "SQLiteStore", "CurlTransport", arguments, hummingbird, httpTypes,
+                "Ingest", "Store", "SQLiteStore", "CurlTransport", arguments, hummingbird,
+                httpTypes,
                 logging,
                 lifecycle, nioCore, signals, "CMalloc",
             ], swiftSettings: strict),
@@ -104,7 +109,8 @@ let package = Package(
         tests(
             "SQLiteStoreTests",
             [
-                "SQLiteStore", "Accept", "Consent", "Deliver", "Events", "JSON", "Map", "Pipeline",
+                "SQLiteStore", "Store", "Accept", "Consent", "Deliver", "Events", "JSON", "Map",
+                "Pipeline",
                 "SluiceTesting",
                 "CSQLite",
             ]),
@@ -116,7 +122,8 @@ let package = Package(
                 "sluice", "Accept", "Consent", "CurlTransport", "Deliver", "Events", "JSON",
                 "Ingest",
                 "Map",
-                "Pipeline", "SQLiteStore", "SluiceTesting", "Webhooks", crypto, logging, lifecycle,
+                "Pipeline", "SQLiteStore", "Store", "SluiceTesting", "Webhooks", crypto, logging,
+                lifecycle,
             ]),
         tests(
             "FaultTests",
