@@ -108,7 +108,9 @@ private enum Manual {
         for state in DeliveryState.allCases.map(\.rawValue) + ["held"] {
             #expect(text.contains("`\(state)`"), "\(state)")
         }
-        for reason in Reason.allCases { #expect(text.contains("`\(reason.rawValue)`"), "\(reason)") }
+        for reason in Reason.allCases {
+            #expect(text.contains("`\(reason.rawValue)`"), "\(reason)")
+        }
     }
 
     @Test func `document every variable of the example pipeline`() throws {
@@ -121,24 +123,29 @@ private enum Manual {
     @Test func `document every key of a pipeline and every metric`() throws {
         let text = try Manual.text()
         let schema = try Fixtures.json(try Fixtures.text("Blueprints/pipeline.schema.json"))
-        let shapes = [schema] + (schema["$defs"]?.members.map(\.value) ?? [])
-        let keys = shapes.filter { $0["properties"] != nil }
-            .flatMap { $0["properties"]?.members.compactMap(\.key.string) ?? [] }
+        let shapes = [schema] + (schema[JSONKey("$defs")]?.members.map(\.value) ?? [])
+        let properties = JSONKey("properties")
+        let keys = shapes.flatMap { $0[properties]?.members.compactMap(\.key.string) ?? [] }
         // The keys of signatures are described by the schema, which names a service for each.
-        let described = ["$schema", "scheme", "header", "prefix", "signed", "encoding", "separator"]
+        let described =
+            ["$schema", "scheme", "header", "prefix", "signed", "encoding", "separator"]
             + ["secret_encoding", "secret_prefix", "timestamp", "source", "is"]
         #expect(keys.count > 40)
         for key in keys where !described.contains(key) {
             #expect(text.contains("`\(key)`"), "\(key)")
         }
-        let metrics = try Fixtures.text("Sources/sluice/Serve/Metrics.swift")
-        for match in metrics.matches(of: /"(sluice_[a-z_]+)"/) {
-            #expect(text.contains("`\(match.1)`"), "\(match.1)")
+        let program = sourceFiles().filter { $0.hasPrefix("Sources/") && $0.hasSuffix(".swift") }
+        let metrics = try program.flatMap {
+            try Fixtures.text($0).matches(of: /"(sluice_[a-z_]+)"/).map { String($0.1) }
         }
+        #expect(metrics.count > 10)
+        for metric in metrics { #expect(text.contains("`\(metric)`"), "\(metric)") }
     }
 
     @Test func `have links that lead somewhere, and name files that are there`() throws {
-        let names = try Set(sourceFiles().map { $0.split(separator: "/").last.map(String.init) ?? "" })
+        let names = Set(
+            sourceFiles().map { $0.split(separator: "/").last.map(String.init) ?? "" }
+                + ["Package.swift"])
         for page in Manual.pages {
             let folder = page.split(separator: "/").dropLast().joined(separator: "/")
             let text = try Fixtures.text(page)
@@ -147,18 +154,22 @@ private enum Manual {
                 #expect(access(path, R_OK) == 0, "\(page): \(match.1)")
             }
             for match in text.matches(of: /`([A-Za-z+]+\.swift)`/) {
-                #expect(names.contains(String(match.1)), "\(page): \(match.1)")
+                let isThere = names.contains(String(match.1))
+                #expect(isThere, "\(page): \(match.1)")
             }
-            for match in text.matches(of: /`((?:Sources|Tests|Blueprints|Fixtures|\.ci)\/[A-Za-z.\/-]+)/) {
+            for match in text.matches(
+                of: /`((?:Sources|Tests|Blueprints|Fixtures|\.ci)\/[A-Za-z.\/-]+)/)
+            {
                 #expect(access("\(Fixtures.root)/\(match.1)", R_OK) == 0, "\(page): \(match.1)")
             }
         }
     }
 
-    private func sourceFiles() throws -> [String] {
-        try ["Sources", "Tests"].flatMap { folder in
+    /// The paths of all that lies in the folders of the sources and the tests.
+    private func sourceFiles() -> [String] {
+        ["Sources", "Tests"].flatMap { folder in
             let all = FileManager.default.enumerator(atPath: "\(Fixtures.root)/\(folder)")
-            return all?.compactMap { $0 as? String } ?? []
+            return all?.compactMap { $0 as? String }.map { "\(folder)/\($0)" } ?? []
         }
     }
 }
