@@ -39,7 +39,6 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let package = Package(
     name: "sluice",
-    platforms: [.macOS(.v15)],
     dependencies: [
         .package(
             url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
@@ -51,6 +50,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
         .package(
             url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-docc-plugin", exact: "1.5.0"),
     ],
     targets: [
         stage("JSON"),
@@ -74,7 +74,7 @@ let package = Package(
                 "Events", "JSON", "Accept", "Identify", "Consent", "Map", "Deliver", "Pipeline",
                 "Store", "CSQLite", crypto,
             ]),
-        stage("CurlTransport", ["Events", "JSON", "Deliver", "CCurl"]),
+        stage("CurlTransport", ["Events", "Deliver", "CCurl"]),
         stage(
             "Ingest",
             [
