@@ -39,7 +39,6 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let package = Package(
     name: "sluice",
-    platforms: [.macOS(.v15)],
     dependencies: [
         .package(
             url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
@@ -51,6 +50,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
         .package(
             url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-docc-plugin", exact: "1.5.0"),
     ],
     targets: [
         stage("JSON"),
@@ -62,40 +62,42 @@ let package = Package(
         stage("Deliver", ["Events", "JSON"]),
         stage("Pipeline", ["Events", "JSON", "Accept", "Identify", "Consent", "Map", "Deliver"]),
         stage("Webhooks", ["Events", "JSON", "Accept", "Map", crypto]),
-        stage("Store", ["Events"]),
+        stage(
+            "Store",
+            [
+                "Events", "JSON", "Accept", "Identify", "Consent", "Map", "Pipeline", "Deliver",
+                crypto,
+            ]),
         stage("Log", ["Events", "JSON", "Consent", "Identify", "Map", "Pipeline"]),
+        stage(
+            "Console",
+            ["Events", "JSON", "Deliver", "Store", hummingbird, httpTypes, nioCore]),
         stage(
             "SQLiteStore",
             [
                 "Events", "JSON", "Accept", "Identify", "Consent", "Log", "Map", "Deliver",
-                "Pipeline", "CSQLite",
-                crypto,
+                "Pipeline", "Store", "CSQLite", crypto,
             ]),
-        stage("CurlTransport", ["Events", "JSON", "Deliver", "CCurl"]),
+        stage("CurlTransport", ["Events", "Deliver", "CCurl"]),
         stage(
             "Ingest",
             [
-                "Events", "JSON", "Accept", "Log", "Map", "Webhooks", "CZlib", crypto,
-                hummingbird,
+                "Events", "JSON", "Accept", "Log", "Map", "Webhooks", "CZlib", crypto, hummingbird,
                 hummingbirdCore, httpTypes, logging, nioCore, nioHTTP1,
             ] + nioHTTPTypes),
         .executableTarget(
             name: "sluice",
             dependencies: [
                 "Events", "JSON", "Accept", "Identify", "Consent", "Log", "Map", "Deliver",
-                "Pipeline", "Webhooks", "Ingest", "SQLiteStore", "CurlTransport", arguments,
-                hummingbird, httpTypes,
-                logging,
-                lifecycle, nioCore, signals, "CMalloc",
+                "Pipeline", "Webhooks", "Console", "Ingest", "Store", "SQLiteStore",
+                "CurlTransport", arguments, hummingbird, httpTypes, logging, lifecycle,
+                nioCore, signals, "CMalloc",
             ], swiftSettings: strict),
         .systemLibrary(name: "CMalloc"),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         stage(
             "SluiceTesting",
-            [
-                "Events", "JSON", "Accept", "Consent", "Log", "Map", "Deliver", "Pipeline",
-                "Webhooks",
-            ]),
+            ["Events", "JSON", "Accept", "Consent", "Log", "Map", "Deliver", "Pipeline", "Webhooks"]),
         tests("EventsTests", ["Events", "JSON"]),
         tests("AcceptTests", ["Accept", "Events", "JSON", "SluiceTesting"]),
         tests("IdentifyTests", ["Identify", "Events", "JSON", "Pipeline", "SluiceTesting"]),
@@ -108,8 +110,8 @@ let package = Package(
         tests(
             "SQLiteStoreTests",
             [
-                "SQLiteStore", "Accept", "Consent", "Deliver", "Events", "JSON", "Log", "Map",
-                "Pipeline", "SluiceTesting",
+                "SQLiteStore", "Store", "Accept", "Consent", "Deliver", "Events", "JSON", "Log",
+                "Map", "Pipeline", "SluiceTesting",
                 "CSQLite",
             ]),
         tests(
@@ -118,14 +120,14 @@ let package = Package(
             "ProgramTests",
             [
                 "sluice", "Accept", "Consent", "CurlTransport", "Deliver", "Events", "JSON",
-                "Ingest", "Log", "Map", "Pipeline", "SQLiteStore", "SluiceTesting", "Webhooks",
-                crypto, logging, lifecycle,
+                "Ingest", "Log", "Map", "Pipeline", "SQLiteStore", "Store", "SluiceTesting",
+                "Webhooks", crypto, logging, lifecycle,
             ]),
         tests(
             "FaultTests",
             [
-                "CurlTransport", "Deliver", "Events", "JSON", "Log", "SQLiteStore",
-                "SluiceTesting", "sluice",
+                "CurlTransport", "Deliver", "Events", "JSON", "Log", "SQLiteStore", "SluiceTesting",
+                "sluice",
             ]),
         tests("TidyTests", ["SluiceTesting"]),
         .systemLibrary(

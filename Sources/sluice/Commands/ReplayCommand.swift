@@ -6,6 +6,7 @@ import Log
 import Map
 import Pipeline
 import SQLiteStore
+import Store
 
 struct ReplayCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -71,7 +72,7 @@ struct ReplayCommand: AsyncParsableCommand {
             if !plan.going.isEmpty { Terminal.standard.write("Send them with --yes") }
             return
         }
-        var result = ReplayOrder.Result()
+        var result = ReplayOrder.Outcome()
         var rest = plan.going.map(\.row.id)[...]
         let control = Control(directory: try options.directory())
         while !rest.isEmpty {
