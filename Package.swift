@@ -97,7 +97,10 @@ let package = Package(
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         stage(
             "SluiceTesting",
-            ["Events", "JSON", "Accept", "Consent", "Log", "Map", "Deliver", "Pipeline", "Webhooks"]),
+            [
+                "Events", "JSON", "Accept", "Consent", "Log", "Map", "Deliver", "Pipeline",
+                "Webhooks",
+            ]),
         tests("EventsTests", ["Events", "JSON"]),
         tests("AcceptTests", ["Accept", "Events", "JSON", "SluiceTesting"]),
         tests("IdentifyTests", ["Identify", "Events", "JSON", "Pipeline", "SluiceTesting"]),
@@ -119,8 +122,8 @@ let package = Package(
         tests(
             "ProgramTests",
             [
-                "sluice", "Accept", "Consent", "CurlTransport", "Deliver", "Events", "JSON",
-                "Ingest", "Log", "Map", "Pipeline", "SQLiteStore", "Store", "SluiceTesting",
+                "sluice", "Accept", "Console", "Consent", "CurlTransport", "Deliver", "Events",
+                "JSON", "Ingest", "Log", "Map", "Pipeline", "SQLiteStore", "Store", "SluiceTesting",
                 "Webhooks", crypto, logging, lifecycle,
             ]),
         tests(

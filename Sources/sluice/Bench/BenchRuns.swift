@@ -1,3 +1,5 @@
+import Console
+import CurlTransport
 import Events
 import FoundationEssentials
 import Glibc
@@ -40,8 +42,12 @@ struct BenchRuns {
     /// Events taken while the destination is held, then what waits released.
     func held(_ report: inout BenchReport) async throws {
         try await withServer { server in
-            let control = Control(directory: server.data)
-            try await control.hold("vero", because: "sluice bench")
+            let transport = CurlTransport()
+            defer { transport.close() }
+            let operations = OperationsClient(
+                transport: transport, socket: DataFolder(server.data).socketPath,
+                version: Sluice.version)
+            try await operations.hold("vero", because: "sluice bench")
             for (name, batch) in [("one a request", 1), ("batches of 100", 100)] {
                 let (before, after, load, _) = try await measure(server, 64, batch)
                 let accepted = Double(after.accepted - before.accepted) / seconds
@@ -50,7 +56,7 @@ struct BenchRuns {
                     "ingest, \(name): answer p99", load.latencies.quantile(0.99), .milliseconds)
                 report.failures += load.failures
             }
-            _ = try await control.release("vero")
+            _ = try await operations.release("vero")
             try await Task.sleep(for: .milliseconds(500))
             let before = try server.usage()
             report.add("delivery: waiting", Double(before.accepted - before.delivered), .events)

@@ -93,10 +93,10 @@ struct FilterOptions: ParsableArguments {
     var status: StatusRange?
 
     @Option(help: "How far to look back, such as 10m, 24h, 7d.")
-    var since = Span(milliseconds: 86_400_000)
+    var since = Span(.hours(24))
 
     func filter(limit: Int, now: Timestamp) -> DeliveryFilter {
-        var filter = DeliveryFilter(since: now + -since.milliseconds, limit: limit)
+        var filter = DeliveryFilter(since: now - since.duration, limit: limit)
         filter.state = state?.state
         filter.isHeld = state?.isHeld ?? false
         filter.reason = reason

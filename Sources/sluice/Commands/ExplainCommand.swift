@@ -7,7 +7,6 @@ import JSON
 import Log
 import Map
 import Pipeline
-import SQLiteStore
 import Webhooks
 
 struct ExplainCommand: ParsableCommand {
@@ -48,7 +47,14 @@ struct ExplainCommand: ParsableCommand {
             show(try dryRun(event, people, file))
             return
         }
-        for incoming in try Incoming.read(source, try readFile(event), headers, file) {
+        let webhooks = try IncomingWebhook.read(
+            try readFile(event), headers: headers, from: source, in: file.webhooks)
+        for rejection in webhooks.rejections {
+            Terminal.standard.writeError(
+                "Webhook \(rejection.index) would be kept apart: \(rejection.problem.message) "
+                    + rejection.problem.hint)
+        }
+        for incoming in webhooks.events {
             let people = try known(incoming.event, email: incoming.event.trait("email")?.string)
             show(try dryRun(incoming.event, people, file), incoming)
         }
@@ -60,7 +66,7 @@ struct ExplainCommand: ParsableCommand {
         try DryRun(event, pipeline: file.pipeline, people: people, destination: destination)
     }
 
-    private func show(_ run: DryRun, _ incoming: Incoming? = nil) {
+    private func show(_ run: DryRun, _ incoming: IncomingWebhook? = nil) {
         let terminal = Terminal.standard
         if output.json {
             terminal.write(
@@ -86,28 +92,10 @@ struct ExplainCommand: ParsableCommand {
         return (read, try known(read, email: read.trait("email")?.string))
     }
 
-    /// What the store knows about the event's person by now; nothing where there is no store.
+    /// The stored knowledge about the event's person; nothing where there is no store.
     private func known(_ event: Event, email: String?) throws -> MemoryPeople {
-        var people = MemoryPeople()
-        guard DataDirectory.hasStore(try options.directory()) else { return people }
-        let log = try options.log()
-        var keys = [
-            event.userID.map { IdentityKey(.user, $0) },
-            event.previousID.map { IdentityKey(.user, $0) },
-            event.anonymousID.map { IdentityKey(.anonymous, $0) },
-            email.map { IdentityKey(.email, $0) },
-        ].compactMap { $0 }
-        var seen: Set<IdentityKey> = []
-        while let key = keys.popLast() {
-            guard seen.insert(key).inserted else { continue }
-            let person = try log.person(key)
-            if let standing = person.standing { people.save(standing, for: key) }
-            guard let identity = person.identity else { continue }
-            people.save(identity, for: key)
-            if let email = identity.email { keys.append(IdentityKey(.email, email)) }
-            if let user = identity.userID { keys.append(IdentityKey(.user, user)) }
-        }
-        return people
+        guard DataFolder(try options.directory()).hasStore else { return MemoryPeople() }
+        return try options.log().people(of: event, email: email)
     }
 }
 
@@ -127,52 +115,11 @@ extension DryRun {
     }
 }
 
-/// A webhook on its way to becoming an event.
-private struct Incoming {
-    let event: Event
-    let preview: WebhookPreview
-
-    /// The webhooks of a body; what cannot be used is thrown.
-    static func read(
-        _ name: String, _ bytes: [UInt8], _ headers: [String], _ file: PipelineFile
-    ) throws -> [Incoming] {
-        guard let source = file.webhooks.first(where: { $0.name == name }) else {
-            throw noSuchSource(
-                name, among: file.webhooks.map(\.name), kind: "webhook source")
-        }
-        var fields: [String: String] = [:]
-        for header in headers {
-            guard let colon = header.firstIndex(of: ":") else { continue }
-            let value = header[header.index(after: colon)...].drop { $0 == " " }
-            fields[header[..<colon].lowercased()] = String(value)
-        }
-        let now = WorldClock.system.now()
-        let reading = WebhookReader(acceptor: Acceptor()).read(
-            bytes, headers: fields, from: source, at: now)
-        if let problem = reading.problem { throw problem }
-        for rejection in reading.envelope.rejections {
-            Terminal.standard.writeError(
-                "Webhook \(rejection.index) would be kept apart: \(rejection.problem.message) "
-                    + rejection.problem.hint)
-        }
-        let items = try Acceptor().read(bytes).document.root
-        let all = items.kind == .array ? items.elements : [items]
-        return reading.envelope.events.compactMap { index, event in
-            guard
-                let input = MapInput(
-                    webhook: all[index], headers: fields, source: name, at: now)
-            else { return nil }
-            let kind = source.blueprint.kind(of: input)
-            return Incoming(
-                event: event.taken(as: EventID(first: now)),
-                preview: WebhookPreview(
-                    kind: kind, trace: source.blueprint.plan(for: kind).trace(input, kind: kind)))
-        }
-    }
-
-    var lines: [String] {
-        ["webhook: \(preview.kind.isEmpty ? "of no kind" : "\"\(printable(preview.kind))\"")."]
-            + preview.trace.lines
+extension IncomingWebhook {
+    /// The webhook's mapping as lines for a terminal.
+    fileprivate var lines: [String] {
+        let kind = preview.kind.isEmpty ? "of no kind" : "\"\(printable(preview.kind))\""
+        return ["webhook: \(kind)."] + preview.trace.lines
     }
 }
 

@@ -1,10 +1,8 @@
 import ArgumentParser
-import Deliver
 import Events
 import FoundationEssentials
 import JSON
 import Log
-import SQLiteStore
 
 /// Which pipeline and which data; the same for every command.
 struct StoreOptions: ParsableArguments {
@@ -39,15 +37,7 @@ struct StoreOptions: ParsableArguments {
     }
 
     /// The log of that directory, for reading.
-    func log() throws -> any DeliveryLog {
-        let directory = try directory()
-        guard DataDirectory.hasStore(directory) else {
-            throw Problem(
-                code: "no_store", message: "There is no store in \(directory).",
-                hint: "Start the server first, or name the directory with --data.")
-        }
-        return try SQLiteLog(directory: directory)
-    }
+    func log() throws -> any DeliveryLog { try DataFolder(directory()).openLog() }
 }
 
 /// How a command that reads puts things out.
@@ -63,11 +53,11 @@ func checkLimit(_ limit: Int) throws {
     }
 }
 
-/// A span of time such as `90s`, `10m`, `24h`, `7d`.
+/// A span of time such as `90s`, `10m`, `24h`, `7d`, as people write it.
 struct Span: ExpressibleByArgument {
-    let milliseconds: Int64
+    let duration: Duration
 
-    init(milliseconds: Int64) { self.milliseconds = milliseconds }
+    init(_ duration: Duration) { self.duration = duration }
 
     init?(argument: String) {
         let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3_600, "d": 86_400]
@@ -75,8 +65,8 @@ struct Span: ExpressibleByArgument {
             let count = Int64(argument.dropLast()),
             (0...36_500 * 86_400).contains(count)
         else { return nil }
-        milliseconds = count * unit * 1000
+        duration = .seconds(count * unit)
     }
 
-    var defaultValueDescription: String { "\(milliseconds / 3_600_000)h" }
+    var defaultValueDescription: String { "\(duration.milliseconds / 3_600_000)h" }
 }

@@ -4,7 +4,7 @@ import Deliver
 import Events
 import JSON
 import Log
-import SQLiteStore
+import Store
 
 struct ConsentCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -64,28 +64,19 @@ struct ConsentSetCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let keys = try await Control(directory: try options.directory()).setConsent(
-            id, answers, lift: lift)
-        Terminal.standard.write("Stored for \(keys) identifier(s) of \(printable(id)).")
+        let identifiers = try await options.give {
+            try await $0.setConsent(of: id, to: answers, lifting: lift)
+        }
+        Terminal.standard.write("Stored for \(identifiers) identifier(s) of \(printable(id)).")
     }
 }
 
-/// An answer on the command line.
-struct ConsentChoice: ExpressibleByArgument {
-    let category: String
-    let granted: Bool
-
-    var text: String { "\(category)=\(granted ? "yes" : "no")" }
-
-    init?(argument: String) {
+/// An answer on the command line, such as `marketing=no`.
+extension ConsentChoice: ExpressibleByArgument {
+    package init?(argument: String) {
         let parts = argument.split(separator: "=", maxSplits: 1)
         guard parts.count == 2, ["yes", "no"].contains(parts[1]) else { return nil }
-        category = String(parts[0])
-        granted = parts[1] == "yes"
-    }
-
-    func answer(at now: Timestamp) -> ConsentAnswer {
-        ConsentAnswer(category: category, granted: granted, at: now, origin: "sluice consent set")
+        self.init(category: String(parts[0]), isGranted: parts[1] == "yes")
     }
 }
 
@@ -116,16 +107,15 @@ struct ForgetCommand: AsyncParsableCommand {
                 "\(events.count) events of \(printable(id)) are kept. Remove them with --yes")
             return
         }
-        let report = try await Control(directory: try options.directory()).forget(id) {
-            try PipelineFile.read(options.configPath, .init(environment: StoreOptions.environment))
-        }
+        let report = try await options.give(needsPipeline: true) { try await $0.forget(id) }
         for line in report.lines { Terminal.standard.write(printable(line)) }
         if !report.isClean { throw ExitCode.failure }
     }
 }
 
-extension Forgetting.Report {
-    var lines: [String] {
+extension ForgetReport {
+    /// The report as lines for a terminal.
+    fileprivate var lines: [String] {
         var lines = ["\(events) events and \(rejected) rejected bodies were removed."]
         if !forwarded.isEmpty { lines.append("Deleted at \(forwarded.joined(separator: ", ")).") }
         for line in unforwarded { lines.append("Not deleted at \(line).") }

@@ -5,7 +5,6 @@ import JSON
 import Log
 import Map
 import Pipeline
-import SQLiteStore
 import Store
 
 struct ReplayCommand: AsyncParsableCommand {
@@ -74,14 +73,15 @@ struct ReplayCommand: AsyncParsableCommand {
         }
         var result = ReplayOrder.Outcome()
         var rest = plan.going.map(\.row.id)[...]
-        let control = Control(directory: try options.directory())
         while !rest.isEmpty {
             var order = ReplayOrder(
                 deliveries: Array(rest.prefix(Self.slice)), asWas: asWas, perSecond: rate,
                 reason: words)
             order.first = plan.going.count - rest.count
             rest = rest.dropFirst(Self.slice)
-            let step = try await control.replay(order, pipeline: file.pipeline)
+            let step = try await options.give(needsPipeline: true) { [order] in
+                try await $0.replay(order)
+            }
             result.queued += step.queued
             result.filtered += step.filtered
             result.refused += step.refused

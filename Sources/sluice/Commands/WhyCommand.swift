@@ -4,7 +4,6 @@ import Deliver
 import Events
 import JSON
 import Log
-import SQLiteStore
 
 struct WhyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

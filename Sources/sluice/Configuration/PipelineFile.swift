@@ -9,7 +9,7 @@ import Pipeline
 import Store
 import Webhooks
 
-/// `pipeline.json`, read and checked whole (DESIGN §12).
+/// `pipeline.json`, read and checked whole.
 struct PipelineFile {
     var listen: ListenAddress
     var data: String
@@ -33,8 +33,16 @@ struct PipelineFile {
         var data: String?
         /// Whether variables and parameters must have values; explaining an event needs none.
         var needsSecrets = true
-        /// The built-in stand-in's address; destinations with Vero's blueprint then go there.
-        var standIn: String?
+        /// The built-in stand-in for a service, when one takes its place.
+        var standIn: StandIn?
+    }
+
+    /// A server of ours that takes the place of the service that a blueprint speaks to.
+    struct StandIn {
+        /// The name of the blueprint whose destinations are sent there.
+        var blueprint: String
+        /// The value of the blueprint's parameter `base_url`.
+        var url: String
     }
 
     static func read(_ path: String, _ overrides: Overrides) throws -> PipelineFile {
@@ -149,7 +157,7 @@ struct PipelineDecoder {
     /// A span of time such as `30d`.
     private func span(_ value: ConfigurationValue?, _ what: String) -> Duration? {
         guard let value, let text = value.string(what) else { return nil }
-        if let span = Span(argument: text) { return .milliseconds(span.milliseconds) }
+        if let span = Span(argument: text) { return span.duration }
         value.report("\"\(text)\" is no span of time.", fix: "Write such as \"30d\" or \"12h\".")
         return nil
     }
@@ -205,7 +213,7 @@ struct PipelineDecoder {
         value.refuseUnknownKeys(Self.destinationKeys, in: "A destination")
         checkName(name, "destination", at: value)
         guard let blueprint = read(value, "destination", Blueprint.read) else { return nil }
-        let standIn = blueprint.name == "vero" ? overrides.standIn : nil
+        let standIn = overrides.standIn.flatMap { $0.blueprint == blueprint.name ? $0 : nil }
         let presetName = value["preset"]?.string("\"preset\"") ?? "default"
         guard let preset = blueprint.presets[presetName] else {
             (value["preset"] ?? value).report(
@@ -214,13 +222,13 @@ struct PipelineDecoder {
             return nil
         }
         var parameters = parameters(value, blueprint, preset)
-        if let standIn { parameters["base_url"] = standIn }
+        if let standIn { parameters["base_url"] = standIn.url }
         let allowed = standIn == nil ? networks : networks + ["127.0.0.1/32"]
         return Destination(
             name: name, isEnabled: value["enabled"]?.bool("\"enabled\"") ?? true,
             blueprint: blueprint, preset: preset, parameters: parameters,
             consent: consent(value["consent"], codes), limits: limits(value["limits"], allowed),
-            remark: standIn == nil ? nil : "to the built-in stand-in, not to Vero")
+            remark: standIn == nil ? nil : "to the built-in stand-in, not to \(blueprint.title)")
     }
 
     func checkName(_ name: String, _ what: String, at value: ConfigurationValue) {

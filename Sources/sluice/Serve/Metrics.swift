@@ -5,10 +5,9 @@ import Hummingbird
 import Ingest
 import Log
 import NIOCore
-import SQLiteStore
 import Store
 
-/// What Prometheus reads, on an address of its own: counts, waiting, latencies, file and disk.
+/// The page for Prometheus, on an address of its own: counts, waiting, latencies, file and disk.
 ///
 /// Names follow its conventions (prometheus.io, "Metric and label naming"); no label holds what
 /// an event said.

@@ -131,7 +131,8 @@ private final class Story: Sendable {
         let held = try #require(
             try await running.post("/v1/track", Self.track("SKU-HELD"))["id"]?.string)
         _ = try await running.delivery(of: try #require(EventID(held))) { $0.hold != nil }
-        try await running.server.store.noteReload("pipeline.json:3:1: Something is wrong. Mend it.")
+        try await running.server.store.saveReloadFault(
+            "pipeline.json:3:1: Something is wrong. Mend it.")
         _ = try await eventually("the last moments to be stored") {
             let row = try running.log.destinations()[0]
             let sources = try running.log.sources().filter { $0.offReason == nil }

@@ -25,8 +25,9 @@ struct DemoCommand: AsyncParsableCommand {
 
     /// What the stand-in refuses, as Vero refuses data it does not like.
     private static let refused = "400@SKU-REFUSED"
-    /// Milliseconds until every delivery must have ended.
-    private static let patience = 30_000
+    /// The time in which every delivery must have ended, and between two looks.
+    private static let patience: Duration = .seconds(30)
+    private static let pause: Duration = .milliseconds(20)
 
     func run() async throws {
         let files = try eventFiles()
@@ -37,14 +38,14 @@ struct DemoCommand: AsyncParsableCommand {
         let logger = makeLogger()
         let config = config
         let terminal = Terminal.standard
-        try await withMockVero(vero, logger) { veroAddress in
+        try await withMockVero(vero, logger: logger) { veroAddress in
             var overrides = PipelineFile.Overrides(
                 environment: StoreOptions.environment, listen: "127.0.0.1:0", data: folder,
-                standIn: "http://\(veroAddress)/api/v2")
+                standIn: MockVero.standIn(at: veroAddress))
             overrides.environment["SLUICE_WRITE_KEY"] = "demo-key"
             overrides.environment["VERO_AUTH_TOKEN"] = "demo-token"
             let server = try Server(try PipelineFile.read(config, overrides), logger: logger)
-            try await whileListening(logger) {
+            try await whileListening(logger: logger) {
                 Server.together(server.services($0))
             } body: { address in
                 terminal.write(
@@ -85,12 +86,13 @@ struct DemoCommand: AsyncParsableCommand {
     }
 
     private static func waitUntilEnded(_ log: any DeliveryLog) async throws {
-        for _ in 0..<patience / 20 {
+        for _ in 0..<patience.milliseconds / pause.milliseconds {
             if try log.destinations().allSatisfy({ $0.waiting == 0 }) { return }
-            try await Task.sleep(for: .milliseconds(20))
+            try await Task.sleep(for: pause)
         }
         throw Problem(
-            code: "demo", message: "The deliveries did not end in \(patience / 1000) s.",
+            code: "demo",
+            message: "The deliveries did not end in \(patience.milliseconds / 1000) s.",
             hint: "Try again on a machine that is less busy.")
     }
 
