@@ -90,7 +90,11 @@ let package = Package(
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         stage(
             "SluiceTesting",
-            ["Events", "JSON", "Accept", "Consent", "Map", "Deliver", "Pipeline", "Webhooks"]),
+            [
+                "Events", "JSON", "Accept", "Consent", "Map", "Deliver", "Pipeline", "Webhooks",
+                "CSpawn",
+            ]),
+        .systemLibrary(name: "CSpawn"),
         tests("EventsTests", ["Events", "JSON"]),
         tests("AcceptTests", ["Accept", "Events", "JSON", "SluiceTesting"]),
         tests("IdentifyTests", ["Identify", "Events", "JSON", "Pipeline", "SluiceTesting"]),

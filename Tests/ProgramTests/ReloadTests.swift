@@ -1,11 +1,16 @@
 import Consent
 import Deliver
 import Events
-import Foundation
 import JSON
 import SQLiteStore
 import SluiceTesting
 import Testing
+
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
 
 @testable import sluice
 

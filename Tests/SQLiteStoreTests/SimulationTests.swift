@@ -2,7 +2,6 @@ import Accept
 import Consent
 import Deliver
 import Events
-import Foundation
 import JSON
 import Map
 import Pipeline
@@ -313,8 +312,8 @@ private final class Simulation {
 
 @Suite struct `A simulation of store and deliverer` {
     @Test func `holds its invariants for every seed`() throws {
-        let seeds = ProcessInfo.processInfo.environment["SLUICE_SEEDS"].flatMap { UInt64($0) } ?? 25
-        let first = ProcessInfo.processInfo.environment["SLUICE_SEED"].flatMap { UInt64($0) } ?? 1
+        let seeds = environmentVariable("SLUICE_SEEDS").flatMap { UInt64($0) } ?? 25
+        let first = environmentVariable("SLUICE_SEED").flatMap { UInt64($0) } ?? 1
         for seed in first..<first + seeds {
             do {
                 try Simulation(seed: seed).run(steps: 150)
@@ -324,8 +323,7 @@ private final class Simulation {
             }
         }
         if seeds > 25 {
-            FileHandle.standardError.write(
-                Data("simulation: \(seeds) seeds, all invariants hold\n".utf8))
+            writeToStandardError("simulation: \(seeds) seeds, all invariants hold")
         }
     }
 }
