@@ -81,7 +81,7 @@ package final class ChildProcess: Sendable {
     /// Blocks until the child ends, then reaps it and resumes whoever waits.
     private static func reap(_ identifier: pid_t, into state: Locked<State>) {
         var seen = siginfo_t()
-        // WNOWAIT leaves the child unreaped: its number stays taken until `state` says that it ended.
+        // WNOWAIT leaves the child unreaped: its number stays taken until `state` knows.
         while waitid(P_PID, id_t(identifier), &seen, WEXITED | WNOWAIT) != 0, errno == EINTR {}
         let (ending, waiting) = state.withLock { state in
             var status: Int32 = 0

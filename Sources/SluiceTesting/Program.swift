@@ -33,23 +33,29 @@ package enum Program {
             folder: folder)
     }
 
+    /// Commands that run at once; more would only share the same few processors.
+    private static let running = ParallelLimit(8)
+
     /// Runs a command to its end.
     package static func run(
         _ arguments: [String], environment: [String: String] = [:],
         program: String = path, folder: String = Fixtures.root
     ) async throws -> Result {
-        let child = try start(
-            arguments, environment: environment, program: program, folder: folder)
-        async let output = offPool { child.output.readToEnd() }
-        async let errors = offPool { child.errors.readToEnd() }
-        return Result(
-            code: await child.ending().code, output: try await output, errors: try await errors)
+        try await running.run {
+            let child = try start(
+                arguments, environment: environment, program: program, folder: folder)
+            async let output = offPool { child.output.readToEnd() }
+            async let errors = offPool { child.errors.readToEnd() }
+            return Result(
+                code: await child.ending().code, output: try await output, errors: try await errors)
+        }
     }
 
     private static func resolveLink(_ path: String) -> String? {
         var bytes = [CChar](repeating: 0, count: 4096)
         let count = readlink(path, &bytes, bytes.count)
-        return count > 0 ? String(decoding: bytes[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self) : nil
+        guard count > 0 else { return nil }
+        return String(decoding: bytes[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }
 

@@ -43,6 +43,9 @@ package final class ServerProcess: Sendable {
         }
     }
 
+    /// A test that failed leaves no server behind.
+    deinit { process.send(signal: SIGKILL) }
+
     private static func readUntilListening(_ reader: PipeReader) throws -> String {
         var said = ""
         while !said.contains("Listening on ") {

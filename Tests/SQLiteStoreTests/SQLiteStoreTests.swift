@@ -10,8 +10,7 @@ import Testing
 @Suite struct `The SQLite store` {
     @Test(arguments: StoreContract.all)
     func keeps(contract: StoreContract) async throws {
-        let folder = try TemporaryFolder()
-        try await contract.check(try open(folder, ManualClock()))
+        try await contract.check(try StoreFolder().open())
     }
 
     @Test func `has synchronous FULL on the connection that writes`() throws {
@@ -39,18 +38,18 @@ import Testing
     }
 
     @Test func `refuses a file of a newer version`() throws {
-        let folder = try TemporaryFolder()
+        let folder = try StoreFolder()
         var database: OpaquePointer?
         sqlite3_open(folder.path + "/sluice.db", &database)
         sqlite3_exec(database, "PRAGMA user_version = 99", nil, nil, nil)
         sqlite3_close(database)
-        let problem = #expect(throws: Problem.self) { try open(folder, ManualClock()) }
+        let problem = #expect(throws: Problem.self) { try folder.open() }
         #expect(problem?.code == "store_too_new")
     }
 
     @Test func `commits many waiting events together and answers each`() async throws {
-        let folder = try TemporaryFolder()
-        let store = try open(folder, ManualClock())
+        let folder = try StoreFolder()
+        let store = try folder.open()
         let receipts = try await withThrowingTaskGroup(of: Receipt.self) { group in
             for number in 0..<200 {
                 group.addTask {
@@ -95,8 +94,8 @@ import Testing
     }
 
     @Test func `lets one piece of work that cannot be done harm nothing else`() async throws {
-        let folder = try TemporaryFolder()
-        let store = try open(folder, ManualClock())
+        let folder = try StoreFolder()
+        let store = try folder.open()
         let events = try (0..<3).map { try Fixtures.track(user: "\($0)", message: "m\($0)") }
         let envelope = Envelope(events: events.enumerated().map { ($0.offset, $0.element) })
         let receipts = try await store.events.accept(envelope, from: "backend")
@@ -120,8 +119,8 @@ import Testing
     }
 
     @Test func `keeps no secret in the file`() async throws {
-        let folder = try TemporaryFolder()
-        let store = try open(folder, ManualClock())
+        let folder = try StoreFolder()
+        let store = try folder.open()
         let event = try Fixtures.track(user: "1")
         _ = try await store.events.accept(Envelope(events: [(0, event)]), from: "backend")
         store.flush()
@@ -132,19 +131,33 @@ import Testing
     }
 }
 
-private func open(_ folder: TemporaryFolder, _ clock: ManualClock) throws -> StoreUnderTest {
-    let news = Locked<[StoreNews]>([])
-    let store = try SQLiteStore(
-        directory: folder.path, pipeline: try StoreContract.pipeline(),
-        room: Room(StoreContract.room), clock: clock.world,
-        hashKey: [UInt8](repeating: 7, count: 32)
-    ) { fresh in news.withLock { $0 += fresh } }
-    return StoreUnderTest(
-        events: store, deliveries: store, log: try SQLiteLog(directory: folder.path), clock: clock,
-        flush: { store.flush() }, news: { news.withLock { $0 } },
-        reopened: {
-            // The first store is left as it is: nothing is closed in order, as in a crash.
-            store.flush()
-            return try open(folder, clock)
-        })
+/// A folder with a store in it; all that was opened there is closed when nobody uses it any more.
+private final class StoreFolder: Sendable {
+    private let folder: TemporaryFolder
+    private let opened = Locked<[SQLiteStore]>([])
+
+    init() throws { folder = try TemporaryFolder() }
+
+    deinit { for store in opened.withLock({ $0 }) { store.close() } }
+
+    var path: String { folder.path }
+
+    /// Opens the store; what is returned keeps the folder.
+    func open(_ clock: ManualClock = ManualClock()) throws -> StoreUnderTest {
+        let news = Locked<[StoreNews]>([])
+        let store = try SQLiteStore(
+            directory: path, pipeline: try StoreContract.pipeline(),
+            room: Room(StoreContract.room), clock: clock.world,
+            hashKey: [UInt8](repeating: 7, count: 32)
+        ) { fresh in news.withLock { $0 += fresh } }
+        opened.withLock { $0.append(store) }
+        return StoreUnderTest(
+            events: store, deliveries: store, log: try SQLiteLog(directory: path), clock: clock,
+            flush: { store.flush() }, news: { news.withLock { $0 } },
+            reopened: {
+                // The first store is left as it is: nothing is closed in order, as in a crash.
+                store.flush()
+                return try self.open(clock)
+            })
+    }
 }
