@@ -62,6 +62,7 @@ let package = Package(
         stage("Deliver", ["Events", "JSON"]),
         stage("Pipeline", ["Events", "JSON", "Accept", "Identify", "Consent", "Map", "Deliver"]),
         stage("Webhooks", ["Events", "JSON", "Accept", "Map", crypto]),
+        stage("Store", ["Events"]),
         stage(
             "SQLiteStore",
             [
