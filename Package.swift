@@ -96,7 +96,11 @@ let package = Package(
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         stage(
             "SluiceTesting",
-            ["Events", "JSON", "Accept", "Consent", "Map", "Deliver", "Pipeline", "Webhooks"]),
+            [
+                "Events", "JSON", "Accept", "Identify", "Consent", "Map", "Deliver", "Pipeline",
+                "Store", "Webhooks",
+            ]),
+        .systemLibrary(name: "CSpawn"),
         tests("EventsTests", ["Events", "JSON"]),
         tests("AcceptTests", ["Accept", "Events", "JSON", "SluiceTesting"]),
         tests("IdentifyTests", ["Identify", "Events", "JSON", "Pipeline", "SluiceTesting"]),
@@ -106,6 +110,12 @@ let package = Package(
         tests("MapTests", ["Map", "Deliver", "Events", "JSON", "Pipeline", "SluiceTesting"]),
         tests("DeliverTests", ["Deliver", "Events", "JSON", "SluiceTesting"]),
         tests("WebhooksTests", ["Webhooks", "Accept", "Map", "Events", "JSON", "SluiceTesting"]),
+        tests(
+            "StoreTests",
+            [
+                "Store", "SQLiteStore", "Accept", "Consent", "Deliver", "Events", "JSON", "Map",
+                "Pipeline", "SluiceTesting",
+            ]),
         tests(
             "SQLiteStoreTests",
             [

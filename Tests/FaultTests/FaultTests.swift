@@ -1,9 +1,14 @@
 import Deliver
 import Events
-import Foundation
 import JSON
 import SluiceTesting
 import Testing
+
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
 
 @testable import SQLiteStore
 

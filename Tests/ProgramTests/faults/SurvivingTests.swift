@@ -1,7 +1,6 @@
 import CurlTransport
 import Deliver
 import Events
-import Foundation
 import JSON
 import SQLiteStore
 import SluiceTesting
