@@ -98,9 +98,10 @@ let package = Package(
         stage(
             "SluiceTesting",
             [
-                "Events", "JSON", "Accept", "Consent", "Log", "Map", "Deliver", "Pipeline",
-                "Webhooks",
+                "CSpawn", "Events", "JSON", "Accept", "Identify", "Consent", "Log", "Map", "Deliver",
+                "Pipeline", "Store", "Webhooks",
             ]),
+        .systemLibrary(name: "CSpawn"),
         tests("EventsTests", ["Events", "JSON"]),
         tests("AcceptTests", ["Accept", "Events", "JSON", "SluiceTesting"]),
         tests("IdentifyTests", ["Identify", "Events", "JSON", "Pipeline", "SluiceTesting"]),
@@ -110,6 +111,12 @@ let package = Package(
         tests("MapTests", ["Map", "Deliver", "Events", "JSON", "Pipeline", "SluiceTesting"]),
         tests("DeliverTests", ["Deliver", "Events", "JSON", "SluiceTesting"]),
         tests("WebhooksTests", ["Webhooks", "Accept", "Map", "Events", "JSON", "SluiceTesting"]),
+        tests(
+            "StoreTests",
+            [
+                "Store", "SQLiteStore", "Accept", "Consent", "Deliver", "Events", "JSON", "Log",
+                "Map", "Pipeline", "SluiceTesting",
+            ]),
         tests(
             "SQLiteStoreTests",
             [

@@ -1,10 +1,15 @@
 import Deliver
 import Events
-import Foundation
 import JSON
 import Log
 import SluiceTesting
 import Testing
+
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
 
 @testable import SQLiteStore
 

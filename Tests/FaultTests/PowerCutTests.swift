@@ -1,7 +1,5 @@
 import Deliver
 import Events
-import Foundation
-import Log
 import SluiceTesting
 import Testing
 

@@ -1,10 +1,15 @@
 import CurlTransport
 import Deliver
 import Events
-import Foundation
 import JSON
 import SluiceTesting
 import Testing
+
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
 
 @testable import SQLiteStore
 
@@ -13,8 +18,7 @@ enum Extent: String {
     case off, short, full
 
     static let now =
-        Extent(rawValue: ProcessInfo.processInfo.environment["SLUICE_FAULTS"] ?? "off")
-        ?? .off
+        Extent(rawValue: environmentVariable("SLUICE_FAULTS") ?? "off") ?? .off
 
     /// A number of rounds.
     static func rounds(short: Int, full: Int) -> Int { now == .full ? full : short }
@@ -22,7 +26,7 @@ enum Extent: String {
 
 /// Says once in a line what was found, for the table of the long run.
 func report(_ line: String) {
-    FileHandle.standardError.write(Data("faults: \(line)\n".utf8))
+    writeToStandardError("faults: \(line)")
 }
 
 /// Why these tests cannot run here; nil when they can.

@@ -3,7 +3,6 @@ import Console
 import CurlTransport
 import Deliver
 import Events
-import Foundation
 import Ingest
 import JSON
 import Log
@@ -49,10 +48,23 @@ final class Running: Sendable {
         return schedule
     }()
 
+    /// How many programs run at once: each holds some twenty descriptors.
+    private static let turns = ParallelLimit(16)
+
     /// Runs the program while `body` uses it.
     static func with(
         rules: [String] = [], schedule: Schedule = quick, sourceRate: String = "null",
         editing: (String) -> String = { $0 },
+        _ body: @escaping @Sendable (Running) async throws -> Void
+    ) async throws {
+        try await turns.run {
+            try await start(
+                rules: rules, schedule: schedule, sourceRate: sourceRate, editing: editing, body)
+        }
+    }
+
+    private static func start(
+        rules: [String], schedule: Schedule, sourceRate: String, editing: (String) -> String,
         _ body: @escaping @Sendable (Running) async throws -> Void
     ) async throws {
         let folder = try TemporaryFolder()

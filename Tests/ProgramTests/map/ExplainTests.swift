@@ -1,6 +1,5 @@
 import Deliver
 import Events
-import Foundation
 import JSON
 import Log
 import Map
@@ -50,11 +49,10 @@ private let event = """
 
         // Pasted in, the blueprint is still good, and all twelve arrive.
         let old = "\"data.product_id\": \"properties.product_id\","
-        let text = try Fixtures.text("Blueprints/vero.json")
-        let plan = try #require(text.range(of: "\"Product Viewed\": {"))
-        let place = try #require(text.range(of: old, range: plan.upperBound..<text.endIndex))
-        let pasted = text.replacingCharacters(
-            in: place, with: old + lines.joined(separator: ",\n") + ",")
+        var pasted = try Fixtures.text("Blueprints/vero.json")
+        let plan = try #require(pasted.firstRange(of: "\"Product Viewed\": {"))
+        let place = try #require(pasted[plan.upperBound...].firstRange(of: old))
+        pasted.replaceSubrange(place, with: old + lines.joined(separator: ",\n") + ",")
         let again = try await explain(event, blueprint: pasted)
         #expect(again["unmapped"]?.elements.isEmpty == true)
         let data = again["requests"]?.elements.first?["body"]?["data"]

@@ -1,6 +1,5 @@
 import Deliver
 import Events
-import Foundation
 import JSON
 import Log
 import SluiceTesting

@@ -1,92 +1,15 @@
-package import Accept
+import Accept
 import Consent
-package import Deliver
-package import Events
+import Deliver
+import Events
 import JSON
-package import Log
-package import Pipeline
+import Log
+import Pipeline
+import Store
 
-/// A store that a contract check works on, opened for it alone.
-package struct StoreUnderTest: Sendable {
-    package let events: any EventStore
-    package let deliveries: any DeliveryStore
-    package let log: any DeliveryLog
-    package let clock: ManualClock
-    /// Commits what was submitted.
-    package let flush: @Sendable () -> Void
-    /// Everything the store told the deliverer, in order.
-    package let news: @Sendable () -> [StoreNews]
-    /// Opens the same data again, as after a crash.
-    package let reopened: @Sendable () throws -> StoreUnderTest
-
-    package init(
-        events: any EventStore, deliveries: any DeliveryStore, log: any DeliveryLog,
-        clock: ManualClock, flush: @escaping @Sendable () -> Void,
-        news: @escaping @Sendable () -> [StoreNews],
-        reopened: @escaping @Sendable () throws -> StoreUnderTest
-    ) {
-        self.events = events
-        self.deliveries = deliveries
-        self.log = log
-        self.clock = clock
-        self.flush = flush
-        self.news = news
-        self.reopened = reopened
-    }
-}
-
-/// What every store promises, whatever it is made of.
-///
-/// One destination, `vero`, wants marketing consent; it has room for two deliveries in memory.
-package struct StoreContract: Sendable, CustomStringConvertible {
-    package let description: String
-    package let check: @Sendable (StoreUnderTest) async throws -> Void
-
-    private init(_ name: String, _ check: @escaping @Sendable (StoreUnderTest) async throws -> Void)
-    {
-        description = name
-        self.check = check
-    }
-
-    /// Places in memory that the store under test is opened with.
-    package static let room = ["vero": 2]
-
-    package static func pipeline() throws -> Pipeline {
-        Pipeline(destinations: [
-            try Fixtures.destination(
-                consent: ConsentRule(require: ["marketing"], missing: .deny))
-        ])
-    }
-
-    package static let all: [StoreContract] = [
-        StoreContract("keeps an event exactly as it came") { store in
-            let event = try Fixtures.track(user: "1", message: "m")
-            let receipt = try await store.accept([event])[0]
-            let row = try require(try store.log.event(receipt.id), "the event")
-            try expect(row.event.document.bytes == event.document.bytes, "the same bytes")
-            try expect(row.event.messageID == "m" && row.event.userID == "1", "the same ids")
-        },
-        StoreContract("takes a message id once per source and tells repeats apart") { store in
-            let event = try Fixtures.track(user: "1", message: "m")
-            let first = try await store.accept([event, event])
-            try expect(first.map(\.duplicate) == [false, true], "the second is a repeat")
-            let again = try await store.accept([event])
-            try expect(again[0] == first[1], "the repeat names the first event")
-            let other = try await store.accept([event], source: "other")
-            try expect(!other[0].duplicate, "another source's id is another id")
-        },
-        StoreContract("remembers message ids after it was opened again") { store in
-            let event = try Fixtures.track(user: "1", message: "m")
-            _ = try await store.accept([event])
-            let again = try await store.reopened().accept([event])
-            try expect(again[0].duplicate, "it is a repeat")
-        },
-        StoreContract("gives ids that never go backwards") { store in
-            let first = try await store.accept([try Fixtures.track(user: "1")])[0].id
-            let earlier = store.clock.now + -60_000
-            let second = try await store.accept([try Fixtures.track(user: "1", at: earlier)])[0].id
-            try expect(first < second, "the later event has the larger id")
-        },
+/// Promises about deliveries: lanes, attempts, retries, crashes, consent at the last moment.
+extension StoreContract {
+    static let delivering: [StoreContract] = [
         StoreContract("hands a fresh delivery over with attempt 1 open") { store in
             let receipt = try await store.accept([try Fixtures.track(user: "1")])[0]
             let jobs = store.handedOver
@@ -221,102 +144,5 @@ package struct StoreContract: Sendable, CustomStringConvertible {
             store.submit([.release(destination: "vero", byOperator: false)])
             try expect(try store.log.destinations()[0].hold == nil, "it is released")
         },
-        StoreContract("keeps rejected events apart and their message ids free") { store in
-            let rejection = Rejection(
-                index: 0, messageID: "m",
-                problem: Problem(code: "no_type", message: "m", hint: "h"), body: Array("{}".utf8))
-            _ = try await store.events.accept(Envelope(rejections: [rejection]), from: "backend")
-            try expect(try store.log.rejected(limit: 9).map(\.problem.code) == ["no_type"], "kept")
-            let receipt = try await store.accept([try Fixtures.track(user: "1", message: "m")])[0]
-            try expect(!receipt.duplicate, "the id is free")
-        },
-        StoreContract("finds events by message, user and email") { store in
-            let event = try Fixtures.accepted(
-                """
-                {"type":"identify","userId":"7","messageId":"m7","traits":{"email":"A@b.co"}}
-                """)
-            let id = try await store.accept([event])[0].id
-            try expect(try store.log.events(messageID: "m7") == [id], "by message id")
-            try expect(
-                try store.log.events(of: IdentityKey(.user, "7"), limit: 9) == [id], "by user")
-            try expect(
-                try store.log.events(of: IdentityKey(.email, "a@B.CO"), limit: 9) == [id],
-                "by email")
-            var filter = DeliveryFilter(since: store.clock.now + -1, limit: 9)
-            filter.user = "a@b.co"
-            filter.reason = .consent
-            try expect(try store.log.deliveries(filter).map(\.id.event) == [id], "by filter")
-        },
     ]
-}
-
-extension StoreUnderTest {
-    func accept(_ events: [Event], source: String = "backend") async throws -> [Receipt] {
-        let envelope = Envelope(events: events.enumerated().map { ($0.offset, $0.element) })
-        let receipts = try await self.events.accept(envelope, from: source)
-        flush()
-        return receipts
-    }
-
-    func submit(_ work: [DeliveryWork]) {
-        deliveries.submit(work)
-        flush()
-    }
-
-    var handedOver: [Job] {
-        news().flatMap { news -> [Job] in if case .handedOver(let jobs) = news { jobs } else { [] }
-        }
-    }
-
-    var changedConsent: [IdentityKey] {
-        news().flatMap { news -> [IdentityKey] in
-            if case .consentChanged(let keys, _) = news { keys } else { [] }
-        }
-    }
-
-    func claim(upTo limit: Int = 10) throws -> [Job] {
-        submit([.claim(destination: "vero", limit: limit, oldest: false)])
-        guard case .claimed(_, let jobs, _, _)? = news().last(where: \.isClaimed) else {
-            throw TestFailure("the claim was not answered")
-        }
-        return jobs
-    }
-
-    func end(_ job: Job, _ next: Outcome.Next) {
-        submit([job.ended(next, at: clock.now)])
-    }
-
-    func row(_ event: EventID) throws -> DeliveryRow {
-        try require(try log.deliveries(of: event).first, "the delivery")
-    }
-}
-
-extension Job {
-    /// The record of its attempt, as the deliverer would have it kept.
-    ///
-    /// - Parameter status: of the answer; 200 or 503 when it is left out.
-    package func ended(
-        _ next: Outcome.Next, at moment: Timestamp, status: Int? = nil
-    ) -> DeliveryWork {
-        let attempt = Attempt(
-            run: run, number: self.attempt, step: step, startedAt: moment,
-            status: status ?? (next == .delivered ? 200 : 503),
-            answerClass: next == .delivered ? .delivered : .transient)
-        return .record(
-            Outcome(
-                job: self, attempt: attempt, next: next, hint: nil, fix: nil, endedAt: moment))
-    }
-}
-
-extension StoreNews {
-    fileprivate var isClaimed: Bool { if case .claimed = self { true } else { false } }
-}
-
-private func expect(_ condition: Bool, _ what: String) throws {
-    if !condition { throw TestFailure("expected: \(what)") }
-}
-
-private func require<Value>(_ value: Value?, _ what: String) throws -> Value {
-    guard let value else { throw TestFailure("missing: \(what)") }
-    return value
 }

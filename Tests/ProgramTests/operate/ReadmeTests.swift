@@ -1,8 +1,13 @@
 import Events
-import Foundation
 import JSON
 import SluiceTesting
 import Testing
+
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
 
 @testable import sluice
 

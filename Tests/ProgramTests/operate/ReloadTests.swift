@@ -1,12 +1,17 @@
 import Consent
 import Deliver
 import Events
-import Foundation
 import JSON
 import Log
 import SQLiteStore
 import SluiceTesting
 import Testing
+
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
 
 @testable import sluice
 
@@ -49,6 +54,14 @@ private func withServer(
     #expect(try await server.terminate() == 0)
 }
 
+private func send(
+    _ event: String, to url: String, key: String = "write-key"
+) async throws -> Sender.Answer {
+    let sender = Sender(server: url, key: key)
+    defer { sender.close() }
+    return try await sender.send(Array(event.utf8), name: "event")
+}
+
 private func post(_ url: String, key: String = "write-key", user: String = "1000") async throws
     -> EventID?
 {
@@ -56,7 +69,7 @@ private func post(_ url: String, key: String = "write-key", user: String = "1000
         {"event":"Product Viewed","userId":"\(user)","properties":{"product_id":"p","shade":"red"},
          "context":{"consent":{"canonical":{"marketing":true}}}}
         """
-    let answer = try await Sender(server: url, key: key).send(Array(event.utf8), name: "event")
+    let answer = try await send(event, to: url, key: key)
     return try JSONReader.read(answer.body).root["id"]?.string.flatMap { EventID($0) }
 }
 
@@ -136,9 +149,7 @@ private func post(_ url: String, key: String = "write-key", user: String = "1000
             let page = """
                 {"type":"page","userId":"1000","context":{"consent":{"canonical":{"marketing":true}}}}
                 """
-            let answer = try await Sender(server: server.url, key: "write-key").send(
-                Array(page.utf8), name: "page")
-            #expect(answer.isGood)
+            #expect(try await send(page, to: server.url).isGood)
             _ = try await eventually("all to be delivered") {
                 try log.destinations()[0].waiting == 0 ? true : nil
             }

@@ -1,7 +1,6 @@
 import Consent
 import Deliver
 import Events
-import Foundation
 import JSON
 import Log
 import SQLiteStore

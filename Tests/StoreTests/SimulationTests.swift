@@ -2,7 +2,6 @@ import Accept
 import Consent
 import Deliver
 import Events
-import Foundation
 import JSON
 import Map
 import Pipeline
@@ -10,6 +9,7 @@ import SluiceTesting
 import Testing
 
 @testable import SQLiteStore
+@testable import Store
 import Store
 
 /// Numbers that are the same for the same seed (SplitMix64).
@@ -43,9 +43,9 @@ private final class Simulation {
     }
     private var random: Seeded
     private let clock = ManualClock()
-    private let connection: Connection
+    private let storage: any Storage
     private let pipeline: Pipeline
-    private var writer: Writer
+    private var writer: StoreWriter
     private var machine: DeliveryMachine
     private var room: Room
     private var exchanges: [Exchange] = []
@@ -66,10 +66,9 @@ private final class Simulation {
     private static let text: [UInt8] = (try? Fixtures.bytes("Blueprints/webhook.json")) ?? []
     private static let blueprint = try? Blueprint.read(file: "webhook.json", bytes: text)
 
-    init(seed: UInt64) throws {
+    init(seed: UInt64, over storage: any Storage) throws {
         random = Seeded(state: seed)
-        connection = try Connection(path: ":memory:", mode: .readWrite, busyTimeout: 0)
-        try Schema.migrate(connection, key: [1])
+        self.storage = storage
         guard let blueprint = Self.blueprint else { throw Broken(description: "no blueprint") }
         pipeline = Pipeline(
             destinations: try Self.names.map {
@@ -80,43 +79,26 @@ private final class Simulation {
                     limits: limits, blueprint: blueprint, parameters: ["url": "https://x/"])
             })
         room = Room()
-        writer = try Writer(
-            connection, pipeline: pipeline, room: room, clock: clock.world, isServer: true,
-            keyLimits: Self.keyLimits)
+        writer = try StoreWriter(
+            storage.session(), pipeline: pipeline, room: room, clock: clock.world, isServer: true)
         machine = DeliveryMachine(
             limits: [:], held: [:], schedule: Schedule(), room: room, now: clock.now,
             jitter: { 0.5 })
         try open()
     }
 
-    /// So small that keys are folded and merged all the while.
-    private static let keyLimits = {
-        var limits = KeyLimits()
-        (limits.gathered, limits.folded, limits.runs, limits.merged) = (8, 3, 2, 2)
-        return limits
-    }()
-
     /// Starts the program on what is in the file.
     private func open() throws {
         let limits = Dictionary(
             uniqueKeysWithValues: pipeline.destinations.map { ($0.name, $0.limits) })
         room = Room(limits.mapValues(\.inMemory))
-        writer = try Writer(
-            connection, pipeline: pipeline, room: room, clock: clock.world, isServer: true,
-            keyLimits: Self.keyLimits)
+        writer = try StoreWriter(
+            storage.session(), pipeline: pipeline, room: room, clock: clock.world, isServer: true)
         machine = DeliveryMachine(
-            limits: limits, held: try held(), schedule: Schedule(), room: room, now: clock.now,
+            limits: limits, held: try writer.heldDestinations(), schedule: Schedule(), room: room, now: clock.now,
             jitter: { 0.5 })
         exchanges = []
         try handle([.tick])
-    }
-
-    private func held() throws -> [String: HoldKind] {
-        let select = try connection.prepare(
-            "SELECT name FROM destinations WHERE held_since IS NOT NULL")
-        var held: [String: HoldKind] = [:]
-        while try select.step() { held[select.text(0) ?? ""] = .setup }
-        return held
     }
 
     // MARK: Running
@@ -165,8 +147,9 @@ private final class Simulation {
         try transaction {
             let envelope = Envelope(events: [(0, event)])
             receipts = try self.writer.accept(
-                SQLiteStore.Prepared(
-                    envelope, self.writer.people.hasher, self.writer.pipeline), from: "backend")
+                PreparedEnvelope(
+                    envelope, hasher: self.writer.people.hasher, pipeline: self.writer.pipeline),
+                from: "backend")
         }
         accepted.append((receipts[0].id, user))
     }
@@ -262,17 +245,15 @@ private final class Simulation {
                 .init(result: .exchanged(result), startedAt: exchange.startedAt))
         ])
         // After fifteen minutes the rest of a lane passes; from then on two may be on their way.
-        if try count("SELECT count(*) FROM deliveries WHERE passed = 1") > 0 {
-            wasOutOfOrder = true
-        }
+        try writer.session.forEachOpen { if $0.hasPassed { wasOutOfOrder = true } }
     }
 
     // MARK: What has to hold
 
-    private func count(_ sql: String) throws -> Int { Int(try connection.text(sql) ?? "") ?? 0 }
-
     private func waiting() throws -> Int {
-        try count("SELECT count(*) FROM deliveries WHERE \(Schema.open)")
+        var count = 0
+        try writer.session.forEachOpen { _ in count += 1 }
+        return count
     }
 
     private func check() throws {
@@ -280,11 +261,12 @@ private final class Simulation {
             if !holds { throw Broken(description: what) }
         }
         try hold(try waiting() == 0, "I3: \(try waiting()) never ended")
+        let stored = try writer.session.events(
+            after: EventID(number: 0), before: EventID(number: .max), limit: .max)
+        try hold(stored == accepted.map(\.id).sorted(), "I1: an event is missing")
+        let states = try states()
         try hold(
-            try count("SELECT count(*) FROM events") == accepted.count, "I1: an event is missing")
-        let rows = accepted.count * Self.names.count
-        try hold(
-            try count("SELECT count(*) FROM deliveries") == rows,
+            states.count == accepted.count * Self.names.count,
             "I2: not one delivery for each event and destination")
         for (id, bodies) in received {
             try hold(bodies.count <= started[id] ?? 0, "I4: \(id.text) came more often than sent")
@@ -293,14 +275,7 @@ private final class Simulation {
         let repeats = received.values.reduce(0) { $0 + $1.count - 1 }
         let allowed = crashes * Self.inFlight * Self.names.count + ambiguous
         try hold(repeats <= allowed, "I6: \(repeats) repeats, \(allowed) can be explained")
-        let select = try connection.prepare(
-            """
-            SELECT event, name FROM deliveries JOIN destinations ON id = destination
-            WHERE state = 'delivered'
-            """)
-        while try select.step() {
-            let id = DeliveryID(
-                event: EventID(number: select.int64(0)), destination: select.text(1) ?? "")
+        for (id, state) in states where state == .delivered {
             try hold(received[id] != nil, "\(id.text) reads delivered and never arrived")
         }
         if !wasOutOfOrder {
@@ -308,25 +283,82 @@ private final class Simulation {
                 try hold(events == events.sorted(), "I7: out of order in \(lane)")
             }
         }
-        try hold(try connection.text("PRAGMA integrity_check") == "ok", "I9: the file is damaged")
+        try hold(try storage.isSound(), "I9: the file is damaged")
+    }
+
+    /// The state of every delivery that there should be.
+    private func states() throws -> [DeliveryID: DeliveryState] {
+        var states: [DeliveryID: DeliveryState] = [:]
+        for (id, _) in accepted {
+            for (name, number) in writer.session.destinations {
+                states[DeliveryID(event: id, destination: name)] =
+                    try writer.session.state(of: DeliveryPlace(id, number))
+            }
+        }
+        return states
     }
 }
 
+/// The data that a simulated program works on, from crash to crash.
+private protocol Storage {
+    /// Opens the data as a program that starts does.
+    func session() throws -> any StoreSession
+    func isSound() throws -> Bool
+}
+
+extension MemoryStore: Storage {
+    fileprivate func isSound() -> Bool { true }
+}
+
+/// A SQLite file in memory, with limits so small that keys are folded and merged all the while.
+private struct SQLiteStorage: Storage {
+    private let connection: Connection
+
+    init() throws {
+        connection = try Connection(path: ":memory:", mode: .readWrite, busyTimeout: .zero)
+        try Schema.migrate(connection, key: [1])
+    }
+
+    func session() throws -> any StoreSession {
+        var limits = KeyLimits()
+        (limits.gathered, limits.folded, limits.runs, limits.merged) = (8, 3, 2, 2)
+        return try SQLiteSession(connection, keys: limits)
+    }
+
+    func isSound() throws -> Bool { try connection.text("PRAGMA integrity_check") == "ok" }
+}
+
 @Suite struct `A simulation of store and deliverer` {
-    @Test func `holds its invariants for every seed`() throws {
-        let seeds = ProcessInfo.processInfo.environment["SLUICE_SEEDS"].flatMap { UInt64($0) } ?? 25
-        let first = ProcessInfo.processInfo.environment["SLUICE_SEED"].flatMap { UInt64($0) } ?? 1
-        for seed in first..<first + seeds {
+    @Test func `holds its invariants over SQLite for every seed`() throws {
+        try simulate("SQLite", seeds: Self.seeds) { try SQLiteStorage() }
+    }
+
+    @Test func `holds its invariants over a store in memory for every seed`() throws {
+        try simulate("memory", seeds: Self.seeds) { MemoryStore() }
+    }
+
+    private static let environment = ProcessInfo.processInfo.environment
+    private static let seeds = {
+        let count = environment["SLUICE_SEEDS"].flatMap { UInt64($0) } ?? 25
+        let first = environment["SLUICE_SEED"].flatMap { UInt64($0) } ?? 1
+        return first..<first + count
+    }()
+
+    private func simulate(
+        _ name: String, seeds: Range<UInt64>, over storage: () throws -> any Storage
+    ) throws {
+        for seed in seeds {
             do {
-                try Simulation(seed: seed).run(steps: 150)
+                try Simulation(seed: seed, over: try storage()).run(steps: 150)
             } catch {
-                Issue.record("seed \(seed): \(error). Again: SLUICE_SEED=\(seed) SLUICE_SEEDS=1")
+                Issue.record(
+                    "\(name), seed \(seed): \(error). Again: SLUICE_SEED=\(seed) SLUICE_SEEDS=1")
                 return
             }
         }
-        if seeds > 25 {
+        if seeds.count > 25 {
             FileHandle.standardError.write(
-                Data("simulation: \(seeds) seeds, all invariants hold\n".utf8))
+                Data("simulation: \(seeds.count) seeds over \(name), all invariants hold\n".utf8))
         }
     }
 }

@@ -1,7 +1,6 @@
 import Accept
 import Deliver
 import Events
-import Foundation
 import JSON
 import Map
 import Pipeline
@@ -53,7 +52,7 @@ private struct Mutator {
 
 /// How many mutations of each seed; more in a long run.
 private let rounds =
-    ProcessInfo.processInfo.environment["SLUICE_MUTATIONS"].flatMap { Int($0) } ?? 300
+    environmentVariable("SLUICE_MUTATIONS").flatMap { Int($0) } ?? 300
 
 @Suite struct `Nearly right input` {
     private func seeds() throws -> [[UInt8]] {

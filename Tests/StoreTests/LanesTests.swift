@@ -2,7 +2,7 @@ import Events
 import SluiceTesting
 import Testing
 
-@testable import SQLiteStore
+@testable import Store
 
 @Suite struct `Lanes in memory` {
     private let lane = LaneKey(number: 7)
@@ -10,42 +10,42 @@ import Testing
     private let lanes = Lanes()
 
     private func add(_ event: Int64, _ phase: Lanes.Phase, to lane: LaneKey? = nil) {
-        lanes.add(EventID(number: event), 1, lane ?? self.lane) { _ in phase }
+        lanes.add(EventID(number: event), to: lane ?? self.lane, of: 1) { _ in phase }
     }
 
     private func take(upTo limit: Int = 10) -> [Int64] {
-        lanes.takeReady(1, upTo: limit).map(\.number)
+        lanes.takeReady(of: 1, upTo: limit).map(\.number)
     }
 
     @Test func `start the next when the head has left, and never two`() {
         add(1, .started)
         add(2, .behind)
         add(3, .behind)
-        #expect(lanes.promoteNext(1, lane, at: now) == nil, "the head is under way")
-        lanes.remove(EventID(number: 1), 1, lane)
-        #expect(lanes.promoteNext(1, lane, at: now)?.event.number == 2)
-        #expect(lanes.promoteNext(1, lane, at: now) == nil)
-        #expect(lanes.occupancy(2, lane) == .free && lanes.count(1) == 2)
+        #expect(lanes.promoteNext(in: lane, of: 1, at: now) == nil, "the head is under way")
+        lanes.remove(EventID(number: 1), from: lane, of: 1)
+        #expect(lanes.promoteNext(in: lane, of: 1, at: now)?.event.number == 2)
+        #expect(lanes.promoteNext(in: lane, of: 1, at: now) == nil)
+        #expect(lanes.occupancy(of: lane, of: 2) == .free && lanes.count(1) == 2)
     }
 
     @Test func `let the rest pass one that has held them too long`() {
         add(1, .started)
         add(2, .behind)
-        lanes.pass(EventID(number: 1), 1, lane)
-        let next = lanes.promoteNext(1, lane, at: now)
+        lanes.pass(EventID(number: 1), in: lane, of: 1)
+        let next = lanes.promoteNext(in: lane, of: 1, at: now)
         #expect(next?.event.number == 2 && next?.isBehindPassed == true)
-        lanes.remove(EventID(number: 2), 1, lane)
-        #expect(lanes.occupancy(1, lane) == .passed)
-        lanes.remove(EventID(number: 1), 1, lane)
-        #expect(lanes.occupancy(1, lane) == .free && lanes.count(1) == 0)
+        lanes.remove(EventID(number: 2), from: lane, of: 1)
+        #expect(lanes.occupancy(of: lane, of: 1) == .passed)
+        lanes.remove(EventID(number: 1), from: lane, of: 1)
+        #expect(lanes.occupancy(of: lane, of: 1) == .free && lanes.count(1) == 0)
     }
 
     @Test func `take an older one, sent again, before the younger that wait`() {
         add(5, .started)
         add(6, .behind)
         add(2, .behind)
-        lanes.remove(EventID(number: 5), 1, lane)
-        #expect(lanes.promoteNext(1, lane, at: now)?.event.number == 2)
+        lanes.remove(EventID(number: 5), from: lane, of: 1)
+        #expect(lanes.promoteNext(in: lane, of: 1, at: now)?.event.number == 2)
     }
 
     @Test func `give those that are ready in the order in which they became so, once each`() {
@@ -53,32 +53,32 @@ import Testing
         add(4, .behind)
         add(1, .ready, to: LaneKey(number: 8))
         #expect(take(upTo: 1) == [3])
-        lanes.remove(EventID(number: 3), 1, lane)
-        _ = lanes.promoteNext(1, lane, at: now)
+        lanes.remove(EventID(number: 3), from: lane, of: 1)
+        _ = lanes.promoteNext(in: lane, of: 1, at: now)
         #expect(take() == [1, 4] && take().isEmpty && !lanes.hasReady(1))
         // One that was not sent comes back, and one that has ended does not.
-        lanes.makeReady(EventID(number: 1), 1, LaneKey(number: 8))
-        lanes.makeReady(EventID(number: 4), 1, lane)
-        lanes.remove(EventID(number: 1), 1, LaneKey(number: 8))
+        lanes.makeReady(EventID(number: 1), in: LaneKey(number: 8), of: 1)
+        lanes.makeReady(EventID(number: 4), in: lane, of: 1)
+        lanes.remove(EventID(number: 1), from: LaneKey(number: 8), of: 1)
         #expect(take() == [4])
     }
 
     @Test func `give the oldest when one has to be tried`() {
         add(7, .ready)
         add(5, .ready, to: LaneKey(number: 8))
-        #expect(lanes.takeOldestReady(1, before: EventID(number: 5)) == nil)
-        #expect(lanes.takeOldestReady(1, before: nil)?.number == 5)
+        #expect(lanes.takeOldestReady(of: 1, before: EventID(number: 5)) == nil)
+        #expect(lanes.takeOldestReady(of: 1, before: nil)?.number == 5)
         #expect(lanes.hasReady(1))
-        #expect(lanes.takeOldestReady(1, before: EventID(number: 9))?.number == 7)
+        #expect(lanes.takeOldestReady(of: 1, before: EventID(number: 9))?.number == 7)
         #expect(!lanes.hasReady(1), "or a claim would be asked for again and again")
-        #expect(lanes.takeOldestReady(1, before: nil) == nil && take().isEmpty)
+        #expect(lanes.takeOldestReady(of: 1, before: nil) == nil && take().isEmpty)
     }
 
     @Test func `say of which the file does not know yet that they wait for nobody`() {
         add(1, .started)
         add(2, .behind)
-        lanes.remove(EventID(number: 1), 1, lane)
-        _ = lanes.promoteNext(1, lane, at: now)
+        lanes.remove(EventID(number: 1), from: lane, of: 1)
+        _ = lanes.promoteNext(in: lane, of: 1, at: now)
         let before = Timestamp(milliseconds: 4)
         #expect(lanes.takePromoted(before: before, upTo: 10).isEmpty, "it was a moment ago")
         lanes.keep()
@@ -100,18 +100,18 @@ import Testing
                 let event = Int64(step * 10 + change)
                 switch Int.random(in: 0..<5, using: &random) {
                 case 0, 1:
-                    add(event, lanes.occupancy(1, lane) != .taken ? .ready : .behind)
+                    add(event, lanes.occupancy(of: lane, of: 1) != .taken ? .ready : .behind)
                     open.append(event)
-                case 2: _ = lanes.takeReady(1, upTo: 1)
+                case 2: _ = lanes.takeReady(of: 1, upTo: 1)
                 case 3:
                     guard let gone = open.randomElement(using: &random) else { continue }
-                    lanes.remove(EventID(number: gone), 1, lane)
+                    lanes.remove(EventID(number: gone), from: lane, of: 1)
                     open.removeAll { $0 == gone }
                 default:
                     guard let slow = open.first else { continue }
-                    lanes.pass(EventID(number: slow), 1, lane)
+                    lanes.pass(EventID(number: slow), in: lane, of: 1)
                 }
-                _ = lanes.promoteNext(1, lane, at: now)
+                _ = lanes.promoteNext(in: lane, of: 1, at: now)
             }
             if Bool.random(using: &random) {
                 lanes.undo()
