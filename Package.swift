@@ -98,7 +98,8 @@ let package = Package(
         stage(
             "SluiceTesting",
             [
-                "CSpawn", "Events", "JSON", "Accept", "Identify", "Consent", "Log", "Map", "Deliver",
+                "CSpawn", "Events", "JSON", "Accept", "Identify", "Consent", "Log", "Map",
+                "Deliver",
                 "Pipeline", "Store", "Webhooks",
             ]),
         .systemLibrary(name: "CSpawn"),
@@ -138,6 +139,18 @@ let package = Package(
             [
                 "CurlTransport", "Deliver", "Events", "JSON", "Log", "SQLiteStore", "SluiceTesting",
                 "sluice",
+            ]),
+        tests(
+            "LogTests",
+            [
+                "Log", "Accept", "Consent", "Deliver", "Events", "Identify", "JSON", "Map",
+                "Pipeline", "SluiceTesting",
+            ]),
+        tests(
+            "ConsoleTests",
+            [
+                "Console", "CurlTransport", "Deliver", "Events", "JSON", "Store", "SluiceTesting",
+                hummingbird, logging,
             ]),
         tests("TidyTests", ["SluiceTesting"]),
         .systemLibrary(

@@ -5,6 +5,7 @@ import JSON
 import Log
 import SQLiteStore
 import SluiceTesting
+import Store
 import Testing
 
 @testable import sluice

@@ -6,6 +6,7 @@ import Log
 import Map
 import SQLiteStore
 import SluiceTesting
+import Store
 import Testing
 import Webhooks
 
