@@ -8,7 +8,7 @@ package import Store
 /// Every order throws `NoServer` when nobody listens on the socket: then the caller may open the
 /// store itself. The server has done nothing in that case.
 package struct OperationsClient: Operations {
-    /// Nobody listens on the socket.
+    /// The error of an order that met no server on the socket.
     package struct NoServer: Error {}
 
     private let transport: any Transport
@@ -36,7 +36,7 @@ package struct OperationsClient: Operations {
 
     package func hold(_ destination: String, because reason: String) async throws {
         let path = APIPaths.hold(escaped(destination))
-        let _: NoMembers = try await ask("POST", path, HoldOrder(reason: reason))
+        let _: NoMembers = try await ask("POST", path, with: HoldOrder(reason: reason))
     }
 
     package func release(_ destination: String) async throws -> Bool {
@@ -55,28 +55,28 @@ package struct OperationsClient: Operations {
     }
 
     package func replay(_ order: ReplayOrder) async throws -> ReplayOrder.Outcome {
-        try await ask("POST", APIPaths.replays, order)
+        try await ask("POST", APIPaths.replays, with: order)
     }
 
     package func setConsent(
         of id: String, to answers: [ConsentChoice], lifting: Bool
     ) async throws -> Int {
         let order = ConsentOrder(id: id, answers: answers, lift: lifting)
-        let stored: ConsentStored = try await ask("PUT", APIPaths.consent, order)
+        let stored: ConsentStored = try await ask("PUT", APIPaths.consent, with: order)
         return stored.identifiers
     }
 
     package func forget(_ id: String) async throws -> ForgetReport {
-        try await ask("POST", APIPaths.forget, ForgetOrder(id: id))
+        try await ask("POST", APIPaths.forget, with: ForgetOrder(id: id))
     }
 
     package func reprocess(_ source: String, number: Int64?) async throws -> ReprocessReport {
         let path = APIPaths.reprocess(escaped(source))
-        return try await ask("POST", path, ReprocessOrder(number: number))
+        return try await ask("POST", path, with: ReprocessOrder(number: number))
     }
 
     package func backup(to path: String) async throws {
-        let _: NoMembers = try await ask("POST", APIPaths.backup, BackupOrder(path: path))
+        let _: NoMembers = try await ask("POST", APIPaths.backup, with: BackupOrder(path: path))
     }
 
     package func check() async throws -> [String] {
@@ -91,7 +91,7 @@ package struct OperationsClient: Operations {
     // MARK: The exchange
 
     private func ask<Answer: OrderBody>(
-        _ method: String, _ path: String, _ order: some OrderBody = NoMembers()
+        _ method: String, _ path: String, with order: some OrderBody = NoMembers()
     ) async throws -> Answer {
         let request = OutgoingRequest(
             method: method, url: "http://localhost\(path)",

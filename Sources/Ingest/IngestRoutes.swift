@@ -1,5 +1,4 @@
 import Accept
-import Deliver
 package import Events
 import HTTPTypes
 package import Hummingbird

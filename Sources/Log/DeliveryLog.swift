@@ -16,7 +16,7 @@ package protocol DeliveryLog: Sendable {
     func events(of key: IdentityKey, limit: Int) throws -> [EventID]
     /// The deliveries of an event, in the order of the pipeline's destinations.
     func deliveries(of event: EventID) throws -> [DeliveryRow]
-    /// One delivery with its event, requests and attempts; nil when the log has none.
+    /// The delivery of an id with its event, requests and attempts; nil when the log has none.
     func detail(_ id: DeliveryID) throws -> DeliveryDetail?
     /// The deliveries that a filter lets through, in its order, at most as many as its limit.
     func deliveries(_ filter: DeliveryFilter) throws -> [DeliveryRow]
@@ -28,7 +28,7 @@ package protocol DeliveryLog: Sendable {
     func destinations() throws -> [DestinationRow]
     /// The sources of the pipeline.
     func sources() throws -> [SourceRow]
-    /// Everything that is stored about one identifier of a person.
+    /// The stored knowledge about one identifier of a person.
     func person(_ key: IdentityKey) throws -> KnownPerson
     /// The fault of a changed pipeline file that the server refused; nil when there is none.
     func reloadFault() throws -> String?

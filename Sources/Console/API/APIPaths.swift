@@ -2,7 +2,7 @@
 ///
 /// A router is given `:name` as the name and fills it in itself.
 enum APIPaths {
-    /// Everything below is the first version of the API.
+    /// The beginning of every path: the first version of the API.
     private static let root = "/api/v1"
 
     static func hold(_ destination: String) -> String { of(destination, "hold") }

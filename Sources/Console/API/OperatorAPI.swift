@@ -6,9 +6,9 @@ package import Store
 
 /// The operator API: the HTTP routes by which commands and pages give orders to a running server.
 ///
-/// The routes only translate: a JSON body becomes an order, the order's answer becomes JSON. Problems
-/// are answered as `{"success": false, "code", "message", "hint"}` with a status that says whose
-/// fault it was.
+/// The routes only translate: a JSON body becomes an order, and the order's answer becomes JSON.
+/// Problems are answered as `{"success": false, "code", "message", "hint"}` with a status that says
+/// whose fault it was.
 package struct OperatorAPI: Sendable {
     private let operations: any Operations
     private let version: String

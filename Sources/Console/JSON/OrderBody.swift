@@ -1,7 +1,7 @@
 import Events
 import JSON
 
-/// Something that travels as the body of an order or of its answer, written and read in one file.
+/// The body of an order or of its answer; each kind is written and read in one file.
 protocol OrderBody {
     /// Appends the members to an object that is open.
     func appendMembers(to writer: inout JSONWriter)

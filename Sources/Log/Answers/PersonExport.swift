@@ -2,7 +2,7 @@ import Consent
 import Events
 import JSON
 
-/// Everything that is kept of one person, such as for the answer to a request for their data.
+/// The answer to a person who asks for their data: all that is kept of them.
 package struct PersonExport {
     /// Events that are exported at the most.
     private static let limit = 1_000_000

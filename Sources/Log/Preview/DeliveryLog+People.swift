@@ -6,7 +6,7 @@ package import Pipeline
 extension DeliveryLog {
     /// The stored knowledge about an event's person, for deciding about the event in memory.
     ///
-    /// Follows identifiers from one to the next: a browser leads to its user, a user to their email.
+    /// Follows identifiers from one to the next: a browser leads to its user, a user to an email.
     ///
     /// - Parameter email: the address that the event is known to belong to; nil for none.
     package func people(of event: Event, email: String?) throws -> MemoryPeople {

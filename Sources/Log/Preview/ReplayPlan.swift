@@ -4,7 +4,7 @@ package import Pipeline
 
 /// The preview of a replay: which deliveries would be sent again, worked out without doing it.
 package struct ReplayPlan: Sendable {
-    /// One delivery that would be sent again.
+    /// A delivery that would be sent again.
     package struct Item: Sendable {
         package let row: DeliveryRow
         /// The requests that would be sent.
@@ -13,7 +13,7 @@ package struct ReplayPlan: Sendable {
         package let isChanged: Bool
     }
 
-    /// How the requests of a replay come about, and which deliveries it leaves out.
+    /// The way in which the requests of a replay are made, and what it leaves out.
     package struct Mode: Sendable {
         /// True: the requests of the last run are sent byte for byte. False: new ones are built.
         package var asWas: Bool

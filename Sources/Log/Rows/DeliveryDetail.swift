@@ -1,6 +1,6 @@
 package import Events
 
-/// One delivery with everything that belongs to it: its event, requests and attempts.
+/// A delivery with everything that belongs to it: its event, requests and attempts.
 package struct DeliveryDetail: Sendable {
     package var row: DeliveryRow
     package var event: EventRow

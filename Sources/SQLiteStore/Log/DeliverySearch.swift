@@ -1,4 +1,3 @@
-import Deliver
 import Events
 import Log
 import Store

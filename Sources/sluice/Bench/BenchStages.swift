@@ -28,7 +28,7 @@ struct BenchStages {
         try mapping(try destination(blueprint, preset: "default"), event)
     }
 
-    /// The same by a blueprint with many mappings, all of which the event has.
+    /// Microseconds from an event to its request, by a blueprint whose many mappings are all used.
     func mapMany(_ count: Int) throws -> Double {
         let file = folder + "/many.json"
         let names = (0..<count).map { "p\($0)" }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Deliver
 import Events
 import JSON
 import Log
@@ -72,7 +71,7 @@ struct DeliveriesCommand: AsyncParsableCommand {
     ]
 }
 
-/// Which deliveries a command is about.
+/// The options that select deliveries.
 struct FilterOptions: ParsableArguments {
     @Option(help: "Only this state: \(StateChoice.words.joined(separator: ", ")).")
     var state: StateChoice?
@@ -107,7 +106,7 @@ struct FilterOptions: ParsableArguments {
         return filter
     }
 
-    /// What was asked for, in words; whose events they are is not said.
+    /// The selection in words, without the person: it is kept in the audit.
     var words: [String] {
         [
             state.map { "state \($0.state?.rawValue ?? "held")" },
@@ -118,7 +117,7 @@ struct FilterOptions: ParsableArguments {
     }
 }
 
-/// One HTTP status, or a class of them.
+/// An HTTP status such as `404`, or a class such as `4xx`.
 struct StatusRange: ExpressibleByArgument {
     let range: ClosedRange<Int>
 

@@ -44,7 +44,7 @@ struct ExplainCommand: ParsableCommand {
         }
         guard let source else {
             let (event, people) = try read()
-            show(try dryRun(event, people, file))
+            show(try dryRun(of: event, knowing: people, by: file))
             return
         }
         let webhooks = try IncomingWebhook.read(
@@ -56,12 +56,12 @@ struct ExplainCommand: ParsableCommand {
         }
         for incoming in webhooks.events {
             let people = try known(incoming.event, email: incoming.event.trait("email")?.string)
-            show(try dryRun(incoming.event, people, file), incoming)
+            show(try dryRun(of: incoming.event, knowing: people, by: file), incoming)
         }
     }
 
     private func dryRun(
-        _ event: Event, _ people: MemoryPeople, _ file: PipelineFile
+        of event: Event, knowing people: MemoryPeople, by file: PipelineFile
     ) throws -> DryRun {
         try DryRun(event, pipeline: file.pipeline, people: people, destination: destination)
     }

@@ -4,7 +4,7 @@ import FoundationEssentials
 import JSON
 import Log
 
-/// Which pipeline and which data; the same for every command.
+/// The options that name the pipeline and the data; the same for every command.
 struct StoreOptions: ParsableArguments {
     @Option(help: "The pipeline file (default: pipeline.json).")
     var config: String?
@@ -40,7 +40,7 @@ struct StoreOptions: ParsableArguments {
     func log() throws -> any DeliveryLog { try DataFolder(directory()).openLog() }
 }
 
-/// How a command that reads puts things out.
+/// The option for the form in which a command that reads prints.
 struct OutputOptions: ParsableArguments {
     @Flag(help: "Print JSON, for programs.")
     var json = false

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Consent
-import Deliver
 import Events
 import JSON
 import Log

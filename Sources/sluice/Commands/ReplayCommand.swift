@@ -111,7 +111,7 @@ struct ReplayCommand: AsyncParsableCommand {
         }
     }
 
-    /// What was asked for, for the audit.
+    /// The selection and the mode in words, for the audit.
     private var words: String {
         let own = [
             ids.isEmpty ? nil : "\(ids.count) ids", asWas ? "as was" : nil,

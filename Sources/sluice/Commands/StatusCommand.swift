@@ -28,7 +28,7 @@ struct StatusCommand: ParsableCommand {
     }
 }
 
-/// How the sources stand, as a table.
+/// Shows the sources and how they stand, as a table.
 func show(_ rows: [SourceRow]) {
     if rows.isEmpty { return }
     let terminal = Terminal.standard
@@ -42,7 +42,7 @@ func show(_ rows: [SourceRow]) {
         })
 }
 
-/// How the destinations stand, as a table, with what to do about those that are held.
+/// Shows the destinations and how they stand, as a table, and what to do about held ones.
 func show(_ rows: [DestinationRow]) {
     let terminal = Terminal.standard
     terminal.table(

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Consent
-import Deliver
 import Events
 import JSON
 import Log
@@ -52,7 +51,7 @@ struct WhyCommand: ParsableCommand {
         }
     }
 
-    /// What is stored about a person's consent, when the id is a person's.
+    /// The stored consent of a person, when the id is a person's.
     private func standing(in log: any DeliveryLog) throws -> [String] {
         let lines = try log.standings(of: id).flatMap(\.sentences)
         return lines.isEmpty ? [] : lines.map { printable($0) } + [""]

@@ -13,11 +13,11 @@ import Webhooks
 struct PipelineFile {
     var listen: ListenAddress
     var data: String
-    /// Where metrics are shown; nil for nowhere.
+    /// The address on which metrics are shown; nil for none.
     var metrics: ListenAddress?
     var sources: [Source]
     var webhooks: [WebhookSource]
-    /// Where alerts are posted to; nil for nowhere.
+    /// The address to which alerts are posted; nil for none.
     var alertsURL: String?
     /// Networks that are reached although they are private.
     var allowedNetworks: [String]
@@ -26,12 +26,12 @@ struct PipelineFile {
     var files: [String] = []
     var pipeline: Pipeline
 
-    /// What commands may put in the file's place.
+    /// Values that commands may put in the place of the file's.
     struct Overrides {
         var environment: [String: String]
         var listen: String?
         var data: String?
-        /// Whether variables and parameters must have values; explaining an event needs none.
+        /// True when variables and parameters must have values; explaining an event needs none.
         var needsSecrets = true
         /// The built-in stand-in for a service, when one takes its place.
         var standIn: StandIn?
@@ -78,7 +78,7 @@ struct PipelineDecoder {
         let codes = consentCodes()
         let networks = allowedNetworks()
         let destinations = (root["destinations"]?.members("\"destinations\"") ?? []).compactMap {
-            destination($0.key, $0.value, networks, codes)
+            destination($0.key, $0.value, networks: networks, codes: codes)
         }
         let sources = SourcesDecoder(pipeline: self, codes: codes).sources(root["sources"])
         return PipelineFile(
@@ -207,12 +207,13 @@ struct PipelineDecoder {
     ]
 
     private func destination(
-        _ name: String, _ value: ConfigurationValue, _ networks: [String],
-        _ codes: [String: String]
+        _ name: String, _ value: ConfigurationValue, networks: [String], codes: [String: String]
     ) -> Destination? {
         value.refuseUnknownKeys(Self.destinationKeys, in: "A destination")
         checkName(name, "destination", at: value)
-        guard let blueprint = read(value, "destination", Blueprint.read) else { return nil }
+        guard let blueprint = blueprint(of: value, "destination", by: Blueprint.read) else {
+            return nil
+        }
         let standIn = overrides.standIn.flatMap { $0.blueprint == blueprint.name ? $0 : nil }
         let presetName = value["preset"]?.string("\"preset\"") ?? "default"
         guard let preset = blueprint.presets[presetName] else {
@@ -221,7 +222,7 @@ struct PipelineDecoder {
                 fix: suggestion(for: presetName, among: Array(blueprint.presets.keys)))
             return nil
         }
-        var parameters = parameters(value, blueprint, preset)
+        var parameters = parameters(of: value, for: blueprint, preset: preset)
         if let standIn { parameters["base_url"] = standIn.url }
         let allowed = standIn == nil ? networks : networks + ["127.0.0.1/32"]
         return Destination(
@@ -243,9 +244,9 @@ struct PipelineDecoder {
     }
 
     /// The blueprint that a source or destination names; its faults are reported here too.
-    func read<Read>(
-        _ value: ConfigurationValue, _ what: String,
-        _ reader: (String, [UInt8]) throws(Diagnostics) -> Read
+    func blueprint<Read>(
+        of value: ConfigurationValue, _ what: String,
+        by reader: (String, [UInt8]) throws(Diagnostics) -> Read
     ) -> Read? {
         guard let blueprint = value["blueprint"] else {
             value.report("The \(what) has no \"blueprint\".", fix: "Name its file.")
@@ -267,7 +268,7 @@ struct PipelineDecoder {
     }
 
     private func parameters(
-        _ value: ConfigurationValue, _ blueprint: Blueprint, _ preset: Blueprint.Preset
+        of value: ConfigurationValue, for blueprint: Blueprint, preset: Blueprint.Preset
     ) -> [String: String] {
         let given = value["parameters"]
         given?.refuseUnknownKeys(blueprint.parameters.map(\.name), in: "The blueprint")
@@ -283,7 +284,7 @@ struct PipelineDecoder {
                 if !text.isEmpty { result[ParameterValues.key(name, event: event)] = text }
             }
         }
-        checkSecrets(given, result, preset)
+        checkSecrets(in: result, of: preset, at: given)
         let used = preset.parameters
         for parameter in blueprint.parameters
         where parameter.isRequired && overrides.needsSecrets && used.contains(parameter.name) {
@@ -300,7 +301,7 @@ struct PipelineDecoder {
 
     /// A secret that cannot sign would leave requests without a signature.
     private func checkSecrets(
-        _ given: ConfigurationValue?, _ parameters: [String: String], _ preset: Blueprint.Preset
+        in parameters: [String: String], of preset: Blueprint.Preset, at given: ConfigurationValue?
     ) {
         var seen: Set<String> = []
         for signing in preset.signings where seen.insert(signing.parameter).inserted {

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Deliver
 import Events
 import FoundationEssentials
 import Ingest
@@ -23,7 +22,7 @@ struct DemoCommand: AsyncParsableCommand {
     @Option(help: "The folder with the events.")
     var events = "Fixtures/events"
 
-    /// What the stand-in refuses, as Vero refuses data it does not like.
+    /// The rule by which the stand-in refuses an event, as Vero refuses data it does not like.
     private static let refused = "400@SKU-REFUSED"
     /// The time in which every delivery must have ended, and between two looks.
     private static let patience: Duration = .seconds(30)
@@ -53,7 +52,7 @@ struct DemoCommand: AsyncParsableCommand {
                 )
                 let sent = try await Self.send(files, to: address)
                 try await Self.waitUntilEnded(server.log)
-                try Self.report(sent, server.log, vero)
+                try Self.report(sent, from: server.log, and: vero)
             }
         }
     }
@@ -97,7 +96,8 @@ struct DemoCommand: AsyncParsableCommand {
     }
 
     private static func report(
-        _ sent: [(name: String, answer: Sender.Answer)], _ log: any DeliveryLog, _ vero: MockVero
+        _ sent: [(name: String, answer: Sender.Answer)], from log: any DeliveryLog,
+        and vero: MockVero
     ) throws {
         let terminal = Terminal.standard
         var counts: [String: Int] = [:]

@@ -1,5 +1,4 @@
 import Accept
-import Deliver
 import Events
 import JSON
 import Log

@@ -55,7 +55,7 @@ struct Reloader: Service {
         }
     }
 
-    /// What tells that a file is another one: when it was changed, its size, its number.
+    /// The marks of a changed file: the time of its last change, its size, its number.
     private static func stamps(_ files: [String]) -> [[Int64]] {
         files.map { path in
             var found = stat()

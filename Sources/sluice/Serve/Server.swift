@@ -32,7 +32,7 @@ struct Server: Sendable {
     private let lock: DataFolder.Lock
     private let senders: Senders
     private let intake: Intake
-    /// What was read at the start; where it listens and keeps its data does not change.
+    /// The pipeline file as it was at the start: the addresses and the data directory stay.
     private let file: PipelineFile
     private let clock: WorldClock
     private let logger: Logger
@@ -76,7 +76,7 @@ struct Server: Sendable {
         storeOptions.freeSpace = { freeBytes(at: data) }
         store = try folder.openStore(
             pipeline: pipeline, room: room, clock: clock, options: storeOptions,
-            faults: { Self.report($0, logger, clock, alerts) }
+            faults: { Self.report($0, to: logger, and: alerts, at: clock.now()) }
         ) { deliverer.tell($0) }
         log = try folder.openLog()
         intake = Intake(acceptor: Acceptor(), senders: senders, store: store, clock: clock)
@@ -90,14 +90,14 @@ struct Server: Sendable {
     ///
     /// After a failed fsync it is unknown what is on disk.
     private static func report(
-        _ fault: StoreFault, _ logger: Logger, _ clock: WorldClock, _ alerts: Alerts
+        _ fault: StoreFault, to logger: Logger, and alerts: Alerts, at now: Timestamp
     ) {
         switch fault {
         case .pressed(let pressure):
             let problem = pressure.problem
             alerts(
                 Alert(
-                    kind: .storePressed, destination: nil, at: clock.now(), hint: problem.message,
+                    kind: .storePressed, destination: nil, at: now, hint: problem.message,
                     fix: problem.hint, delivery: nil))
         case .passing(let text): logger.error("The store cannot be written now: \(text)")
         case .single(let text): logger.error("Something could not be stored: \(text)")
@@ -208,7 +208,7 @@ struct Server: Sendable {
     }
 }
 
-/// Something that has to be closed when the program stops.
+/// A service that waits for the program to stop and then closes something.
 private struct Closing: Service {
     let close: @Sendable () -> Void
 
