@@ -3,7 +3,9 @@ package import JSON
 
 /// The answer to "why?" for one event: how it came in, whose it is, and what each destination did.
 package struct Explanation: Sendable {
+    /// The event and the person it belongs to.
     package let row: EventRow
+    /// The deliveries that were asked about, each with everything.
     package let details: [DeliveryDetail]
 
     /// Collects what the log knows about an event; nil when the log has no such event.

@@ -9,6 +9,7 @@ extension DeliveryRow {
         writer.endObject()
     }
 
+    /// The delivery as members of an open JSON object, to which more may be added.
     package func appendMembers(to writer: inout JSONWriter) {
         writer.member("id", id.text)
         writer.member("eventId", id.event.text)

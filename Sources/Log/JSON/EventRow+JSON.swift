@@ -2,6 +2,7 @@ import Events
 package import JSON
 
 extension EventRow {
+    /// The event without its body, as members of an open JSON object.
     package func appendMembers(to writer: inout JSONWriter) {
         writer.member("id", event.id.text)
         writer.member("messageId", event.messageID)

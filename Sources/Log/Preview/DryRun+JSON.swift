@@ -7,6 +7,7 @@ package import Pipeline
 package struct WebhookPreview: Sendable {
     /// The kind that the blueprint recognised; empty for none.
     package let kind: String
+    /// The way of every value through the blueprint.
     package let trace: MappingTrace
 
     package init(kind: String, trace: MappingTrace) {

@@ -3,23 +3,32 @@ package import Events
 /// A delivery as the log keeps it, for lists; `DeliveryDetail` has everything.
 package struct DeliveryRow: Sendable {
     package var id: DeliveryID
+    /// The name of a track event; the type of any other.
     package var eventName: String
     package var source: String
     package var messageID: String
     package var userID: String?
+    /// The address that the event was known to belong to when it was accepted.
     package var email: String?
     package var receivedAt: Timestamp
     package var state: DeliveryState
+    /// The reason for the state; nil when nothing has to be explained.
     package var reason: Reason?
+    /// A remark beside the reason, such as the value that was wrong.
     package var detail: String?
+    /// The answer of the consent check; nil when the destination asks for none.
     package var consent: ConsentRecord?
+    /// The revision of the blueprint that the requests were, or will be, built with.
     package var revision: String
+    /// The number of the run, from 1; each replay begins the next one.
     package var run: Int
     /// The number of the last attempt, open or ended; 0 before the first.
     package var attempt: Int
     /// The HTTP status of the last complete answer.
     package var status: Int?
+    /// The time of the next attempt; nil behind an earlier delivery of the person, or at the end.
     package var dueAt: Timestamp?
+    /// The time when it reached a final state.
     package var endedAt: Timestamp?
     /// True when it was sent while an earlier delivery of the same person was still being retried.
     package var outOfOrder: Bool

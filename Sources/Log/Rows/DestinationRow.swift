@@ -4,6 +4,7 @@ package import Events
 package struct DestinationRow: Sendable {
     package var name: String
     package var isEnabled: Bool
+    /// The reason why its deliveries are kept; nil when it is not held.
     package var hold: Hold?
     /// The end of its rest, which it takes because it did not answer; nil when it does not rest.
     package var restingUntil: Timestamp?
@@ -11,7 +12,9 @@ package struct DestinationRow: Sendable {
     package var waiting: Int
     /// The time when the oldest of them was received.
     package var oldestWaiting: Timestamp?
+    /// The time of the last good answer.
     package var lastDelivered: Timestamp?
+    /// The last answer that was no good, with its meaning.
     package var lastError: String?
     package var lastErrorAt: Timestamp?
 

@@ -7,7 +7,9 @@ package struct RejectedRow: Sendable {
     package var source: String
     package var receivedAt: Timestamp
     package var messageID: String?
+    /// The reason why it could not be used, and what to do.
     package var problem: Problem
+    /// The body as it came.
     package var body: [UInt8]
     /// The headers that the source's blueprint reads, as a JSON object; nil but for webhooks.
     package var headers: String?

@@ -3,9 +3,11 @@ package import Events
 /// A source, as it stood when the server last took its pipeline.
 package struct SourceRow: Sendable {
     package var name: String
+    /// `server`, `browser` or `webhook`.
     package var kind: String
     /// The reason why its events are refused; nil when it is on.
     package var offReason: String?
+    /// The time when its last event was accepted; nil when it has sent none.
     package var lastEvent: Timestamp?
 
     package init(name: String, kind: String, offReason: String?, lastEvent: Timestamp?) {

@@ -23,7 +23,7 @@ final class LogLines: Sendable {
         thread.withLock { thread in
             thread = WorkerThread(named: "log") {
                 while true {
-                    let taken = waiting.wait(atMost: 60_000) { waiting -> Waiting? in
+                    let taken = waiting.wait(atMost: .minutes(1)) { waiting -> Waiting? in
                         guard !waiting.lines.isEmpty else { return nil }
                         defer { waiting = Waiting() }
                         return waiting
