@@ -1,4 +1,4 @@
-import Accept
+package import Accept
 import Consent
 package import Deliver
 package import Events

@@ -1,5 +1,7 @@
 import Accept
+import Deliver
 import Events
+import JSON
 import Map
 import Pipeline
 import Store

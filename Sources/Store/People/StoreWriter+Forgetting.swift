@@ -129,4 +129,9 @@ package struct EraseStep: Sendable, Equatable {
     package var erased = 0
     /// Events with deliveries under way; they are emptied later.
     package var busy = 0
+
+    package init(erased: Int = 0, busy: Int = 0) {
+        self.erased = erased
+        self.busy = busy
+    }
 }
