@@ -1,9 +1,9 @@
 import Accept
-package import Deliver
 package import Events
 import HTTPTypes
 package import Hummingbird
 import JSON
+package import Log
 import NIOCore
 
 /// The ingest API (DESIGN §4): reads a request, finds its source, hands the events to the store.
@@ -94,10 +94,10 @@ package struct IngestRoutes: Sendable {
             }
             let deliveries = try log.deliveries(of: id)
             return json(.ok) { writer in
-                row.writeMembers(to: &writer)
+                row.appendMembers(to: &writer)
                 writer.key("deliveries")
                 writer.beginArray()
-                for delivery in deliveries { delivery.write(to: &writer) }
+                for delivery in deliveries { delivery.appendJSON(to: &writer) }
                 writer.endArray()
             }
         } catch {

@@ -3,6 +3,7 @@ import CSQLite
 import Deliver
 import Events
 import JSON
+import Log
 import Pipeline
 import SluiceTesting
 import Testing

@@ -2,6 +2,7 @@ import Accept
 import CSQLite
 import Deliver
 import Events
+import Log
 import Pipeline
 import SQLiteStore
 import Store

@@ -2,6 +2,7 @@ import Accept
 import Deliver
 import Events
 import JSON
+import Log
 import Pipeline
 import Store
 

@@ -4,6 +4,7 @@ import Deliver
 import Events
 import Identify
 import JSON
+import Log
 import Pipeline
 import Store
 

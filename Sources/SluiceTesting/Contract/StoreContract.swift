@@ -2,6 +2,7 @@ package import Accept
 import Consent
 package import Deliver
 package import Events
+package import Log
 package import Pipeline
 package import Store
 

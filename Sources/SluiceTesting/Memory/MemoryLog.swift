@@ -2,6 +2,7 @@ import Consent
 import Deliver
 import Events
 import Identify
+import Log
 import Pipeline
 import Store
 
@@ -26,6 +27,13 @@ struct MemoryLog: DeliveryLog {
         let found = state.events.values.filter { $0.userKey == number || $0.emailKey == number }
         return Array(found.map(\.event.id).sorted(by: >).prefix(limit))
     }
+
+    func person(_ key: IdentityKey) -> KnownPerson {
+        let person = state.people[Self.hasher.digest(of: key)]
+        return KnownPerson(identity: person?.identity, standing: person?.standing)
+    }
+
+    func reloadFault() -> String? { state.reloadFault }
 
     func deliveries(of event: EventID) -> [DeliveryRow] {
         let state = state

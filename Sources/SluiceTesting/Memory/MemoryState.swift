@@ -1,6 +1,7 @@
 import Accept
 package import Deliver
 import Events
+package import Log
 import Pipeline
 package import Store
 

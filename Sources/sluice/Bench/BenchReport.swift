@@ -3,7 +3,7 @@ import Events
 import Glibc
 import JSON
 
-/// What was measured, by name, with what it was measured on.
+/// The measured values by name, and the machine they were measured on.
 struct BenchReport {
     enum Unit: String {
         case perSecond = "/s"
@@ -31,7 +31,7 @@ struct BenchReport {
         self.rounds = rounds
     }
 
-    mutating func add(_ name: String, _ value: Double, _ unit: Unit) {
+    mutating func add(_ name: String, _ value: Double, in unit: Unit) {
         if let index = rows.firstIndex(where: { $0.name == name }) {
             rows[index].values.append(value)
         } else {

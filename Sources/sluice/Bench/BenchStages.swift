@@ -6,7 +6,6 @@ import FoundationEssentials
 import JSON
 import Map
 import Pipeline
-import SQLiteStore
 import Store
 
 /// Each stage alone, in this process, one thread's work at a time.
@@ -29,7 +28,7 @@ struct BenchStages {
         try mapping(try destination(blueprint, preset: "default"), event)
     }
 
-    /// The same by a blueprint with many mappings, all of which the event has.
+    /// Microseconds from an event to its request, by a blueprint whose many mappings are all used.
     func mapMany(_ count: Int) throws -> Double {
         let file = folder + "/many.json"
         let names = (0..<count).map { "p\($0)" }
@@ -63,11 +62,10 @@ struct BenchStages {
     /// Microseconds a stored event takes, 100 to a transaction and fsynced; nothing is delivered.
     func commit() async throws -> Double {
         let file = try pipeline(blueprint, preset: "default")
-        let data = folder + "/commit"
-        _ = try DataDirectory(data)
-        let store = try SQLiteStore.open(
-            directory: data, pipeline: file, room: Room([:]), clock: .system,
-            hashKey: Chance.bytes(32), news: { _ in })
+        let data = DataFolder(folder + "/commit")
+        let lock = try data.lock()
+        defer { withExtendedLifetime(lock) {} }
+        let store = try data.openStore(pipeline: file)
         defer { store.close() }
         let acceptor = Acceptor()
         var template = BenchEvent(run: 1, isTracked: false)

@@ -1,9 +1,9 @@
 import ArgumentParser
-import Deliver
 import Events
 import FoundationEssentials
 import Ingest
 import JSON
+import Log
 import Logging
 import ServiceLifecycle
 
@@ -22,10 +22,11 @@ struct DemoCommand: AsyncParsableCommand {
     @Option(help: "The folder with the events.")
     var events = "Fixtures/events"
 
-    /// What the stand-in refuses, as Vero refuses data it does not like.
+    /// The rule by which the stand-in refuses an event, as Vero refuses data it does not like.
     private static let refused = "400@SKU-REFUSED"
-    /// Milliseconds until every delivery must have ended.
-    private static let patience = 30_000
+    /// The time in which every delivery must have ended, and between two looks.
+    private static let patience: Duration = .seconds(30)
+    private static let pause: Duration = .milliseconds(20)
 
     func run() async throws {
         let files = try eventFiles()
@@ -36,14 +37,14 @@ struct DemoCommand: AsyncParsableCommand {
         let logger = makeLogger()
         let config = config
         let terminal = Terminal.standard
-        try await withMockVero(vero, logger) { veroAddress in
+        try await withMockVero(vero, logger: logger) { veroAddress in
             var overrides = PipelineFile.Overrides(
                 environment: StoreOptions.environment, listen: "127.0.0.1:0", data: folder,
-                standIn: "http://\(veroAddress)/api/v2")
+                standIn: MockVero.standIn(at: veroAddress))
             overrides.environment["SLUICE_WRITE_KEY"] = "demo-key"
             overrides.environment["VERO_AUTH_TOKEN"] = "demo-token"
             let server = try Server(try PipelineFile.read(config, overrides), logger: logger)
-            try await whileListening(logger) {
+            try await whileListening(logger: logger) {
                 Server.together(server.services($0))
             } body: { address in
                 terminal.write(
@@ -51,7 +52,7 @@ struct DemoCommand: AsyncParsableCommand {
                 )
                 let sent = try await Self.send(files, to: address)
                 try await Self.waitUntilEnded(server.log)
-                try Self.report(sent, server.log, vero)
+                try Self.report(sent, from: server.log, and: vero)
             }
         }
     }
@@ -84,17 +85,19 @@ struct DemoCommand: AsyncParsableCommand {
     }
 
     private static func waitUntilEnded(_ log: any DeliveryLog) async throws {
-        for _ in 0..<patience / 20 {
+        for _ in 0..<patience.milliseconds / pause.milliseconds {
             if try log.destinations().allSatisfy({ $0.waiting == 0 }) { return }
-            try await Task.sleep(for: .milliseconds(20))
+            try await Task.sleep(for: pause)
         }
         throw Problem(
-            code: "demo", message: "The deliveries did not end in \(patience / 1000) s.",
+            code: "demo",
+            message: "The deliveries did not end in \(patience.milliseconds / 1000) s.",
             hint: "Try again on a machine that is less busy.")
     }
 
     private static func report(
-        _ sent: [(name: String, answer: Sender.Answer)], _ log: any DeliveryLog, _ vero: MockVero
+        _ sent: [(name: String, answer: Sender.Answer)], from log: any DeliveryLog,
+        and vero: MockVero
     ) throws {
         let terminal = Terminal.standard
         var counts: [String: Int] = [:]
