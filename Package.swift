@@ -32,9 +32,7 @@ func stage(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(
-        name: name, dependencies: dependencies, exclude: name == "ProgramTests" ? ["Files"] : [],
-        swiftSettings: strict)
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
 let package = Package(
@@ -91,6 +89,7 @@ let package = Package(
         stage(
             "SluiceTesting",
             ["Events", "JSON", "Accept", "Consent", "Map", "Deliver", "Pipeline", "Webhooks"]),
+        tests("JSONTests", ["JSON"]),
         tests("EventsTests", ["Events", "JSON"]),
         tests("AcceptTests", ["Accept", "Events", "JSON", "SluiceTesting"]),
         tests("IdentifyTests", ["Identify", "Events", "JSON", "Pipeline", "SluiceTesting"]),
@@ -100,6 +99,12 @@ let package = Package(
         tests("MapTests", ["Map", "Deliver", "Events", "JSON", "Pipeline", "SluiceTesting"]),
         tests("DeliverTests", ["Deliver", "Events", "JSON", "SluiceTesting"]),
         tests("WebhooksTests", ["Webhooks", "Accept", "Map", "Events", "JSON", "SluiceTesting"]),
+        tests(
+            "IngestTests",
+            [
+                "Ingest", "Accept", "Events", "JSON", "SluiceTesting", crypto, httpTypes, nioCore,
+                nioHTTP1,
+            ]),
         tests(
             "SQLiteStoreTests",
             [

@@ -7,7 +7,7 @@ import Map
 import NIOCore
 import Webhooks
 
-/// Where services tell about things: `POST /hooks/{source}/{token}`.
+/// The route of webhooks, `POST /hooks/{source}/{token}`: what a service reports becomes events.
 ///
 /// The answer goes out after the commit and waits for no destination.
 struct HookRoutes: Sendable {
@@ -41,15 +41,18 @@ struct HookRoutes: Sendable {
     private func receive(_ request: Request, _ source: WebhookSource) async -> Response {
         do {
             let now = clock.now()
-            if let refusal = rates.refusal(of: source.name, source.perSecond, at: now) {
+            if let refusal = rates.refusal(
+                of: source.name, perSecond: source.perSecond, at: now)
+            {
                 return refusal.response
             }
             let wire = try await request.wire(limit: acceptor.limits.bodyBytes)
             let repeatable = try source.verify(body: wire, at: now) { header(request, $0) }
-            let reading = read(wire, request, source, repeatable, now)
+            let reading = read(
+                wire, of: request, from: source, repeatable: repeatable, at: now)
             let receipts = try await store.accept(reading.envelope, from: source.name)
             if let problem = reading.problem { return failure(problem) }
-            return answer(source, receipts, rejected: reading.envelope.rejections.count)
+            return answer(of: source, receipts, rejected: reading.envelope.rejections.count)
         } catch let problem as Problem {
             return failure(problem)
         } catch {
@@ -58,8 +61,8 @@ struct HookRoutes: Sendable {
     }
 
     private func read(
-        _ wire: [UInt8], _ request: Request, _ source: WebhookSource, _ repeatable: String?,
-        _ now: Timestamp
+        _ wire: [UInt8], of request: Request, from source: WebhookSource, repeatable: String?,
+        at now: Timestamp
     ) -> WebhookReader.Reading {
         let headers = Dictionary(
             source.blueprint.headers.compactMap { name in
@@ -81,7 +84,7 @@ struct HookRoutes: Sendable {
     }
 
     private func answer(
-        _ source: WebhookSource, _ receipts: [Receipt], rejected: Int
+        of source: WebhookSource, _ receipts: [Receipt], rejected: Int
     ) -> Response {
         if let answer = source.answer {
             return Response(

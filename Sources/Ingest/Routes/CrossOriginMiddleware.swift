@@ -6,8 +6,8 @@ import Hummingbird
 ///
 /// `*` would not cover Authorization, and no origin is reflected that is not listed.
 struct CrossOriginMiddleware<Context: RequestContext>: RouterMiddleware {
-    /// Seconds a browser may remember the answer to a preflight.
-    private static var maxAge: String { "600" }
+    /// How long a browser may remember the answer to a preflight.
+    private static var maxAge: Duration { .minutes(10) }
 
     let senders: Senders
 
@@ -37,31 +37,17 @@ struct CrossOriginMiddleware<Context: RequestContext>: RouterMiddleware {
         response.headers[.accessControlAllowMethods] = "GET, POST, OPTIONS"
         response.headers[.accessControlAllowHeaders] =
             request.headers[.accessControlRequestHeaders]
-        response.headers[.accessControlMaxAge] = Self.maxAge
+        response.headers[.accessControlMaxAge] = String(Self.maxAge.components.seconds)
         return response
     }
 }
 
+/// The refusal of pages whose origin no source lists.
 enum CrossOrigin {
+    /// The problem to answer with.
     static func refusal(_ origin: String) -> Problem {
         Problem(
             code: "origin_not_allowed", message: "Pages of this origin may not send events here.",
             hint: "Add it to the source's \"origins\", exactly as the browser sends it.")
-    }
-}
-
-/// How fast each source may send; the state of its token buckets.
-final class RateLimits: Sendable {
-    private let buckets = Locked<[String: TokenBucket]>([:])
-
-    /// Seconds to wait when the source is too fast; nil when it may send now.
-    func pause(for source: String, _ perSecond: Double?, at now: Timestamp) -> Int? {
-        guard let perSecond else { return nil }
-        return buckets.withLock { buckets in
-            var bucket = buckets[source] ?? TokenBucket(perSecond: perSecond, now: now)
-            defer { buckets[source] = bucket }
-            if bucket.take(now: now) { return nil }
-            return max(1, Int((bucket.nextToken(now: now) - now + 999) / 1000))
-        }
     }
 }

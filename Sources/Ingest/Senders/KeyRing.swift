@@ -1,48 +1,17 @@
-import Accept
 import Crypto
 import Events
 
-/// Who may send events: a source with its keys.
-package final class Source: Sendable {
-    package enum Kind: String, Sendable, CaseIterable { case server, browser }
-    package let name: String
-    package let kind: Kind
-    /// Whether what it says about people is believed; a browser key is public.
-    package let trusted: Bool
-    package let keys: [String]
-    /// Secrets of signed requests; two during a rotation.
-    package let hmacSecrets: [String]
-    /// Origins of pages that may send, exactly as browsers name them.
-    package let origins: [String]
-    /// Requests a second; nil for no limit.
-    package let perSecond: Double?
-    let eventSource: EventSource
-
-    package init(
-        name: String, kind: Kind, trusted: Bool, keys: [String], hmacSecrets: [String] = [],
-        origins: [String] = [], perSecond: Double? = nil
-    ) {
-        self.name = name
-        self.kind = kind
-        self.trusted = trusted
-        self.keys = keys
-        self.hmacSecrets = hmacSecrets
-        self.origins = origins
-        self.perSecond = perSecond
-        eventSource = EventSource(name: name, trusted: trusted)
-    }
-}
-
-/// Finds the source of a key.
+/// All keys of the pipeline, to find the source of a request.
 ///
 /// Keys are looked up by their SHA-256, so that the time a look-up takes says nothing about how
-/// much of a key was right. One object for each state of the pipeline.
+/// much of a key was right. Never changed: a new pipeline has a new key ring.
 package final class KeyRing: Sendable {
     private let sources: [SHA256.Digest: Source]
     let signatures: SignatureCheck
-    /// Every origin some source lists.
+    /// Every origin that some browser source lists.
     let origins: Set<String>
 
+    /// The keys of these sources.
     package init(_ sources: [Source]) {
         signatures = SignatureCheck(sources)
         origins = Set(sources.filter { $0.kind == .browser }.flatMap(\.origins))
@@ -55,6 +24,7 @@ package final class KeyRing: Sendable {
         self.sources = digests
     }
 
+    /// The source that a key belongs to; nil when nobody has such a key.
     func source(of key: String?) -> Source? {
         guard var key else { return nil }
         var hash = SHA256()
@@ -78,9 +48,9 @@ package final class KeyRing: Sendable {
         }
     }
 
-    /// `base64("key:")`; the colon may be missing (Segment: "without might work").
+    /// Reads `base64("key:")`; the colon may be missing (Segment: "without might work").
     private static func basicUser(_ text: Substring) -> String? {
         guard let bytes = Base64.decode(text) else { return nil }
-        return String(decoding: bytes.prefix { $0 != 0x3A }, as: UTF8.self)
+        return String(decoding: bytes.prefix { $0 != UInt8(ascii: ":") }, as: UTF8.self)
     }
 }

@@ -4,7 +4,8 @@ import Hummingbird
 import JSON
 import NIOCore
 
-/// What SDKs fetch or send besides events; without it some of them send nothing.
+/// The routes that SDKs fetch from or report to besides sending events; without an answer some of
+/// them send nothing.
 struct SideRoutes: Sendable {
     let senders: Senders
 
@@ -14,7 +15,7 @@ struct SideRoutes: Sendable {
         }
         router.get("/sourceConfig") { request, _ in sourceConfig(request) }
         for path in ["/m", "/v1/m"] as [RouterPath] {
-            // SDK telemetry: taken and dropped, on purpose.
+            // Telemetry of the SDK: dropped on purpose.
             router.post(path) { _, _ in json(.ok) { $0.member("success", true) } }
         }
     }
@@ -81,45 +82,4 @@ struct SideRoutes: Sendable {
     private static let unknown = Problem(
         code: "unknown_key", message: "This is no key of a source.",
         hint: "Use the write key of a source in pipeline.json.")
-}
-
-/// The event in the address of a picture, for pages and mails without scripts.
-///
-/// `wk` key, `e` event, `uid`, `aid`, `p.*` properties, `t.*` traits, `ts` time, `mid` message id.
-func pixelEvent(_ type: EventType, _ query: [(name: String, value: String)]) -> [UInt8] {
-    func first(_ name: String) -> String? { query.first { $0.name == name }?.value }
-    func group(_ prefix: String, into writer: inout JSONWriter) {
-        var seen: Set<String> = []
-        writer.beginObject()
-        for item in query where item.name.hasPrefix(prefix) {
-            let name = String(item.name.dropFirst(prefix.count))
-            if seen.insert(name).inserted { writer.member(name, item.value) }
-        }
-        writer.endObject()
-    }
-    return JSONWriter.make { writer in
-        writer.beginObject()
-        writer.member("type", type.rawValue)
-        writer.member(type == .track ? "event" : "name", first("e"))
-        writer.member("userId", first("uid"))
-        writer.member("anonymousId", first("aid"))
-        writer.member("timestamp", first("ts"))
-        writer.member("messageId", first("mid"))
-        writer.key("properties")
-        group("p.", into: &writer)
-        writer.key("traits")
-        group("t.", into: &writer)
-        writer.endObject()
-    }
-}
-
-/// A transparent GIF of one pixel, never to be cached.
-func pixelAnswer() -> Response {
-    let gif: [UInt8] = [
-        0x47, 0x49, 0x46, 0x38, 0x39, 0x61, 1, 0, 1, 0, 0x80, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0x21,
-        0xF9, 4, 1, 0, 0, 0, 0, 0x2C, 0, 0, 0, 0, 1, 0, 1, 0, 0, 2, 2, 0x44, 1, 0, 0x3B,
-    ]
-    return Response(
-        status: .ok, headers: [.contentType: "image/gif", .cacheControl: "no-store"],
-        body: ResponseBody(byteBuffer: ByteBuffer(bytes: gif)))
 }

@@ -3,13 +3,13 @@ import Events
 import HTTPTypes
 import Map
 
-/// Checks signed requests: `X-Signature: sha256=hex(HMAC-SHA256(secret, X-Timestamp + "." + body))`.
+/// Checks the signature of requests: `X-Signature: sha256=hex(HMAC-SHA256(secret, X-Timestamp + "." + body))`.
 ///
 /// The timestamp is in milliseconds and may be off by five minutes (Datafly Signal, server-side
 /// ingestion). The body is the one on the wire, before it is inflated.
 struct SignatureCheck: Sendable {
-    /// Milliseconds the sender's clock may be off.
-    static let tolerance: Int64 = 300_000
+    /// How far the sender's clock may be off.
+    static let tolerance = Duration.minutes(5)
 
     private static let scheme = {
         var scheme = SignatureScheme()
@@ -22,8 +22,8 @@ struct SignatureCheck: Sendable {
 
     init(_ sources: [Source]) { self.sources = sources.filter { !$0.hmacSecrets.isEmpty } }
 
-    /// Who signed the request, and a message id for what it says without one; nil when it is not
-    /// signed at all.
+    /// The source that signed the request, and a message id for events that have none; nil when the
+    /// request carries no signature.
     func signer(
         of headers: HTTPFields, body: [UInt8], at now: Timestamp
     ) throws(Problem) -> (source: Source, messageID: String)? {
@@ -33,7 +33,7 @@ struct SignatureCheck: Sendable {
         guard let stamp = HTTPField.Name("X-Timestamp").flatMap({ headers[$0] }),
             let sent = Int64(stamp)
         else { throw Self.refusal("The signed request has no X-Timestamp in milliseconds.") }
-        let window = now + -Self.tolerance...now + Self.tolerance
+        let window = now - Self.tolerance...now + Self.tolerance
         guard window.contains(Timestamp(milliseconds: sent)) else {
             throw Self.refusal("The signed request is more than five minutes off our clock.")
         }

@@ -6,10 +6,10 @@ package import Hummingbird
 import JSON
 import NIOCore
 
-/// The ingest API (DESIGN §4): reads a request, finds its source, hands the events to the store.
+/// The routes of the ingest API, for every request that no connection answers itself.
 package struct IngestRoutes: Sendable {
-    /// Seconds a sender is asked to wait when nothing can be stored.
-    package static let retryAfter = 5
+    /// How long a sender is asked to wait when nothing can be stored.
+    package static let retryAfter = Duration.seconds(5)
 
     private let senders: Senders
     private let intake: Intake
@@ -17,7 +17,9 @@ package struct IngestRoutes: Sendable {
     private let isReady: @Sendable () -> Problem?
     private let hooks: HookRoutes
 
-    /// - Parameter isReady: why events cannot be taken now; nil when they can.
+    /// Routes to an intake and to the log of what it stored.
+    ///
+    /// - Parameter isReady: says why events cannot be taken now; nil when they can.
     package init(
         intake: Intake, log: any DeliveryLog, isReady: @escaping @Sendable () -> Problem?
     ) {
@@ -29,6 +31,7 @@ package struct IngestRoutes: Sendable {
             acceptor: intake.acceptor, senders: senders, store: intake.store, clock: intake.clock)
     }
 
+    /// Adds every route, and what wraps them, to a router.
     package func add(to router: Router<some RequestContext>) {
         router.middlewares.add(CrossOriginMiddleware(senders: senders))
         router.middlewares.add(ProblemMiddleware())
@@ -56,7 +59,7 @@ package struct IngestRoutes: Sendable {
             let call = Intake.Call(
                 headers: request.headers, query: request.uri.queryParameters["writeKey"], body: wire
             )
-            return await intake.answer(call, as: shape).response
+            return await intake.answer(to: call, as: shape).response
         } catch let problem as Problem {
             return failure(problem)
         } catch {
@@ -64,18 +67,19 @@ package struct IngestRoutes: Sendable {
         }
     }
 
-    /// A picture whose address is an event.
+    /// Takes the event in the address of a picture, and answers with the picture.
     private func pixel(_ request: Request, _ type: EventType) async -> Response {
         let query = request.uri.queryParameters.map { (String($0.key), String($0.value)) }
         let key = query.first { $0.0 == "wk" || $0.0 == "writeKey" }?.1
         let call = Intake.Call(
             headers: request.headers.filter { $0.name == .origin }, query: key?[...],
-            body: pixelEvent(type, query))
-        let answer = await intake.answer(call, as: .single(type))
+            body: pixelEvent(type, from: query))
+        let answer = await intake.answer(to: call, as: .single(type))
         return answer.status == .ok ? pixelAnswer() : answer.response
     }
 
-    /// The verdict per destination, for the server that sent the event.
+    /// Answers with the event's delivery to each destination; only the server that sent the event
+    /// may ask.
     private func verdicts(_ request: Request, id: String) -> Response {
         let keys = senders.keys
         let named = keys.source(ofHeader: request.headers[.authorization])
