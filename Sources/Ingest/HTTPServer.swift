@@ -12,7 +12,7 @@ package struct HTTPLimits: Sendable {
     package var headerListBytes = 32 << 10
     /// Header fields of a request.
     package var headerCount = 100
-    /// How long a connection may be idle before it is closed.
+    /// The time that a connection may be idle before it is closed.
     package var idle = Duration.seconds(75)
     /// Connections that may wait to be accepted.
     package var backlog = 1_024

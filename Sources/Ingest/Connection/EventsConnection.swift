@@ -14,7 +14,7 @@ import NIOHTTP1
 /// `answered` and `routerAnswered` the caller takes what `next` returns, one action after the
 /// other, until it returns nil.
 struct EventsConnection {
-    /// Something that came in on the connection.
+    /// An item of the stream that comes in on the connection.
     enum Inbound {
         case part(HTTPServerRequestPart)
         case event(any Sendable)
@@ -23,7 +23,7 @@ struct EventsConnection {
 
     /// An order to the caller.
     enum Action {
-        /// Hand it on to the router.
+        /// Hand an item on to the router.
         case forward(Inbound)
         /// Hand the events to the intake, and call `answered` when the answer is written.
         case answer(PlainRequest, body: [UInt8])
@@ -63,7 +63,7 @@ struct EventsConnection {
 
     // MARK: What comes in
 
-    /// Something has come in: acts on it, or holds it while a request waits for its answer.
+    /// Acts on an item that has come in, or holds it while a request waits for its answer.
     mutating func receive(_ inbound: Inbound) -> Action? {
         if case .part = inbound { isQuiet = false }
         if held.isEmpty, !mustWait(inbound) { return handle(inbound) }

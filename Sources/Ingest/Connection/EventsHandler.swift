@@ -14,7 +14,7 @@ final class EventsHandler: ChannelDuplexHandler, RemovableChannelHandler {
     /// Answers are written past the encoder, as they are.
     private let encoder: ChannelHandlerContext
     private var context: ChannelHandlerContext?
-    /// How long a connection on which nothing is served may be quiet.
+    /// The time that a connection on which nothing is served may be quiet.
     private let idle: TimeAmount
     private var watch: RepeatedTask?
     /// Whom the connection's last key belongs to: most requests carry the same one each time.

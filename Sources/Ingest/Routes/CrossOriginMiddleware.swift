@@ -6,7 +6,7 @@ import Hummingbird
 ///
 /// `*` would not cover Authorization, and no origin is reflected that is not listed.
 struct CrossOriginMiddleware<Context: RequestContext>: RouterMiddleware {
-    /// How long a browser may remember the answer to a preflight.
+    /// The time that a browser may remember the answer to a preflight.
     private static var maxAge: Duration { .minutes(10) }
 
     let senders: Senders

@@ -8,7 +8,7 @@ import NIOCore
 
 /// The routes of the ingest API, for every request that no connection answers itself.
 package struct IngestRoutes: Sendable {
-    /// How long a sender is asked to wait when nothing can be stored.
+    /// The time that a sender is asked to wait when nothing can be stored.
     package static let retryAfter = Duration.seconds(5)
 
     private let senders: Senders
@@ -17,7 +17,7 @@ package struct IngestRoutes: Sendable {
     private let isReady: @Sendable () -> Problem?
     private let hooks: HookRoutes
 
-    /// Routes to an intake and to the log of what it stored.
+    /// The routes to an intake, and to the log of the events it stored.
     ///
     /// - Parameter isReady: says why events cannot be taken now; nil when they can.
     package init(

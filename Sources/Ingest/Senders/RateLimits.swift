@@ -1,11 +1,12 @@
 import Events
 import HTTPTypes
 
-/// How fast each source may send: one token bucket for each source that has a limit.
+/// The rate limits of the sources: one token bucket for each source that has a limit.
 final class RateLimits: Sendable {
     private let buckets = Locked<[String: TokenBucket]>([:])
 
-    /// How long a source that is too fast has to wait, in whole seconds; nil when it may send now.
+    /// The pause that a source has to make when it is too fast, in whole seconds; nil when it may
+    /// send now.
     ///
     /// - Parameter perSecond: requests a second that the source may send; nil for no limit.
     func pause(for source: String, perSecond: Double?, at now: Timestamp) -> Duration? {

@@ -3,12 +3,13 @@ import Events
 import HTTPTypes
 import Map
 
-/// Checks the signature of requests: `X-Signature: sha256=hex(HMAC-SHA256(secret, X-Timestamp + "." + body))`.
+/// Checks the signature of requests: `X-Signature: sha256=hex(HMAC-SHA256(secret, X-Timestamp + "."
+/// + body))`.
 ///
 /// The timestamp is in milliseconds and may be off by five minutes (Datafly Signal, server-side
 /// ingestion). The body is the one on the wire, before it is inflated.
 struct SignatureCheck: Sendable {
-    /// How far the sender's clock may be off.
+    /// The span by which the sender's clock may be off, either way.
     static let tolerance = Duration.minutes(5)
 
     private static let scheme = {

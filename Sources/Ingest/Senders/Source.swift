@@ -6,6 +6,7 @@ package final class Source: Sendable {
     package enum Kind: String, Sendable, CaseIterable { case server, browser }
     /// The source's name in `pipeline.json`.
     package let name: String
+    /// The kind of the source.
     package let kind: Kind
     /// True when the source is believed about people; the key of a browser is public.
     package let trusted: Bool

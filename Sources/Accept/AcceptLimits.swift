@@ -1,4 +1,4 @@
-/// The limits of the ingest contract (DESIGN §4); each can be set.
+/// The limits on what senders may send, with their defaults.
 package struct AcceptLimits: Sendable {
     /// Bytes of a request body on the wire.
     ///
@@ -16,8 +16,10 @@ package struct AcceptLimits: Sendable {
     package var rejectedBytes = 32 << 10
     /// Characters of a message id, one more than allowed; Segment: "less than 100 characters".
     package var messageIDLength = 100
-    /// Characters of any other id, one more than allowed; Vero: "less than 255 characters".
+    /// Characters of any other id, one more than allowed; the email services that
+    /// receive them allow "less than 255 characters".
     package var identifierLength = 255
 
+    /// The defaults.
     package init() {}
 }

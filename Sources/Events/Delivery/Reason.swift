@@ -1,7 +1,8 @@
 import JSON
 
-/// Every reason a delivery can end with other than `delivered`: the closed table that feeds code,
-/// log, command line, documentation and tests.
+/// The reason of a delivery that ended in another state than `delivered`.
+///
+/// A closed table: code, log, command line, documentation and tests all read it.
 package enum Reason: String, Sendable, CaseIterable {
     case anonymous
     case hashedEmail = "hashed_email"
@@ -32,7 +33,7 @@ package enum Reason: String, Sendable, CaseIterable {
         }
     }
 
-    /// What happened, as the end of "It was not sent: …".
+    /// The reason in words, as the end of "It was not sent: …".
     package var sentence: String {
         switch self {
         case .anonymous: "the event names no user that this destination can know"
@@ -57,7 +58,7 @@ package enum Reason: String, Sendable, CaseIterable {
         }
     }
 
-    /// What to do about it.
+    /// Advice for the reader of the log.
     package var hint: String {
         switch self {
         case .anonymous:

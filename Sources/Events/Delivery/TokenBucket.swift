@@ -1,10 +1,13 @@
-/// Lets so many through a second, after a burst of a tenth of that.
+/// A limit on how often something may happen: so many times a second, after a burst of a tenth of
+/// that.
 package struct TokenBucket: Sendable {
+    /// Tokens that are added in a second.
     package let perSecond: Double
     private let burst: Double
     private var tokens: Double
     private var filledAt: Timestamp
 
+    /// A full bucket.
     package init(perSecond: Double, now: Timestamp) {
         self.perSecond = perSecond
         burst = max(1, perSecond / 10)
@@ -12,6 +15,7 @@ package struct TokenBucket: Sendable {
         filledAt = now
     }
 
+    /// Takes one token out; false when there is none yet.
     package mutating func take(now: Timestamp) -> Bool {
         tokens = available(now)
         filledAt = now
@@ -20,12 +24,14 @@ package struct TokenBucket: Sendable {
         return true
     }
 
+    /// The moment from which a token can be taken.
     package func nextToken(now: Timestamp) -> Timestamp {
         let missing = max(0, 1 - available(now))
-        return now + Int64((missing / perSecond * 1000).rounded(.up))
+        return now + .milliseconds(Int64((missing / perSecond * 1000).rounded(.up)))
     }
 
     private func available(_ now: Timestamp) -> Double {
-        min(burst, tokens + Double(max(0, now - filledAt)) / 1000 * perSecond)
+        let passed = max(0, now.since(filledAt).milliseconds)
+        return min(burst, tokens + Double(passed) / 1000 * perSecond)
     }
 }
