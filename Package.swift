@@ -37,7 +37,6 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let package = Package(
     name: "sluice",
-    platforms: [.macOS(.v15)],
     dependencies: [
         .package(
             url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
@@ -49,6 +48,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
         .package(
             url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-docc-plugin", exact: "1.5.0"),
     ],
     targets: [
         stage("JSON"),
@@ -61,13 +61,18 @@ let package = Package(
         stage("Pipeline", ["Events", "JSON", "Accept", "Identify", "Consent", "Map", "Deliver"]),
         stage("Webhooks", ["Events", "JSON", "Accept", "Map", crypto]),
         stage(
+            "Store",
+            [
+                "Events", "JSON", "Accept", "Identify", "Consent", "Map", "Pipeline", "Deliver",
+                crypto,
+            ]),
+        stage(
             "SQLiteStore",
             [
                 "Events", "JSON", "Accept", "Identify", "Consent", "Map", "Deliver", "Pipeline",
-                "CSQLite",
-                crypto,
+                "Store", "CSQLite", crypto,
             ]),
-        stage("CurlTransport", ["Events", "JSON", "Deliver", "CCurl"]),
+        stage("CurlTransport", ["Events", "Deliver", "CCurl"]),
         stage(
             "Ingest",
             [
@@ -80,7 +85,8 @@ let package = Package(
             dependencies: [
                 "Events", "JSON", "Accept", "Identify", "Consent", "Map", "Deliver", "Pipeline",
                 "Webhooks",
-                "Ingest", "SQLiteStore", "CurlTransport", arguments, hummingbird, httpTypes,
+                "Ingest", "Store", "SQLiteStore", "CurlTransport", arguments, hummingbird,
+                httpTypes,
                 logging,
                 lifecycle, nioCore, signals, "CMalloc",
             ], swiftSettings: strict),
@@ -108,7 +114,8 @@ let package = Package(
         tests(
             "SQLiteStoreTests",
             [
-                "SQLiteStore", "Accept", "Consent", "Deliver", "Events", "JSON", "Map", "Pipeline",
+                "SQLiteStore", "Store", "Accept", "Consent", "Deliver", "Events", "JSON", "Map",
+                "Pipeline",
                 "SluiceTesting",
                 "CSQLite",
             ]),
@@ -120,7 +127,8 @@ let package = Package(
                 "sluice", "Accept", "Consent", "CurlTransport", "Deliver", "Events", "JSON",
                 "Ingest",
                 "Map",
-                "Pipeline", "SQLiteStore", "SluiceTesting", "Webhooks", crypto, logging, lifecycle,
+                "Pipeline", "SQLiteStore", "Store", "SluiceTesting", "Webhooks", crypto, logging,
+                lifecycle,
             ]),
         tests(
             "FaultTests",

@@ -7,17 +7,17 @@ import SluiceTesting
 import Testing
 
 @testable import SQLiteStore
+import Store
 
 /// A store without room in memory: everything waits for a claim.
 private final class Bench: Sendable {
     private let claims = Locked<[[Job]]>([])
     let clock = ManualClock()
-    let store: SQLiteStore
+    let store: StoreEngine
 
     init(_ folder: TemporaryFolder, _ pipeline: Pipeline) throws {
         let claims = claims
-        store = try SQLiteStore(
-            directory: folder.path, pipeline: pipeline, room: Room(), clock: clock.world,
+        store = try SQLiteStore.open(directory: folder.path, pipeline: pipeline, room: Room(), clock: clock.world,
             hashKey: [1],
             news: { news in
                 for case .claimed(_, let jobs, _, _) in news {

@@ -8,6 +8,7 @@ import SluiceTesting
 import Testing
 
 @testable import SQLiteStore
+import Store
 
 /// A store with limits, whose disk and clock are the test's.
 private final class Bench: Sendable {
@@ -16,19 +17,18 @@ private final class Bench: Sendable {
     let free = Locked<Int64?>(nil)
     let faults = Locked<[StoreFault]>([])
     private let claimed = Locked<[Job]>([])
-    let store: SQLiteStore
+    let store: StoreEngine
 
     init(_ change: (inout StoreLimits) -> Void = { _ in }, isEnabled: Bool = true) throws {
         folder = try TemporaryFolder()
-        var options = SQLiteStore.Options()
+        var options = StoreEngine.Options()
         change(&options.limits)
         options.houseInterval = 0
         let free = free
         let faults = faults
         let claimed = claimed
         options.freeSpace = { free.withLock { $0 } }
-        store = try SQLiteStore(
-            directory: folder.path,
+        store = try SQLiteStore.open(directory: folder.path,
             pipeline: Pipeline(destinations: [try Fixtures.destination(isEnabled: isEnabled)]),
             room: Room(), clock: clock.world, hashKey: [1], options: options,
             faults: { fault in faults.withLock { $0.append(fault) } },
@@ -201,10 +201,9 @@ private final class Bench: Sendable {
 
 @Suite struct `An event that ends the program` {
     private func open(_ folder: TemporaryFolder, crashedOn id: DeliveryID?) throws -> SQLiteStore {
-        var options = SQLiteStore.Options()
+        var options = StoreEngine.Options()
         options.crashedOn = id
-        return try SQLiteStore(
-            directory: folder.path,
+        return try SQLiteStore.open(directory: folder.path,
             pipeline: Pipeline(destinations: [try Fixtures.destination()]), room: Room(),
             clock: ManualClock().world, hashKey: [1], options: options, news: { _ in })
     }
@@ -263,8 +262,7 @@ private final class Bench: Sendable {
         let folder = try TemporaryFolder()
         _ = try folder.write(String(repeating: "no database ", count: 1_000), to: "sluice.db")
         let problem = #expect(throws: Problem.self) {
-            try SQLiteStore(
-                directory: folder.path, pipeline: Pipeline(destinations: []), room: Room(),
+            try SQLiteStore.open(directory: folder.path, pipeline: Pipeline(destinations: []), room: Room(),
                 clock: ManualClock().world, hashKey: [1], news: { _ in })
         }
         #expect(problem?.code == "store_damaged" && problem?.hint.contains("backup") == true)
@@ -294,12 +292,11 @@ private final class Bench: Sendable {
         }
         let old = #expect(throws: Problem.self) { try SQLiteLog(directory: folder.path) }
         #expect(old?.code == "store_other_version")
-        var options = SQLiteStore.Options()
+        var options = StoreEngine.Options()
         // The rows are from 1970: what is old stays here.
         options.limits.bodies = .max
         options.limits.events = .max
-        let store = try SQLiteStore(
-            directory: folder.path,
+        let store = try SQLiteStore.open(directory: folder.path,
             pipeline: Pipeline(destinations: [try Fixtures.destination()]), room: Room(),
             clock: ManualClock().world, hashKey: [2], options: options, news: { _ in })
         let log = try SQLiteLog(directory: folder.path)

@@ -4,6 +4,7 @@ import Deliver
 import Events
 import Pipeline
 import SQLiteStore
+import Store
 import SluiceTesting
 import Testing
 
@@ -17,8 +18,7 @@ import Testing
     @Test func `has synchronous FULL on the connection that writes`() throws {
         // GRDB's trap: NORMAL in WAL loses the last commits on power loss, after the 200.
         let folder = try TemporaryFolder()
-        let store = try SQLiteStore(
-            directory: folder.path, pipeline: Pipeline(destinations: []), room: Room(),
+        let store = try SQLiteStore.open(directory: folder.path, pipeline: Pipeline(destinations: []), room: Room(),
             clock: ManualClock().world, hashKey: [1], news: { _ in })
         #expect(store.settings["synchronous"] == "2")
         #expect(store.settings["journal_mode"] == "wal")
@@ -69,10 +69,9 @@ import Testing
         async throws
     {
         let folder = try TemporaryFolder()
-        var options = SQLiteStore.Options()
+        var options = StoreEngine.Options()
         options.busyTimeout = 20
-        let store = try SQLiteStore(
-            directory: folder.path, pipeline: try StoreContract.pipeline(),
+        let store = try SQLiteStore.open(directory: folder.path, pipeline: try StoreContract.pipeline(),
             room: Room(StoreContract.room), clock: ManualClock().world, hashKey: [1],
             options: options, news: { _ in })
         var other: OpaquePointer?
@@ -134,8 +133,7 @@ import Testing
 
 private func open(_ folder: TemporaryFolder, _ clock: ManualClock) throws -> StoreUnderTest {
     let news = Locked<[StoreNews]>([])
-    let store = try SQLiteStore(
-        directory: folder.path, pipeline: try StoreContract.pipeline(),
+    let store = try SQLiteStore.open(directory: folder.path, pipeline: try StoreContract.pipeline(),
         room: Room(StoreContract.room), clock: clock.world,
         hashKey: [UInt8](repeating: 7, count: 32)
     ) { fresh in news.withLock { $0 += fresh } }

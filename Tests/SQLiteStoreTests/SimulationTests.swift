@@ -10,6 +10,7 @@ import SluiceTesting
 import Testing
 
 @testable import SQLiteStore
+import Store
 
 /// Numbers that are the same for the same seed (SplitMix64).
 struct Seeded: RandomNumberGenerator {
@@ -175,7 +176,7 @@ private final class Simulation {
         let answer = ConsentAnswer(
             category: "marketing", granted: false, at: clock.now, origin: "simulation")
         try transaction {
-            _ = try self.writer.setConsent(of: user, [answer], lifting: false)
+            _ = try self.writer.setConsent(of: user, to: [answer], lifting: false)
         }
         withdrawn.insert(user)
     }
