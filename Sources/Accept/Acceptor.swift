@@ -48,7 +48,7 @@ package struct Acceptor: Sendable {
         guard let event = envelope.events.first?.event else {
             throw envelope.rejections.first?.problem ?? notAnObject("The text")
         }
-        return event.taken(as: EventID(first: now))
+        return event.accepted(as: EventID(first: now))
     }
 
     /// The envelope of a body of the form `{"batch": […]}`; what stands beside `batch` is merged

@@ -18,7 +18,7 @@ extension ConsentReader {
         for key in identity.keys {
             let before = try store.standing(key) ?? Standing()
             var standing = before
-            for answer in answers { standing.take(answer) }
+            for answer in answers { standing.merge(answer) }
             if lifts { standing.lift(at: event.timestamp) }
             if standing != before { try store.save(standing, for: key) }
         }

@@ -66,7 +66,7 @@ package struct Standing: Sendable, Equatable {
     }
 
     /// Adds an answer when it is newer than what stands for its category.
-    package mutating func take(_ answer: ConsentAnswer) {
+    package mutating func merge(_ answer: ConsentAnswer) {
         guard let index = answers.firstIndex(where: { $0.category == answer.category }) else {
             answers.append(answer)
             return
@@ -75,7 +75,7 @@ package struct Standing: Sendable, Equatable {
     }
 
     /// Adds a suppression unless a newer one of its cause, or a newer lifting, is known.
-    package mutating func take(_ suppression: Suppression) {
+    package mutating func merge(_ suppression: Suppression) {
         guard let index = suppressions.firstIndex(where: { $0.cause == suppression.cause }) else {
             suppressions.append(suppression)
             return

@@ -90,12 +90,12 @@ package final class Event: Sendable {
     }
 
     /// The event as the store accepts it: with its id, and with a message id when it had none.
-    package func taken(as id: EventID) -> Event {
+    package func accepted(as id: EventID) -> Event {
         Event(self, id: id, messageID: messageID.isEmpty ? id.text : messageID)
     }
 
     /// The event under another message id.
-    package func named(_ messageID: String) -> Event {
+    package func withMessageID(_ messageID: String) -> Event {
         Event(self, id: id, messageID: messageID)
     }
 

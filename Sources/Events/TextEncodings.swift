@@ -26,7 +26,7 @@ package func percentEncoded(_ text: String) -> String {
 extension String {
     /// True when the bytes of another text stand somewhere in this one's; a text that looks the
     /// same but is written with other bytes is not found.
-    package func holds(_ text: String) -> Bool {
+    package func containsBytes(of text: String) -> Bool {
         var (own, sought) = (self, text)
         return own.withUTF8 { own in
             sought.withUTF8 { sought in

@@ -53,8 +53,8 @@ package final class Intake: Sendable {
 
     /// Stores a call's events; the answer comes after the commit, or at once with a problem.
     ///
-    /// - Parameter answer: gets what writes the answer, so that it can be written elsewhere than on
-    ///   the store's thread.
+    /// - Parameter answer: gets a function that makes the answer, so that another thread than the
+    ///   store's can make it.
     func receive(
         _ call: Call, as shape: Shape,
         answer: @escaping @Sendable (@escaping @Sendable () -> Answer) -> Void
@@ -76,7 +76,8 @@ package final class Intake: Sendable {
             let isBatch = isBatch(reading.text, shape)
             let envelope = try envelope(reading, as: shape, isBatch: isBatch, at: now)
             store.accept(envelope, from: source.name) { result in
-                // The whole envelope goes along: whoever answers frees its events, not the store.
+                // The function keeps the envelope, so that its events are freed by the thread that
+                // answers and not by the store's.
                 answer { [self, envelope] in
                     let rejections = envelope.rejections
                     return switch result {
@@ -152,7 +153,7 @@ package final class Intake: Sendable {
         for index in envelope.events.indices
         where envelope.events[index].event.messageID.isEmpty {
             let (place, event) = envelope.events[index]
-            envelope.events[index].event = event.named("\(messageID)_\(place)")
+            envelope.events[index].event = event.withMessageID("\(messageID)_\(place)")
         }
         return envelope
     }

@@ -67,10 +67,10 @@ package final class JSONDocument: Sendable {
     func matches(_ node: JSONNode, _ key: UnsafeBufferPointer<UInt8>) -> Bool {
         let range = Int(node.start)..<Int(node.end)
         if node.escaped { return unescape(bytes[range]).elementsEqual(key) }
-        return bytes.withUnsafeBufferPointer { holds(key, $0, at: range) }
+        return bytes.withUnsafeBufferPointer { bytesAreEqual(key, $0, at: range) }
     }
 
-    private func holds(
+    private func bytesAreEqual(
         _ key: UnsafeBufferPointer<UInt8>, _ bytes: UnsafeBufferPointer<UInt8>,
         at range: Range<Int>
     ) -> Bool {

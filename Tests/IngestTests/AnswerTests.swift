@@ -9,7 +9,7 @@ import Testing
 @Suite struct `An answer` {
     private func text(_ answer: Answer) -> String {
         var buffer = ByteBuffer()
-        buffer.write(answer, date: "Sat, 06 Jun 2026 10:15:30 GMT")
+        buffer.writeAnswer(answer, date: "Sat, 06 Jun 2026 10:15:30 GMT")
         return String(buffer: buffer)
     }
 

@@ -3,7 +3,7 @@ import NIOCore
 
 extension ByteBuffer {
     /// Appends an answer as it goes over the wire, status line and headers included.
-    mutating func write(_ answer: Answer, date: String) {
+    mutating func writeAnswer(_ answer: Answer, date: String) {
         writeStaticString("HTTP/1.1 ")
         if answer.status == .ok {
             writeStaticString("200 OK")

@@ -117,7 +117,7 @@ final class EventsHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private func send(_ answer: Answer) {
         guard let context else { return }
         var buffer = context.channel.allocator.buffer(capacity: 256 + answer.body.count)
-        buffer.write(answer, date: HTTPDate.text(of: intake.clock.now()))
+        buffer.writeAnswer(answer, date: HTTPDate.text(of: intake.clock.now()))
         encoder.writeAndFlush(NIOAny(buffer), promise: nil)
         connection.answered()
         goOn(context)

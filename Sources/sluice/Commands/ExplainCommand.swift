@@ -187,7 +187,7 @@ private struct Incoming {
             else { return nil }
             let kind = source.blueprint.kind(of: input)
             return Incoming(
-                kind: kind, event: event.taken(as: EventID(first: now)),
+                kind: kind, event: event.accepted(as: EventID(first: now)),
                 trace: source.blueprint.plan(for: kind).trace(input, kind: kind))
         }
     }
