@@ -105,8 +105,8 @@ import Testing
         queue.throttle = Throttle(perSecond: 2, now: start)
         // The throttle's only token goes, with one of the limit's.
         #expect(startAll(queue, at: start) == 1)
-        // Neither has one: nothing is taken, so half a second later both have one.
-        for tenth in 1...4 { #expect(startAll(queue, at: after(Double(tenth) / 10)) == 0) }
+        // The limit has one again and again; it stays, so half a second later both have one.
+        for step in 1...9 { #expect(startAll(queue, at: after(Double(step) / 20)) == 0) }
         #expect(startAll(queue, at: after(0.5)) == 1)
     }
 
