@@ -101,11 +101,11 @@ import Testing
     }
 
     @Test func `takes no token of one limit when the other has none`() throws {
-        let queue = try queue(perSecond: 10)
+        let queue = try queue(perSecond: 3)
         queue.throttle = Throttle(perSecond: 2, now: start)
         // The throttle's only token goes, with one of the limit's.
         #expect(startAll(queue, at: start) == 1)
-        // The limit has one again and again; it stays, so half a second later both have one.
+        // The limit has one after a third of a second, and keeps it until the throttle has one.
         for step in 1...9 { #expect(startAll(queue, at: after(Double(step) / 20)) == 0) }
         #expect(startAll(queue, at: after(0.5)) == 1)
     }

@@ -79,6 +79,13 @@ private final class Archive: Sendable {
             #expect(!expected.isEmpty, "\(state)")
             #expect(try archive.log.deliveries(filter).map(\.id) == expected, "\(state)")
             #expect(try archive.isSearched(filter) == (state != .delivered), "\(state)")
+            let newest = archive.filter {
+                $0.state = state
+                $0.limit = 3
+            }
+            #expect(
+                try archive.log.deliveries(newest).map(\.id) == Array(expected.prefix(3)),
+                "\(state)")
         }
     }
 
