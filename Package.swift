@@ -39,7 +39,6 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let package = Package(
     name: "sluice",
-    platforms: [.macOS(.v15)],
     dependencies: [
         .package(
             url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
@@ -51,6 +50,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
         .package(
             url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-docc-plugin", exact: "1.5.0"),
     ],
     targets: [
         stage("JSON"),
@@ -62,15 +62,19 @@ let package = Package(
         stage("Deliver", ["Events", "JSON"]),
         stage("Pipeline", ["Events", "JSON", "Accept", "Identify", "Consent", "Map", "Deliver"]),
         stage("Webhooks", ["Events", "JSON", "Accept", "Map", crypto]),
-        stage("Store", ["Events"]),
+        stage(
+            "Store",
+            [
+                "Events", "JSON", "Accept", "Identify", "Consent", "Map", "Pipeline", "Deliver",
+                crypto,
+            ]),
         stage(
             "SQLiteStore",
             [
                 "Events", "JSON", "Accept", "Identify", "Consent", "Map", "Deliver", "Pipeline",
-                "CSQLite",
-                crypto,
+                "Store", "CSQLite", crypto,
             ]),
-        stage("CurlTransport", ["Events", "JSON", "Deliver", "CCurl"]),
+        stage("CurlTransport", ["Events", "Deliver", "CCurl"]),
         stage(
             "Ingest",
             [
@@ -83,7 +87,8 @@ let package = Package(
             dependencies: [
                 "Events", "JSON", "Accept", "Identify", "Consent", "Map", "Deliver", "Pipeline",
                 "Webhooks",
-                "Ingest", "SQLiteStore", "CurlTransport", arguments, hummingbird, httpTypes,
+                "Ingest", "Store", "SQLiteStore", "CurlTransport", arguments, hummingbird,
+                httpTypes,
                 logging,
                 lifecycle, nioCore, signals, "CMalloc",
             ], swiftSettings: strict),
@@ -92,8 +97,8 @@ let package = Package(
         stage(
             "SluiceTesting",
             [
-                "Events", "JSON", "Accept", "Consent", "Map", "Deliver", "Pipeline", "Webhooks",
-                "CSpawn",
+                "Events", "JSON", "Accept", "Identify", "Consent", "Map", "Deliver", "Pipeline",
+                "Store", "Webhooks",
             ]),
         .systemLibrary(name: "CSpawn"),
         tests("EventsTests", ["Events", "JSON"]),
@@ -106,9 +111,16 @@ let package = Package(
         tests("DeliverTests", ["Deliver", "Events", "JSON", "SluiceTesting"]),
         tests("WebhooksTests", ["Webhooks", "Accept", "Map", "Events", "JSON", "SluiceTesting"]),
         tests(
+            "StoreTests",
+            [
+                "Store", "SQLiteStore", "Accept", "Consent", "Deliver", "Events", "JSON", "Map",
+                "Pipeline", "SluiceTesting",
+            ]),
+        tests(
             "SQLiteStoreTests",
             [
-                "SQLiteStore", "Accept", "Consent", "Deliver", "Events", "JSON", "Map", "Pipeline",
+                "SQLiteStore", "Store", "Accept", "Consent", "Deliver", "Events", "JSON", "Map",
+                "Pipeline",
                 "SluiceTesting",
                 "CSQLite",
             ]),
@@ -120,7 +132,8 @@ let package = Package(
                 "sluice", "Accept", "Consent", "CurlTransport", "Deliver", "Events", "JSON",
                 "Ingest",
                 "Map",
-                "Pipeline", "SQLiteStore", "SluiceTesting", "Webhooks", crypto, logging, lifecycle,
+                "Pipeline", "SQLiteStore", "Store", "SluiceTesting", "Webhooks", crypto, logging,
+                lifecycle,
             ]),
         tests(
             "FaultTests",

@@ -4,20 +4,22 @@ import Deliver
 import Events
 import Pipeline
 import SQLiteStore
+import Store
 import SluiceTesting
 import Testing
 
 @Suite struct `The SQLite store` {
     @Test(arguments: StoreContract.all)
     func keeps(contract: StoreContract) async throws {
-        try await contract.check(try StoreFolder().open())
+        var setUp = try StoreSetUp()
+        contract.setUp(&setUp)
+        try await contract.check(try StoreFolder().open(setUp))
     }
 
     @Test func `has synchronous FULL on the connection that writes`() throws {
         // GRDB's trap: NORMAL in WAL loses the last commits on power loss, after the 200.
         let folder = try TemporaryFolder()
-        let store = try SQLiteStore(
-            directory: folder.path, pipeline: Pipeline(destinations: []), room: Room(),
+        let store = try SQLiteStore.open(directory: folder.path, pipeline: Pipeline(destinations: []), room: Room(),
             clock: ManualClock().world, hashKey: [1], news: { _ in })
         #expect(store.settings["synchronous"] == "2")
         #expect(store.settings["journal_mode"] == "wal")
@@ -69,11 +71,10 @@ import Testing
     {
         let folder = try TemporaryFolder()
         var options = SQLiteStore.Options()
-        options.busyTimeout = 20
-        let store = try SQLiteStore(
-            directory: folder.path, pipeline: try StoreContract.pipeline(),
+        options.busyTimeout = .milliseconds(20)
+        let store = try SQLiteStore.open(directory: folder.path, pipeline: try StoreContract.pipeline(),
             room: Room(StoreContract.room), clock: ManualClock().world, hashKey: [1],
-            options: options, news: { _ in })
+            sqlite: options, news: { _ in })
         var other: OpaquePointer?
         sqlite3_open(folder.path + "/sluice.db", &other)
         // The store's own housekeeping may hold the lock for a moment.
@@ -131,10 +132,10 @@ import Testing
     }
 }
 
-/// A folder with a store in it; all that was opened there is closed when nobody uses it any more.
+/// A folder with a store in it; every store that was opened there is closed with it.
 private final class StoreFolder: Sendable {
     private let folder: TemporaryFolder
-    private let opened = Locked<[SQLiteStore]>([])
+    private let opened = Locked<[StoreEngine]>([])
 
     init() throws { folder = try TemporaryFolder() }
 
@@ -142,22 +143,19 @@ private final class StoreFolder: Sendable {
 
     var path: String { folder.path }
 
-    /// Opens the store; what is returned keeps the folder.
-    func open(_ clock: ManualClock = ManualClock()) throws -> StoreUnderTest {
+    /// Opens the store; the folder stays as long as what is returned.
+    func open(
+        _ setUp: StoreSetUp? = nil, clock: ManualClock = ManualClock()
+    ) throws -> StoreUnderTest {
+        let setUp = try setUp ?? StoreSetUp()
         let news = Locked<[StoreNews]>([])
-        let store = try SQLiteStore(
-            directory: path, pipeline: try StoreContract.pipeline(),
-            room: Room(StoreContract.room), clock: clock.world,
-            hashKey: [UInt8](repeating: 7, count: 32)
+        let store = try SQLiteStore.open(
+            directory: path, pipeline: setUp.pipeline, room: Room(setUp.room), clock: clock.world,
+            hashKey: [UInt8](repeating: 7, count: 32), options: setUp.options
         ) { fresh in news.withLock { $0 += fresh } }
         opened.withLock { $0.append(store) }
         return StoreUnderTest(
-            events: store, deliveries: store, log: try SQLiteLog(directory: path), clock: clock,
-            flush: { store.flush() }, news: { news.withLock { $0 } },
-            reopened: {
-                // The first store is left as it is: nothing is closed in order, as in a crash.
-                store.flush()
-                return try self.open(clock)
-            })
+            engine: store, log: try SQLiteLog(directory: path), clock: clock,
+            news: { news.withLock { $0 } }, reopen: { try self.open($0, clock: clock) })
     }
 }

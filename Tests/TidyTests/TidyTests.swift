@@ -52,7 +52,9 @@ import Darwin
     }
 
     @Test func `keep the stages free of servers, stores and Foundation`() throws {
-        let stages = ["JSON", "Events", "Accept", "Identify", "Consent", "Map", "Deliver", "Pipeline"]
+        let stages = [
+            "JSON", "Events", "Accept", "Identify", "Consent", "Map", "Deliver", "Pipeline",
+        ]
         let allowed = Set(stages + ["Crypto", "Glibc", "Darwin"])
         for file in try swiftFiles() where stages.contains(file.module) {
             #expect(Set(imports(file)).subtracting(allowed).isEmpty, "\(file.path)")
@@ -102,11 +104,12 @@ import Darwin
         }
     }
 
-    @Test func `use every error code in a test or name it in the README`() throws {
+    @Test func `use every error code in a test or name it in the README or the manual`() throws {
         let tests = try swiftFiles().filter {
             $0.path.hasPrefix("Tests/") || $0.module == "SluiceTesting"
         }
-        let said = try tests.map(\.text).joined() + Fixtures.text("README.md")
+        let pages = try walk("Sources/sluice/Documentation.docc") + ["README.md"]
+        let said = try (tests.map(\.text) + pages.map(Fixtures.text)).joined()
         for file in try swiftFiles()
         where ["Accept", "Ingest", "SQLiteStore"].contains(file.module) {
             for match in file.text.matches(of: /code: "([a-z0-9_]+)"/) {
@@ -114,6 +117,18 @@ import Darwin
                 #expect(isSaid, "\(file.path): \(match.1)")
             }
         }
+    }
+
+    @Test func `import each other as the manual draws it`() async throws {
+        let drawn = try await Program.run([".ci/imports"], program: "/bin/bash")
+        #expect(drawn.code == 0, "\(drawn.errors)")
+        let article = try Fixtures.text("Sources/sluice/Documentation.docc/Architecture.md")
+        let picture = try #require(
+            article.firstMatch(of: /<!-- modules -->\n\n```\n((?:.|\n)*?)```/)?.1)
+        let (now, before) = (drawn.output.split(separator: "\n"), picture.split(separator: "\n"))
+        for line in now where !before.contains(line) { Issue.record("not in the article: \(line)") }
+        for line in before where !now.contains(line) { Issue.record("no longer so: \(line)") }
+        #expect(drawn.output == picture, "put it into the article with: .ci/imports --write")
     }
 
     private struct File {

@@ -7,6 +7,7 @@ import JSON
 import Map
 import Pipeline
 import SQLiteStore
+import Store
 
 /// Each stage alone, in this process, one thread's work at a time.
 struct BenchStages {
@@ -64,7 +65,7 @@ struct BenchStages {
         let file = try pipeline(blueprint, preset: "default")
         let data = folder + "/commit"
         _ = try DataDirectory(data)
-        let store = try SQLiteStore(
+        let store = try SQLiteStore.open(
             directory: data, pipeline: file, room: Room([:]), clock: .system,
             hashKey: Chance.bytes(32), news: { _ in })
         defer { store.close() }

@@ -5,6 +5,7 @@ import JSON
 import Map
 import Pipeline
 import SQLiteStore
+import Store
 
 struct ReplayCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -69,7 +70,7 @@ struct ReplayCommand: AsyncParsableCommand {
             if !plan.going.isEmpty { Terminal.standard.write("Send them with --yes") }
             return
         }
-        var result = ReplayOrder.Result()
+        var result = ReplayOrder.Outcome()
         var rest = plan.going.map(\.row.id)[...]
         let control = Control(directory: try options.directory())
         while !rest.isEmpty {

@@ -6,7 +6,7 @@ import Ingest
 import JSON
 import Map
 import Pipeline
-import SQLiteStore
+import Store
 import Webhooks
 
 /// `pipeline.json`, read and checked whole (DESIGN §12).
@@ -146,10 +146,10 @@ struct PipelineDecoder {
         return limits
     }
 
-    /// A span of time such as `30d`, in milliseconds.
-    private func span(_ value: ConfigurationValue?, _ what: String) -> Int64? {
+    /// A span of time such as `30d`.
+    private func span(_ value: ConfigurationValue?, _ what: String) -> Duration? {
         guard let value, let text = value.string(what) else { return nil }
-        if let span = Span(argument: text) { return span.milliseconds }
+        if let span = Span(argument: text) { return .milliseconds(span.milliseconds) }
         value.report("\"\(text)\" is no span of time.", fix: "Write such as \"30d\" or \"12h\".")
         return nil
     }

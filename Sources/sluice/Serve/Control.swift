@@ -6,10 +6,11 @@ import Ingest
 import JSON
 import Pipeline
 import SQLiteStore
+import Store
 
 /// What commands ask of a running server, over the Unix socket in its data directory.
 struct ControlRoutes: Sendable {
-    let store: SQLiteStore
+    let store: StoreEngine
     let kept: KeptBodies
     let log: any DeliveryLog
     let pipeline: @Sendable () -> Pipeline
@@ -113,7 +114,7 @@ extension ControlRoutes {
         }
         let now = clock.now()
         let keys = try await store.setConsent(
-            of: id, choices.map { $0.answer(at: now) }, lifting: parameters["lift"] == "true")
+            of: id, to: choices.map { $0.answer(at: now) }, lifting: parameters["lift"] == "true")
         return json(.ok) { $0.member("identifiers", keys.all.count) }
     }
 
@@ -225,9 +226,9 @@ struct Control {
 
     func replay(
         _ order: ReplayOrder, pipeline: Pipeline
-    ) async throws -> ReplayOrder.Result {
+    ) async throws -> ReplayOrder.Outcome {
         if let answer = try await ask("/replay", order.json) {
-            var result = ReplayOrder.Result()
+            var result = ReplayOrder.Outcome()
             result.queued = answer["queued"]?.integer ?? 0
             result.filtered = answer["filtered"]?.integer ?? 0
             result.refused = answer["refused"]?.integer ?? 0
@@ -245,7 +246,7 @@ struct Control {
         let now = WorldClock.system.now()
         return try await withStore(Pipeline(destinations: [])) { store in
             try await store.setConsent(
-                of: id, answers.map { $0.answer(at: now) }, lifting: lift
+                of: id, to: answers.map { $0.answer(at: now) }, lifting: lift
             ).all.count
         }
     }
@@ -289,12 +290,12 @@ struct Control {
 
     /// The store itself, when no server holds it.
     private func withStore<Result>(
-        _ pipeline: Pipeline, _ body: (SQLiteStore) async throws -> Result
+        _ pipeline: Pipeline, _ body: (StoreEngine) async throws -> Result
     ) async throws -> Result {
         let lock = try DataDirectory(directory)
-        var options = SQLiteStore.Options()
+        var options = StoreEngine.Options()
         options.isServer = false
-        let store = try SQLiteStore(
+        let store = try SQLiteStore.open(
             directory: lock.path, pipeline: pipeline, room: Room(), clock: .system,
             hashKey: Chance.bytes(32), options: options, news: { _ in })
         defer { store.close() }

@@ -5,10 +5,11 @@ import JSON
 import Map
 import Pipeline
 import SQLiteStore
+import Store
 
 /// Forgets a person: suppresses first, tells the destinations, then removes what is kept.
 struct Forgetting: Sendable {
-    let store: SQLiteStore
+    let store: StoreEngine
     let log: any DeliveryLog
     let pipeline: Pipeline
     let clock: WorldClock
@@ -43,7 +44,7 @@ struct Forgetting: Sendable {
         try note(own, into: &report)
         var isFinished = false
         for _ in 0..<Self.patience / Self.pause {
-            let step = try await store.erase(keys, but: open)
+            let step = try await store.erase(keys, except: open)
             report.events += step.erased
             isFinished = step.erased == 0 && step.busy == 0
             if isFinished { break }

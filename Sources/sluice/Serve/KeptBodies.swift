@@ -2,11 +2,12 @@ import Accept
 import Deliver
 import Events
 import SQLiteStore
+import Store
 import Webhooks
 
 /// Reads again what a webhook source brought and could not be used, after its blueprint was mended.
 struct KeptBodies: Sendable {
-    let store: SQLiteStore
+    let store: StoreEngine
     let log: any DeliveryLog
     /// The sources with their blueprints as they are now.
     let sources: @Sendable () -> [WebhookSource]
@@ -43,7 +44,7 @@ struct KeptBodies: Sendable {
                     result.kept += 1
                 } else {
                     result.events += try await store.accept(
-                        reading.envelope, from: name, clearing: [row.number]
+                        reading.envelope, from: name, replacing: [row.number]
                     ).count
                 }
             }

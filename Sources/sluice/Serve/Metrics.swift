@@ -5,13 +5,14 @@ import Hummingbird
 import Ingest
 import NIOCore
 import SQLiteStore
+import Store
 
 /// What Prometheus reads, on an address of its own: counts, waiting, latencies, file and disk.
 ///
 /// Names follow its conventions (prometheus.io, "Metric and label naming"); no label holds what
 /// an event said.
 struct MetricsRoutes: Sendable {
-    let store: SQLiteStore
+    let store: StoreEngine
     let log: any DeliveryLog
     let clock: WorldClock
     let data: String

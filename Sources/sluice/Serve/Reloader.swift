@@ -2,6 +2,7 @@ import Events
 import Glibc
 import Logging
 import SQLiteStore
+import Store
 import ServiceLifecycle
 import UnixSignals
 
@@ -46,12 +47,12 @@ struct Reloader: Service {
         do {
             let file = try read()
             try await server.replace(file)
-            try await server.store.noteReload(nil)
+            try await server.store.saveReloadFault(nil)
             logger.notice("The pipeline was read again.")
         } catch {
             let fault = (error as? Problem).map { "\($0.message) \($0.hint)" } ?? "\(error)"
             logger.error("The changed pipeline is not taken; the last good one stays: \(fault)")
-            try? await server.store.noteReload(fault)
+            try? await server.store.saveReloadFault(fault)
         }
     }
 

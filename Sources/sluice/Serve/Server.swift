@@ -7,6 +7,7 @@ import Ingest
 import Logging
 import Pipeline
 import SQLiteStore
+import Store
 import ServiceLifecycle
 import UnixSignals
 
@@ -22,7 +23,7 @@ struct Server: Sendable {
     static let gracefulSeconds: Int64 = 20
 
     let directory: DataDirectory
-    let store: SQLiteStore
+    let store: StoreEngine
     let log: SQLiteLog
     let transport: CurlTransport
     let deliverer: Deliverer
@@ -61,7 +62,7 @@ struct Server: Sendable {
             alerts: { alerts($0) }, mark: { marker.mark($0) })
         self.deliverer = deliverer
         let data = file.data
-        var storeOptions = SQLiteStore.Options()
+        var storeOptions = StoreEngine.Options()
         storeOptions.limits = file.storeLimits
         storeOptions.crashedOn = marker.found
         if storeOptions.limits.reserve == StoreLimits.standardReserve {
@@ -70,7 +71,7 @@ struct Server: Sendable {
             storeOptions.limits.reserve = min(storeOptions.limits.reserve, tenth)
         }
         storeOptions.freeSpace = { freeBytes(at: data) }
-        store = try SQLiteStore(
+        store = try SQLiteStore.open(
             directory: file.data, pipeline: pipeline, room: room, clock: clock,
             hashKey: Chance.bytes(32), options: storeOptions,
             faults: { Self.report($0, logger, clock, alerts) }
