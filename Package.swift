@@ -98,7 +98,7 @@ let package = Package(
             "SluiceTesting",
             [
                 "Events", "JSON", "Accept", "Identify", "Consent", "Map", "Deliver", "Pipeline",
-                "Store", "Webhooks",
+                "Store", "Webhooks", "CSpawn",
             ]),
         .systemLibrary(name: "CSpawn"),
         tests("EventsTests", ["Events", "JSON"]),
