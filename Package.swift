@@ -32,9 +32,7 @@ func stage(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(
-        name: name, dependencies: dependencies, exclude: name == "ProgramTests" ? ["Files"] : [],
-        swiftSettings: strict)
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
 let package = Package(
@@ -103,6 +101,7 @@ let package = Package(
                 "Pipeline", "Store", "Webhooks",
             ]),
         .systemLibrary(name: "CSpawn"),
+        tests("JSONTests", ["JSON"]),
         tests("EventsTests", ["Events", "JSON"]),
         tests("AcceptTests", ["Accept", "Events", "JSON", "SluiceTesting"]),
         tests("IdentifyTests", ["Identify", "Events", "JSON", "Pipeline", "SluiceTesting"]),
@@ -117,6 +116,12 @@ let package = Package(
             [
                 "Store", "SQLiteStore", "Accept", "Consent", "Deliver", "Events", "JSON", "Log",
                 "Map", "Pipeline", "SluiceTesting",
+            ]),
+        tests(
+            "IngestTests",
+            [
+                "Ingest", "Accept", "Events", "JSON", "SluiceTesting", crypto, httpTypes, nioCore,
+                nioHTTP1,
             ]),
         tests(
             "SQLiteStoreTests",

@@ -91,7 +91,9 @@ extension MemorySession {
             $0.row.isTimed && ($0.row.dueAt.map { $0 <= moment } ?? false)
         }
         if order == .dueTime {
-            rows.sort { ($0.row.dueAt ?? moment, $0.place.event) < ($1.row.dueAt ?? moment, $1.place.event) }
+            rows.sort {
+                ($0.row.dueAt ?? moment, $0.place.event) < ($1.row.dueAt ?? moment, $1.place.event)
+            }
         }
         return rows.prefix(limit).map { LanePlace(event: $0.place.event, lane: $0.row.lane) }
     }

@@ -1,4 +1,5 @@
 import Accept
+import Deliver
 import Events
 import JSON
 import Log

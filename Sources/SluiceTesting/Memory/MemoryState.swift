@@ -1,5 +1,5 @@
 import Accept
-import Deliver
+package import Deliver
 import Events
 package import Log
 import Pipeline

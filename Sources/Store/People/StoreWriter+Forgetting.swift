@@ -21,7 +21,7 @@ extension StoreWriter {
         change += 1
         for key in keys.known {
             var standing = Standing()
-            standing.take(
+            standing.merge(
                 Suppression(cause: Suppression.erased, at: moment, origin: "sluice forget"))
             try people.forget(key, leaving: standing)
         }

@@ -12,6 +12,7 @@ struct BenchReport {
         case milliseconds = "ms"
         case seconds = "s"
         case megabytes = "MB"
+        case allocations = "allocations"
     }
     private struct Row {
         let name: String
@@ -36,6 +37,14 @@ struct BenchReport {
             rows[index].values.append(value)
         } else {
             rows.append(Row(name: name, unit: unit, values: [value]))
+        }
+    }
+
+    /// Adds the time of a stage, and its allocations when they were counted.
+    mutating func add(_ name: String, costing cost: StageCost) {
+        add(name, cost.microseconds, .microseconds)
+        if let allocations = cost.allocations {
+            add("\(name), allocations", allocations, .allocations)
         }
     }
 

@@ -125,11 +125,11 @@ struct BenchRuns {
         try await withFolder { own in
             let stages = BenchStages(
                 folder: own, blueprint: blueprint, event: event, seconds: min(seconds, 1))
-            report.add("stage: read an event", try stages.read(), in: .microseconds)
-            report.add("stage: map it to its request", try stages.map(), in: .microseconds)
-            report.add("stage: map 500 properties", try stages.mapMany(500), in: .microseconds)
-            report.add(
-                "stage: commit an event, 100 at once", try await stages.commit(), in: .microseconds)
+            report.add("stage: read an event", costing: try stages.read())
+            report.add("stage: decide where it goes", costing: try stages.decide())
+            report.add("stage: map it to its request", costing: try stages.map())
+            report.add("stage: map 500 properties", costing: try stages.mapMany(500))
+            report.add("stage: commit an event, 100 at once", costing: try await stages.commit())
             let rate = await stages.curl(to: receiver.port)
             report.add("stage: curl, 64 at a time", rate, in: .perSecond)
         }
