@@ -59,9 +59,10 @@ let package = Package(
         stage("Identify", ["Events", "JSON"]),
         stage("Consent", ["Events", "JSON"]),
         stage("Map", ["Events", "JSON", crypto]),
-        stage("Deliver", ["Events", "JSON"]),
-        stage("Pipeline", ["Events", "JSON", "Accept", "Identify", "Consent", "Map", "Deliver"]),
-        stage("Webhooks", ["Events", "JSON", "Accept", "Map", crypto]),
+        stage("Request", ["Events", "JSON", "Map", crypto]),
+        stage("Deliver", ["Events", "JSON", "Request"]),
+        stage("Pipeline", ["Events", "JSON", "Accept", "Identify", "Consent", "Map", "Request"]),
+        stage("Webhooks", ["Events", "JSON", "Accept", "Map", "Request", crypto]),
         stage("Store", ["Events"]),
         stage(
             "SQLiteStore",
@@ -70,11 +71,12 @@ let package = Package(
                 "CSQLite",
                 crypto,
             ]),
-        stage("CurlTransport", ["Events", "JSON", "Deliver", "CCurl"]),
+        stage("CurlTransport", ["Events", "Request", "CCurl"]),
         stage(
             "Ingest",
             [
-                "Events", "JSON", "Accept", "Deliver", "Map", "Webhooks", "CZlib", crypto,
+                "Events", "JSON", "Accept", "Deliver", "Map", "Request", "Webhooks", "CZlib",
+                crypto,
                 hummingbird,
                 hummingbirdCore, httpTypes, logging, nioCore, nioHTTP1,
             ] + nioHTTPTypes),
@@ -82,7 +84,7 @@ let package = Package(
             name: "sluice",
             dependencies: [
                 "Events", "JSON", "Accept", "Identify", "Consent", "Map", "Deliver", "Pipeline",
-                "Webhooks",
+                "Request", "Webhooks",
                 "Ingest", "SQLiteStore", "CurlTransport", arguments, hummingbird, httpTypes,
                 logging,
                 lifecycle, nioCore, signals, "CMalloc",
@@ -91,38 +93,46 @@ let package = Package(
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         stage(
             "SluiceTesting",
-            ["Events", "JSON", "Accept", "Consent", "Map", "Deliver", "Pipeline", "Webhooks"]),
+            [
+                "Events", "JSON", "Accept", "Consent", "Map", "Request", "Deliver", "Pipeline",
+                "Webhooks",
+            ]),
         tests("EventsTests", ["Events", "JSON"]),
         tests("AcceptTests", ["Accept", "Events", "JSON", "SluiceTesting"]),
         tests("IdentifyTests", ["Identify", "Events", "JSON", "Pipeline", "SluiceTesting"]),
         tests(
             "ConsentTests",
             ["Consent", "Events", "JSON", "Identify", "Map", "Pipeline", "SluiceTesting"]),
-        tests("MapTests", ["Map", "Deliver", "Events", "JSON", "Pipeline", "SluiceTesting"]),
-        tests("DeliverTests", ["Deliver", "Events", "JSON", "SluiceTesting"]),
+        tests("MapTests", ["Map", "Events", "JSON", "Pipeline", "Request", "SluiceTesting"]),
+        tests(
+            "PipelineTests",
+            ["Pipeline", "Consent", "Events", "JSON", "Map", "Request", "SluiceTesting"]),
+        tests("RequestTests", ["Request", "Events", "JSON", "Map", "SluiceTesting"]),
+        tests("DeliverTests", ["Deliver", "Events", "JSON", "Request", "SluiceTesting"]),
         tests("WebhooksTests", ["Webhooks", "Accept", "Map", "Events", "JSON", "SluiceTesting"]),
         tests(
             "SQLiteStoreTests",
             [
                 "SQLiteStore", "Accept", "Consent", "Deliver", "Events", "JSON", "Map", "Pipeline",
-                "SluiceTesting",
+                "Request", "SluiceTesting",
                 "CSQLite",
             ]),
         tests(
-            "CurlTransportTests", ["CurlTransport", "Deliver", "Events", "JSON", "SluiceTesting"]),
+            "CurlTransportTests", ["CurlTransport", "Events", "JSON", "Request", "SluiceTesting"]),
         tests(
             "ProgramTests",
             [
                 "sluice", "Accept", "Consent", "CurlTransport", "Deliver", "Events", "JSON",
                 "Ingest",
                 "Map",
-                "Pipeline", "SQLiteStore", "SluiceTesting", "Webhooks", crypto, logging, lifecycle,
+                "Pipeline", "Request", "SQLiteStore", "SluiceTesting", "Webhooks", crypto, logging,
+                lifecycle,
             ]),
         tests(
             "FaultTests",
             [
-                "CurlTransport", "Deliver", "Events", "JSON", "SQLiteStore", "SluiceTesting",
-                "sluice",
+                "CurlTransport", "Deliver", "Events", "JSON", "Request", "SQLiteStore",
+                "SluiceTesting", "sluice",
             ]),
         tests("TidyTests", ["SluiceTesting"]),
         .systemLibrary(

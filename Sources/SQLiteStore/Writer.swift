@@ -276,7 +276,7 @@ final class Writer {
                 Job(
                     id: DeliveryID(event: event.id, destination: name), run: 1, attempt: 1,
                     tries: 0, step: 0, event: event, identity: identity,
-                    revision: planned.revision, decidedAt: change))
+                    revision: planned.revision, decidedAt: change, plan: planned.plan))
         }
     }
 

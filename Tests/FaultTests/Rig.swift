@@ -3,6 +3,7 @@ import Deliver
 import Events
 import Foundation
 import JSON
+import Request
 import SluiceTesting
 import Testing
 

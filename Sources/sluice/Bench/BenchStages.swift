@@ -6,6 +6,7 @@ import FoundationEssentials
 import JSON
 import Map
 import Pipeline
+import Request
 import SQLiteStore
 
 /// Each stage alone, in this process, one thread's work at a time.
@@ -54,8 +55,8 @@ struct BenchStages {
             userID: event.userID, email: event.trait("email")?.string, anonymousID: nil,
             emailState: .fine, lane: LaneKey(number: 0))
         return try microseconds {
-            let request = try destination.requests(for: event, identity)[0]
-            _ = destination.outgoing(request, for: event, at: event.receivedAt)
+            let request = try destination.builder.requests(for: event, of: identity)[0]
+            _ = destination.builder.outgoing(request, for: event, at: event.receivedAt)
         }
     }
 

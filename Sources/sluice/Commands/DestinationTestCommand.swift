@@ -6,6 +6,7 @@ import Events
 import JSON
 import Map
 import Pipeline
+import Request
 
 struct DestinationTestCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -36,7 +37,7 @@ struct DestinationTestCommand: AsyncParsableCommand {
         let decision = try sample.decided(file.pipeline)
         let requests: [MappedRequest]
         do {
-            requests = try destination.requests(for: sample, decision.identity)
+            requests = try destination.builder.requests(for: sample, of: decision.identity)
         } catch {
             throw Problem(
                 code: error.reason.rawValue, message: "Nothing can be sent: \(error.detail).",
@@ -46,12 +47,13 @@ struct DestinationTestCommand: AsyncParsableCommand {
         let curl = CurlTransport()
         defer { curl.close() }
         let transport = TokenKeeper(curl, clock: .system)
-        let outgoing = destination.outgoing(request, for: sample, at: WorldClock.system.now())
+        let outgoing = destination.builder.outgoing(
+            request, for: sample, at: WorldClock.system.now())
         let result = await withCheckedContinuation { continuation in
             transport.send(outgoing) { continuation.resume(returning: $0) }
         }
         let judgement = Classifier().judge(
-            result, rules: destination.answerRules(for: request.name), missingBefore: 0)
+            result, rules: destination.builder.answerRules(for: request.name), missingBefore: 0)
         report(request, result, judgement, destination)
         if judgement.answerClass != .delivered { throw ExitCode.failure }
     }
@@ -79,7 +81,7 @@ struct DestinationTestCommand: AsyncParsableCommand {
         _ destination: Destination
     ) {
         let outcome = TestOutcome(result, judgement)
-        let answer = result.body.map { destination.secrets.mask($0) }
+        let answer = result.body.map { destination.builder.mask($0) }
         let terminal = Terminal.standard
         if output.json {
             terminal.write(

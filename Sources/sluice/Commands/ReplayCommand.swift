@@ -4,6 +4,7 @@ import Events
 import JSON
 import Map
 import Pipeline
+import Request
 import SQLiteStore
 
 struct ReplayCommand: AsyncParsableCommand {
@@ -162,7 +163,7 @@ struct ReplayPlan {
             let requests =
                 asWas
                 ? detail.requests
-                : (try? destination.requests(for: event.event, event.identity)) ?? []
+                : (try? destination.builder.requests(for: event.event, of: event.identity)) ?? []
             let isChanged = requests != detail.requests
             if onlyChanged, !isChanged {
                 unchanged += 1

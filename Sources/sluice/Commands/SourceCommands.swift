@@ -7,6 +7,7 @@ import Ingest
 import JSON
 import Map
 import Pipeline
+import Request
 import SQLiteStore
 import Webhooks
 

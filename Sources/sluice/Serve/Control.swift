@@ -5,6 +5,7 @@ import Hummingbird
 import Ingest
 import JSON
 import Pipeline
+import Request
 import SQLiteStore
 
 /// What commands ask of a running server, over the Unix socket in its data directory.
@@ -306,7 +307,7 @@ struct Control {
         let transport = CurlTransport()
         defer { transport.close() }
         var options = TransportOptions()
-        options.totalTimeout = Self.patience
+        options.totalTimeout = .milliseconds(Self.patience)
         options.unixSocket = DataDirectory.socketPath(directory)
         let result = await transport.exchange(
             OutgoingRequest(

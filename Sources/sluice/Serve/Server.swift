@@ -6,6 +6,7 @@ import Hummingbird
 import Ingest
 import Logging
 import Pipeline
+import Request
 import SQLiteStore
 import ServiceLifecycle
 import UnixSignals
@@ -18,8 +19,8 @@ import Darwin
 
 /// The running program: store, transport, deliverer and the two HTTP servers, put together.
 struct Server: Sendable {
-    /// Seconds in-flight exchanges get when the program is stopped.
-    static let gracefulSeconds: Int64 = 20
+    /// The time in-flight exchanges get when the program is stopped.
+    static let gracefulTime = Duration.seconds(20)
 
     let directory: DataDirectory
     let store: SQLiteStore
@@ -56,8 +57,8 @@ struct Server: Sendable {
         let alerts = Alerts(
             url: file.alertsURL, options: options, transport: transport, logger: logger)
         let deliverer = Deliverer(
-            transport: TokenKeeper(transport, clock: clock), turns: transport, targets: live,
-            clock: clock,
+            transport: TokenKeeper(transport, clock: clock), turns: transport, builders: live,
+            room: room, clock: clock,
             alerts: { alerts($0) }, mark: { marker.mark($0) })
         self.deliverer = deliverer
         let data = file.data
@@ -78,7 +79,7 @@ struct Server: Sendable {
         log = try SQLiteLog(directory: file.data)
         intake = Intake(acceptor: Acceptor(), senders: senders, store: store, clock: clock)
         let machine = DeliveryMachine(
-            limits: limits, held: store.held, schedule: schedule, room: room, now: clock.now(),
+            limits: limits, held: store.held, schedule: schedule, now: clock.now(),
             jitter: Chance.fraction)
         deliverer.start(machine, store: store)
     }
@@ -167,7 +168,7 @@ struct Server: Sendable {
             Closing { store.close() },
             Closing { transport.close() },
             Closing {
-                _ = deliverer.drain(atMost: Self.gracefulSeconds * 1000)
+                _ = deliverer.drain(atMost: Self.gracefulTime)
                 store.flush()
                 deliverer.stop()
             },
