@@ -9,9 +9,9 @@ package protocol RequestBuilders: Sendable {
 
 /// Builds the requests of one destination: a blueprint's preset with parameters and secrets.
 ///
-/// There are two halves. `requests` applies the blueprint to an event; the result is stored with the
-/// delivery, holds no secret and stays the same at every try. `outgoing` makes of a stored request
-/// the one that travels: address, headers, secrets and signature as they are at that moment. One
+/// There are two halves. `requests` applies the blueprint to an event; the result is stored with
+/// the delivery, holds no secret and stays the same at every try. `outgoing` makes of it the request
+/// that travels: address, headers, secrets and signature as they are at that moment. One
 /// builder is one state of the destination: a changed pipeline has others.
 package final class RequestBuilder: Sendable {
     /// The destination's name; destinations do not share access tokens.

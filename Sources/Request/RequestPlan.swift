@@ -1,8 +1,8 @@
 package import Events
 package import Map
 
-/// The decided way from one event to one destination's requests: the blueprint's plan for the event,
-/// and everything that its mappings read.
+/// The decided way from one event to one destination's requests: the blueprint's plan and
+/// everything that its mappings read.
 ///
 /// It is made once, when the event is decided about, and goes along with the delivery, so that
 /// nothing is looked up or gathered again when the requests are built and sent.

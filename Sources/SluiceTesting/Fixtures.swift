@@ -182,8 +182,10 @@ extension Fixtures {
 }
 
 extension Fixtures {
-    /// One state of a destination: it builds an empty request for everybody but `nobody`, and sends
-    /// it to the address that is its name. States of different names have different revisions.
+    /// The builder of a stand-in destination, in one of its states.
+    ///
+    /// It builds a request for every user whose id is a number and fails for others. The request
+    /// goes to the address that is the state's name. States of different names have different revisions.
     package static func builder(_ name: String) throws -> RequestBuilder {
         let blueprint = try Blueprint.read(
             file: "stand-in.json",

@@ -32,8 +32,9 @@ extension WebhookSource {
         }
     }
 
-    /// True for one of the secrets; compared by digest, so that the time says nothing about how much
-    /// was right.
+    /// True for one of the secrets.
+    ///
+    /// They are compared by digest, so that the time says nothing about how much was right.
     private func isSecret(_ text: String) -> Bool {
         let digest = SHA256.hash(data: Array(text.utf8))
         return secrets.contains { SHA256.hash(data: Array($0.utf8)) == digest }
