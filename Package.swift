@@ -32,9 +32,7 @@ func stage(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(
-        name: name, dependencies: dependencies, exclude: name == "ProgramTests" ? ["Files"] : [],
-        swiftSettings: strict)
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
 let package = Package(
@@ -68,39 +66,42 @@ let package = Package(
                 "Events", "JSON", "Accept", "Identify", "Consent", "Map", "Pipeline", "Deliver",
                 crypto,
             ]),
+        stage("Log", ["Events", "JSON", "Consent", "Identify", "Map", "Pipeline"]),
+        stage(
+            "Console",
+            ["Events", "JSON", "Deliver", "Store", hummingbird, httpTypes, nioCore]),
         stage(
             "SQLiteStore",
             [
-                "Events", "JSON", "Accept", "Identify", "Consent", "Map", "Deliver", "Pipeline",
-                "Store", "CSQLite", crypto,
+                "Events", "JSON", "Accept", "Identify", "Consent", "Log", "Map", "Deliver",
+                "Pipeline", "Store", "CSQLite", crypto,
             ]),
         stage("CurlTransport", ["Events", "Deliver", "CCurl"]),
         stage(
             "Ingest",
             [
-                "Events", "JSON", "Accept", "Deliver", "Map", "Webhooks", "CZlib", crypto,
-                hummingbird,
+                "Events", "JSON", "Accept", "Log", "Map", "Webhooks", "CZlib", crypto, hummingbird,
                 hummingbirdCore, httpTypes, logging, nioCore, nioHTTP1,
             ] + nioHTTPTypes),
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "Events", "JSON", "Accept", "Identify", "Consent", "Map", "Deliver", "Pipeline",
-                "Webhooks",
-                "Ingest", "Store", "SQLiteStore", "CurlTransport", arguments, hummingbird,
-                httpTypes,
-                logging,
-                lifecycle, nioCore, signals, "CMalloc",
+                "Events", "JSON", "Accept", "Identify", "Consent", "Log", "Map", "Deliver",
+                "Pipeline", "Webhooks", "Console", "Ingest", "Store", "SQLiteStore",
+                "CurlTransport", arguments, hummingbird, httpTypes, logging, lifecycle,
+                nioCore, signals, "CMalloc",
             ], swiftSettings: strict),
         .systemLibrary(name: "CMalloc"),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         stage(
             "SluiceTesting",
             [
-                "Events", "JSON", "Accept", "Identify", "Consent", "Map", "Deliver", "Pipeline",
-                "Store", "Webhooks", "CSpawn",
+                "CSpawn", "Events", "JSON", "Accept", "Identify", "Consent", "Log", "Map",
+                "Deliver",
+                "Pipeline", "Store", "Webhooks",
             ]),
         .systemLibrary(name: "CSpawn"),
+        tests("JSONTests", ["JSON"]),
         tests("EventsTests", ["Events", "JSON"]),
         tests("AcceptTests", ["Accept", "Events", "JSON", "SluiceTesting"]),
         tests("IdentifyTests", ["Identify", "Events", "JSON", "Pipeline", "SluiceTesting"]),
@@ -113,15 +114,20 @@ let package = Package(
         tests(
             "StoreTests",
             [
-                "Store", "SQLiteStore", "Accept", "Consent", "Deliver", "Events", "JSON", "Map",
-                "Pipeline", "SluiceTesting",
+                "Store", "SQLiteStore", "Accept", "Consent", "Deliver", "Events", "JSON", "Log",
+                "Map", "Pipeline", "SluiceTesting",
+            ]),
+        tests(
+            "IngestTests",
+            [
+                "Ingest", "Accept", "Events", "JSON", "SluiceTesting", crypto, httpTypes, nioCore,
+                nioHTTP1,
             ]),
         tests(
             "SQLiteStoreTests",
             [
-                "SQLiteStore", "Store", "Accept", "Consent", "Deliver", "Events", "JSON", "Map",
-                "Pipeline",
-                "SluiceTesting",
+                "SQLiteStore", "Store", "Accept", "Consent", "Deliver", "Events", "JSON", "Log",
+                "Map", "Pipeline", "SluiceTesting",
                 "CSQLite",
             ]),
         tests(
@@ -129,17 +135,27 @@ let package = Package(
         tests(
             "ProgramTests",
             [
-                "sluice", "Accept", "Consent", "CurlTransport", "Deliver", "Events", "JSON",
-                "Ingest",
-                "Map",
-                "Pipeline", "SQLiteStore", "Store", "SluiceTesting", "Webhooks", crypto, logging,
-                lifecycle,
+                "sluice", "Accept", "Console", "Consent", "CurlTransport", "Deliver", "Events",
+                "JSON", "Ingest", "Log", "Map", "Pipeline", "SQLiteStore", "Store", "SluiceTesting",
+                "Webhooks", crypto, logging, lifecycle,
             ]),
         tests(
             "FaultTests",
             [
-                "CurlTransport", "Deliver", "Events", "JSON", "SQLiteStore", "SluiceTesting",
+                "CurlTransport", "Deliver", "Events", "JSON", "Log", "SQLiteStore", "SluiceTesting",
                 "sluice",
+            ]),
+        tests(
+            "LogTests",
+            [
+                "Log", "Accept", "Consent", "Deliver", "Events", "Identify", "JSON", "Map",
+                "Pipeline", "SluiceTesting",
+            ]),
+        tests(
+            "ConsoleTests",
+            [
+                "Console", "CurlTransport", "Deliver", "Events", "JSON", "Store", "SluiceTesting",
+                hummingbird, logging,
             ]),
         tests("TidyTests", ["SluiceTesting"]),
         .systemLibrary(

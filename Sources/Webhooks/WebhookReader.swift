@@ -55,7 +55,7 @@ package struct WebhookReader: Sendable {
                 let event = reading.envelope.events[last].event
                 let id = event.messageID
                 if !id.isEmpty, !seen.insert(id).inserted {
-                    reading.envelope.events[last].event = event.named("\(id)_\(index)")
+                    reading.envelope.events[last].event = event.withMessageID("\(id)_\(index)")
                 }
             }
             return reading
@@ -87,7 +87,7 @@ package struct WebhookReader: Sendable {
             // A header that is not signed cannot make a repeat look new.
             let unsigned = headers.filter { !source.verification.signs(header: $0.key) }
             if let messageID, event.messageID.isEmpty || unsigned.values.contains(event.messageID) {
-                event = event.named(messageID)
+                event = event.withMessageID(messageID)
             }
             envelope.events.append((index, event))
         } catch {

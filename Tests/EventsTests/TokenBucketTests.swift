@@ -2,73 +2,72 @@ import Events
 import Testing
 
 @Suite struct `A token bucket` {
-    private let start = Timestamp(milliseconds: 1_780_740_000_000)
+    private let start = Timestamp(milliseconds: 1_780_740_930_000)
 
-    /// Takes until nothing is left; gives how many there were.
-    private func drain(_ bucket: inout TokenBucket, at now: Timestamp) -> Int {
-        var count = 0
-        while count < 1_000, bucket.take(now: now) { count += 1 }
-        return count
-    }
-
-    @Test func `begins with a tenth of a second's tokens`() {
+    @Test func `lets a tenth of a second's worth through at once`() {
         var bucket = TokenBucket(perSecond: 50, now: start)
-        #expect(drain(&bucket, at: start) == 5)
+        for _ in 0..<5 { #expect(bucket.take(now: start) == true) }
+        #expect(bucket.take(now: start) == false)
     }
 
     @Test func `lets one through at once, however slow it is`() {
         var bucket = TokenBucket(perSecond: 0.5, now: start)
-        #expect(drain(&bucket, at: start) == 1)
-        #expect(bucket.nextToken(now: start).since(start) == .seconds(2))
+        #expect(bucket.take(now: start) == true)
+        #expect(bucket.take(now: start) == false)
     }
 
-    @Test func `fills at its rate, and never above its burst`() {
-        var bucket = TokenBucket(perSecond: 50, now: start)
-        _ = drain(&bucket, at: start)
-        #expect(drain(&bucket, at: start + .milliseconds(19)) == 0)
-        #expect(drain(&bucket, at: start + .milliseconds(20)) == 1)
-        #expect(drain(&bucket, at: start + .hours(1)) == 5)
-    }
-
-    @Test func `keeps the part of a token that a refused caller waited for`() {
-        var bucket = TokenBucket(perSecond: 10, now: start)
-        _ = drain(&bucket, at: start)
-        for step in 1..<10 {
-            #expect(drain(&bucket, at: start + .milliseconds(10 * step)) == 0, "\(10 * step) ms")
-        }
-        // A millisecond more, for what rounding loses.
-        #expect(drain(&bucket, at: start + .milliseconds(101)) == 1)
-    }
-
-    @Test(arguments: [0.3, 3, 7, 50, 999])
-    func `has a token at the moment it names, and none before`(perSecond: Double) {
-        var bucket = TokenBucket(perSecond: perSecond, now: start)
-        _ = drain(&bucket, at: start)
+    @Test func `says from when the next one may pass, and keeps to it`() {
+        var bucket = TokenBucket(perSecond: 3, now: start)
+        #expect(bucket.nextToken(now: start) == start)
+        #expect(bucket.take(now: start) == true)
         let next = bucket.nextToken(now: start)
-        var early = bucket
-        #expect(drain(&early, at: next + .milliseconds(-1)) == 0)
-        #expect(drain(&bucket, at: next) == 1)
-        #expect(bucket.perSecond == perSecond)
+        #expect(next == start + .milliseconds(334), "rounded up")
+        #expect(bucket.take(now: next - .milliseconds(1)) == false)
+        #expect(bucket.take(now: next) == true)
     }
 
-    @Test func `names now when it has a token`() {
-        #expect(TokenBucket(perSecond: 50, now: start).nextToken(now: start) == start)
+    @Test func `fills no further than its burst`() {
+        var bucket = TokenBucket(perSecond: 20, now: start)
+        let later = start + .hours(1)
+        for _ in 0..<2 { #expect(bucket.take(now: later) == true) }
+        #expect(bucket.take(now: later) == false)
     }
 
-    @Test func `neither gains nor loses when the clock goes back`() {
+    @Test func `loses and gains nothing when the clock goes back`() {
         var bucket = TokenBucket(perSecond: 10, now: start)
-        _ = drain(&bucket, at: start)
-        let back = start + .hours(-1)
-        #expect(drain(&bucket, at: back) == 0)
-        // It goes on from the earlier moment, at its rate.
-        #expect(drain(&bucket, at: back + .milliseconds(99)) == 0)
-        #expect(drain(&bucket, at: back + .milliseconds(100)) == 1)
+        #expect(bucket.take(now: start) == true)
+        #expect(bucket.take(now: start - .hours(1)) == false)
+        #expect(bucket.nextToken(now: start - .hours(1)) > start - .hours(1))
     }
 
-    @Test func `lets as many through in a second as it was told to`() {
-        var bucket = TokenBucket(perSecond: 50, now: start)
-        _ = drain(&bucket, at: start)
-        let count = (1...1_000).count { bucket.take(now: start + .milliseconds($0)) }
-        #expect(count == 50)
+    @Test func `comes to its rate over a longer time`() {
+        var bucket = TokenBucket(perSecond: 8, now: start)
+        var passed = 0
+        for millisecond in 0..<10_000 where bucket.take(now: start + .milliseconds(millisecond)) {
+            passed += 1
+        }
+        #expect((80...81).contains(passed), "\(passed) in ten seconds")
+    }
+}
+
+@Suite struct `A span of time` {
+    @Test func `is whole milliseconds, cut off towards zero`() {
+        #expect(Duration.microseconds(1_999).milliseconds == 1)
+        #expect(Duration.microseconds(-1_999).milliseconds == -1)
+        #expect(Duration.minutes(2).milliseconds == 120_000)
+        #expect(Duration.hours(1) == .minutes(60) && Duration.days(1) == .hours(24))
+    }
+
+    @Test func `leads from one moment to another, and back`() {
+        let moment = Timestamp(milliseconds: 1_000)
+        #expect((moment + .seconds(2)).milliseconds == 3_000)
+        #expect(moment - .seconds(2) == Timestamp(milliseconds: -1_000))
+        #expect(moment.since(Timestamp(milliseconds: 250)) == .milliseconds(750))
+    }
+
+    @Test func `does not lead beyond the last moment there is`() {
+        let last = Timestamp(milliseconds: .max)
+        #expect(last + .seconds(1) == last)
+        #expect(Timestamp(milliseconds: .min) - .seconds(1) == Timestamp(milliseconds: .min))
     }
 }

@@ -1,5 +1,6 @@
 import Deliver
 import Events
+import Log
 import SluiceTesting
 import Testing
 

@@ -171,7 +171,7 @@ struct Ledger {
 
     init(_ directory: String) throws {
         let connection = try Connection(
-            path: directory + "/sluice.db", mode: .readOnly, busyTimeout: 10_000)
+            path: directory + "/sluice.db", mode: .readOnly, busyTimeout: .seconds(10))
         let events = try connection.prepare("SELECT message_id FROM events")
         while try events.step() { messages.insert(events.text(0) ?? "") }
         let deliveries = try connection.prepare(

@@ -2,6 +2,7 @@ import Accept
 import Consent
 import Deliver
 import Events
+import Log
 import Pipeline
 import SluiceTesting
 import Testing
@@ -17,7 +18,8 @@ private final class Bench: Sendable {
 
     init(_ folder: TemporaryFolder, _ pipeline: Pipeline) throws {
         let claims = claims
-        store = try SQLiteStore.open(directory: folder.path, pipeline: pipeline, room: Room(), clock: clock.world,
+        store = try SQLiteStore.open(
+            directory: folder.path, pipeline: pipeline, room: Room(), clock: clock.world,
             hashKey: [1],
             news: { news in
                 for case .claimed(_, let jobs, _, _) in news {

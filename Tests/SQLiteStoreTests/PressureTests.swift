@@ -3,6 +3,7 @@ import CSQLite
 import Deliver
 import Events
 import JSON
+import Log
 import Pipeline
 import SluiceTesting
 import Testing
@@ -28,7 +29,8 @@ private final class Bench: Sendable {
         let faults = faults
         let claimed = claimed
         options.freeSpace = { free.withLock { $0 } }
-        store = try SQLiteStore.open(directory: folder.path,
+        store = try SQLiteStore.open(
+            directory: folder.path,
             pipeline: Pipeline(destinations: [try Fixtures.destination(isEnabled: isEnabled)]),
             room: Room(), clock: clock.world, hashKey: [1], options: options,
             faults: { fault in faults.withLock { $0.append(fault) } },
@@ -203,7 +205,8 @@ private final class Bench: Sendable {
     private func open(_ folder: TemporaryFolder, crashedOn id: DeliveryID?) throws -> StoreEngine {
         var options = StoreEngine.Options()
         options.crashedOn = id
-        return try SQLiteStore.open(directory: folder.path,
+        return try SQLiteStore.open(
+            directory: folder.path,
             pipeline: Pipeline(destinations: [try Fixtures.destination()]), room: Room(),
             clock: ManualClock().world, hashKey: [1], options: options, news: { _ in })
     }
@@ -262,7 +265,8 @@ private final class Bench: Sendable {
         let folder = try TemporaryFolder()
         _ = try folder.write(String(repeating: "no database ", count: 1_000), to: "sluice.db")
         let problem = #expect(throws: Problem.self) {
-            try SQLiteStore.open(directory: folder.path, pipeline: Pipeline(destinations: []), room: Room(),
+            try SQLiteStore.open(
+                directory: folder.path, pipeline: Pipeline(destinations: []), room: Room(),
                 clock: ManualClock().world, hashKey: [1], news: { _ in })
         }
         #expect(problem?.code == "store_damaged" && problem?.hint.contains("backup") == true)
@@ -296,7 +300,8 @@ private final class Bench: Sendable {
         // The rows are from 1970: what is old stays here.
         options.limits.bodies = .days(100_000)
         options.limits.events = .days(100_000)
-        let store = try SQLiteStore.open(directory: folder.path,
+        let store = try SQLiteStore.open(
+            directory: folder.path,
             pipeline: Pipeline(destinations: [try Fixtures.destination()]), room: Room(),
             clock: ManualClock().world, hashKey: [2], options: options, news: { _ in })
         let log = try SQLiteLog(directory: folder.path)

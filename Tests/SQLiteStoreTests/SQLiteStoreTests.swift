@@ -2,6 +2,7 @@ import Accept
 import CSQLite
 import Deliver
 import Events
+import Log
 import Pipeline
 import SQLiteStore
 import Store
@@ -19,7 +20,8 @@ import Testing
     @Test func `has synchronous FULL on the connection that writes`() throws {
         // GRDB's trap: NORMAL in WAL loses the last commits on power loss, after the 200.
         let folder = try TemporaryFolder()
-        let store = try SQLiteStore.open(directory: folder.path, pipeline: Pipeline(destinations: []), room: Room(),
+        let store = try SQLiteStore.open(
+            directory: folder.path, pipeline: Pipeline(destinations: []), room: Room(),
             clock: ManualClock().world, hashKey: [1], news: { _ in })
         #expect(store.settings["synchronous"] == "2")
         #expect(store.settings["journal_mode"] == "wal")
@@ -72,8 +74,9 @@ import Testing
         let folder = try TemporaryFolder()
         var options = SQLiteStore.Options()
         options.busyTimeout = .milliseconds(20)
-        let store = try SQLiteStore.open(directory: folder.path, pipeline: try StoreContract.pipeline(),
-            room: Room(StoreContract.room), clock: ManualClock().world, hashKey: [1],
+        let store = try SQLiteStore.open(
+            directory: folder.path, pipeline: try StoreSetUp().pipeline,
+            room: Room(), clock: ManualClock().world, hashKey: [1],
             sqlite: options, news: { _ in })
         var other: OpaquePointer?
         sqlite3_open(folder.path + "/sluice.db", &other)

@@ -26,7 +26,9 @@ import Testing
     @Test func `is full when it remembers too many`() {
         var watch = ConsentWatch()
         watch.restart(after: EventID(number: 5))
-        for number in 0...ConsentWatch.identifiersMax { watch.personChanged(IdentityKey(.user, String(number))) }
+        for number in 0...ConsentWatch.identifiersMax {
+            watch.personChanged(IdentityKey(.user, String(number)))
+        }
         #expect(watch.isFull)
         watch.restart(after: EventID(number: 9))
         #expect(!watch.isFull && watch.mayDiffer(EventID(number: 9), for: person))

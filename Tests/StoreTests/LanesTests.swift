@@ -74,7 +74,7 @@ import Testing
         #expect(lanes.takeOldestReady(of: 1, before: nil) == nil && take().isEmpty)
     }
 
-    @Test func `say of which the file does not know yet that they wait for nobody`() {
+    @Test func `say which heads people cannot see yet to be ready`() {
         add(1, .started)
         add(2, .behind)
         lanes.remove(EventID(number: 1), from: lane, of: 1)
@@ -82,9 +82,11 @@ import Testing
         let before = Timestamp(milliseconds: 4)
         #expect(lanes.takePromoted(before: before, upTo: 10).isEmpty, "it was a moment ago")
         lanes.keep()
-        #expect(lanes.takePromoted(before: nil, upTo: 10) == [1: [2]])
+        #expect(lanes.takePromoted(before: nil, upTo: 10) == [1: [EventID(number: 2)]])
         lanes.undo()
-        #expect(lanes.takePromoted(before: nil, upTo: 10) == [1: [2]], "nothing was written")
+        #expect(
+            lanes.takePromoted(before: nil, upTo: 10) == [1: [EventID(number: 2)]],
+            "nothing was written")
         lanes.undo()
         _ = take()
         #expect(lanes.takePromoted(before: nil, upTo: 10).isEmpty, "an open attempt says more")
@@ -118,7 +120,7 @@ import Testing
                 open = wasOpen
                 #expect(description == before)
                 // Whoever was ready has a turn.
-                let ready = lanes.places(1, lane).filter { $0.phase == .ready }.map(\.event)
+                let ready = lanes.places(in: lane, of: 1).filter { $0.phase == .ready }.map(\.event)
                 #expect(Set(take(upTo: .max)) == Set(ready))
                 lanes.undo()
             } else {
@@ -128,5 +130,5 @@ import Testing
         }
     }
 
-    private var description: String { lanes.places(1, lane).map { "\($0)" }.joined() }
+    private var description: String { lanes.places(in: lane, of: 1).map { "\($0)" }.joined() }
 }

@@ -10,7 +10,6 @@ import Testing
 
 @testable import SQLiteStore
 @testable import Store
-import Store
 
 /// Numbers that are the same for the same seed (SplitMix64).
 struct Seeded: RandomNumberGenerator {
@@ -95,7 +94,8 @@ private final class Simulation {
         writer = try StoreWriter(
             storage.session(), pipeline: pipeline, room: room, clock: clock.world, isServer: true)
         machine = DeliveryMachine(
-            limits: limits, held: try writer.heldDestinations(), schedule: Schedule(), room: room, now: clock.now,
+            limits: limits, held: try writer.heldDestinations(), schedule: Schedule(), room: room,
+            now: clock.now,
             jitter: { 0.5 })
         exchanges = []
         try handle([.tick])
@@ -337,10 +337,9 @@ private struct SQLiteStorage: Storage {
         try simulate("memory", seeds: Self.seeds) { MemoryStore() }
     }
 
-    private static let environment = ProcessInfo.processInfo.environment
     private static let seeds = {
-        let count = environment["SLUICE_SEEDS"].flatMap { UInt64($0) } ?? 25
-        let first = environment["SLUICE_SEED"].flatMap { UInt64($0) } ?? 1
+        let count = environmentVariable("SLUICE_SEEDS").flatMap { UInt64($0) } ?? 25
+        let first = environmentVariable("SLUICE_SEED").flatMap { UInt64($0) } ?? 1
         return first..<first + count
     }()
 
@@ -357,8 +356,8 @@ private struct SQLiteStorage: Storage {
             }
         }
         if seeds.count > 25 {
-            FileHandle.standardError.write(
-                Data("simulation: \(seeds.count) seeds over \(name), all invariants hold\n".utf8))
+            writeToStandardError(
+                "simulation: \(seeds.count) seeds over \(name), all invariants hold")
         }
     }
 }

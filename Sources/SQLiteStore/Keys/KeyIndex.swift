@@ -23,17 +23,17 @@ package struct KeyLimits: Sendable {
 /// thousand they are folded into a sorted run, and many runs are merged into the sorted tables
 /// (`KeyRuns`).
 final class KeyIndex: TransactionParticipant {
-    /// An event's keys, without the event.
-    private struct Entry {
+    /// The keys of an event.
+    struct Entry {
         let event: Int64
         let source: SourceNumber
         let digest: Digest128
         let userKey: Int64?
         let emailKey: Int64?
 
-        var message: Message { Message(source: source, digest: digest) }
+        fileprivate var message: Message { Message(source: source, digest: digest) }
     }
-    private struct Message: Hashable {
+    fileprivate struct Message: Hashable {
         let source: Int64
         let digest: Digest128
 
@@ -172,11 +172,8 @@ final class KeyIndex: TransactionParticipant {
     }
 
     /// Adds the keys of an event that is being stored.
-    func add(_ event: EventRecord) {
-        remember(
-            Entry(
-                event: event.event.id.number, source: event.source, digest: event.message,
-                userKey: event.userKey, emailKey: event.emailKey))
+    func add(_ entry: Entry) {
+        remember(entry)
         added += 1
     }
 

@@ -1,5 +1,5 @@
-import Deliver
 import Events
+import Log
 import Store
 
 /// The statement that finds the deliveries a filter asks for, newest or oldest first.

@@ -1,7 +1,7 @@
-package import Consent
-package import Deliver
+import Consent
+package import Log
 package import Events
-package import Identify
+import Identify
 import Store
 
 /// Reads the store's file without changing it; works beside a running server and without one.
@@ -33,17 +33,13 @@ package final class SQLiteLog: DeliveryLog {
         }
     }
 
-    /// What is stored about one identifier: for explaining, beside the log itself.
-    package func known(
-        _ key: IdentityKey
-    ) throws -> (identity: IdentityRecord?, standing: Standing?) {
+    package func person(_ key: IdentityKey) throws -> KnownPerson {
         try connection.withLock { connection in
             let person = try PersonTable(connection).row(hasher.digest(of: key))
-            return (person?.identity, person?.standing)
+            return KnownPerson(identity: person?.identity, standing: person?.standing)
         }
     }
 
-    /// What is wrong with the pipeline file that the server could not take; nil when nothing is.
     package func reloadFault() throws -> String? {
         try connection.withLock { connection in
             let select = try connection.prepare(

@@ -16,7 +16,10 @@ extension SQLiteSession {
 
     func insert(_ event: EventRecord) throws {
         events.insert(event)
-        keys.add(event)
+        keys.add(
+            KeyIndex.Entry(
+                event: event.event.id.number, source: event.source, digest: event.message,
+                userKey: event.userKey, emailKey: event.emailKey))
     }
 
     func insert(_ rejection: Rejection, from source: String, at moment: Timestamp) throws {

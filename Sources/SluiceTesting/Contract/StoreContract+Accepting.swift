@@ -3,6 +3,7 @@ import Consent
 import Deliver
 import Events
 import JSON
+import Log
 import Pipeline
 import Store
 

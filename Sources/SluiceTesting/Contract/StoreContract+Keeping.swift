@@ -2,6 +2,7 @@ import Accept
 import Deliver
 import Events
 import JSON
+import Log
 import Pipeline
 import Store
 
@@ -31,7 +32,8 @@ extension StoreContract {
             try expect(!again.duplicate, "the message id is free")
         },
         StoreContract(
-            "keeps whatever is still to be sent, however old", setUp: { $0.options.limits.bodies = .days(1) }
+            "keeps whatever is still to be sent, however old",
+            setUp: { $0.options.limits.bodies = .days(1) }
         ) { store in
             let id = try await store.accept([try Fixtures.track(user: "1")])[0].id
             let ended = try await store.accept([try Fixtures.track(user: "2")])[0].id

@@ -2,6 +2,7 @@ import Accept
 import Consent
 import Deliver
 import Events
+import Log
 import Pipeline
 import Store
 

@@ -3,6 +3,8 @@ import Consent
 import Deliver
 import Events
 import Identify
+import JSON
+import Log
 import Pipeline
 import Store
 
@@ -18,7 +20,7 @@ extension StoreContract {
                 of: "a@b.co", to: [store.answer("marketing", false)], lifting: false)
             try expect(keys.users == ["1"] && keys.emails == ["a@b.co"], "both, not \(keys)")
             let id = try await store.accept([try Fixtures.track(user: "1")])[0].id
-            try expect(try store.row(id).state == .sending, "the event's own yes is newer or equal")
+            try expect(try store.row(id).reason == .consent, "of two at the same time the no wins")
             try expect(
                 store.changedConsent.contains(IdentityKey(.email, "a@b.co")), "it is told")
         },
@@ -81,7 +83,8 @@ extension StoreContract {
             try expect(
                 try store.log.events(of: IdentityKey(.user, "1"), limit: 9).isEmpty, "not found")
             try expect(
-                try store.log.event(other)?.event.userID == "2", "a shared device takes nobody along")
+                try store.log.event(other)?.event.userID == "2",
+                "a shared device takes nobody along")
             let again = try await store.accept([try Fixtures.track(user: "1", message: "m2")])[0]
             try expect(again.duplicate, "the message id stays known")
         },

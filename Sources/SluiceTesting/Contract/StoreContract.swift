@@ -1,7 +1,8 @@
-import Accept
+package import Accept
 import Consent
 package import Deliver
 package import Events
+package import Log
 package import Pipeline
 package import Store
 

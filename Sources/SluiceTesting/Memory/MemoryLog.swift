@@ -2,6 +2,8 @@ import Consent
 import Deliver
 import Events
 import Identify
+import Log
+import Pipeline
 import Store
 
 /// Reads the last commit of a store in memory.
@@ -25,6 +27,13 @@ struct MemoryLog: DeliveryLog {
         let found = state.events.values.filter { $0.userKey == number || $0.emailKey == number }
         return Array(found.map(\.event.id).sorted(by: >).prefix(limit))
     }
+
+    func person(_ key: IdentityKey) -> KnownPerson {
+        let person = state.people[Self.hasher.digest(of: key)]
+        return KnownPerson(identity: person?.identity, standing: person?.standing)
+    }
+
+    func reloadFault() -> String? { state.reloadFault }
 
     func deliveries(of event: EventID) -> [DeliveryRow] {
         let state = state
@@ -52,9 +61,10 @@ struct MemoryLog: DeliveryLog {
     func deliveries(_ filter: DeliveryFilter) -> [DeliveryRow] {
         let state = state
         let users = filter.user.map { user in
-            Set([IdentityKey.Kind.user, .email].map { IdentityKey($0, user) }.flatMap {
-                events(of: $0, limit: .max)
-            })
+            Set(
+                [IdentityKey.Kind.user, .email].map { IdentityKey($0, user) }.flatMap {
+                    events(of: $0, limit: .max)
+                })
         }
         let rows = state.deliveries.keys.compactMap { row($0, state) }.filter { row in
             row.receivedAt >= filter.since && filter.after.map { row.id.event > $0 } ?? true
@@ -101,7 +111,9 @@ struct MemoryLog: DeliveryLog {
             return DestinationRow(
                 name: name, isEnabled: place.isEnabled, hold: place.hold,
                 restingUntil: place.rest?.until, waiting: open.count,
-                oldestWaiting: open.first.flatMap { state.events[$0.place.event]?.event.receivedAt },
+                oldestWaiting: open.first.flatMap {
+                    state.events[$0.place.event]?.event.receivedAt
+                },
                 lastDelivered: place.lastDelivered, lastError: place.lastError?.text,
                 lastErrorAt: place.lastError?.at)
         }

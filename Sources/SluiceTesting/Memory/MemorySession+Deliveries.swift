@@ -1,5 +1,7 @@
 import Deliver
 import Events
+import Log
+import Pipeline
 import Store
 
 /// Two outcomes for the same attempt, or an outcome of a delivery that is not being sent.
@@ -89,7 +91,9 @@ extension MemorySession {
             $0.row.isTimed && ($0.row.dueAt.map { $0 <= moment } ?? false)
         }
         if order == .dueTime {
-            rows.sort { ($0.row.dueAt ?? moment, $0.place.event) < ($1.row.dueAt ?? moment, $1.place.event) }
+            rows.sort {
+                ($0.row.dueAt ?? moment, $0.place.event) < ($1.row.dueAt ?? moment, $1.place.event)
+            }
         }
         return rows.prefix(limit).map { LanePlace(event: $0.place.event, lane: $0.row.lane) }
     }

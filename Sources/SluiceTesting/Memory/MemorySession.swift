@@ -1,5 +1,8 @@
 import Accept
+import Deliver
 import Events
+import JSON
+import Log
 import Map
 import Pipeline
 import Store

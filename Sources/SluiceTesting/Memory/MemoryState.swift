@@ -1,8 +1,9 @@
 import Accept
-import Deliver
+package import Deliver
 import Events
+package import Log
 import Pipeline
-import Store
+package import Store
 
 /// Everything that a store in memory keeps: plain collections, copied whole for a transaction.
 struct MemoryState: Sendable {

@@ -58,6 +58,8 @@ final class Lanes: TransactionParticipant {
             count(place, 1)
         }
 
+        var places: [Place] { [first] + rest }
+
         /// True when a delivery that was not passed is ready, due or on its way.
         var isDriven: Bool { drivenCount > 0 }
 
@@ -177,6 +179,11 @@ final class Lanes: TransactionParticipant {
     private static func occupancy(_ lane: Lane?) -> Occupancy {
         guard let lane else { return .free }
         return lane.next == nil ? .passed : .taken
+    }
+
+    /// The deliveries of a lane, in their order.
+    func places(in lane: LaneKey, of destination: DestinationNumber) -> [Place] {
+        self[Address(destination, lane)]?.places ?? []
     }
 
     /// Open deliveries of a destination.

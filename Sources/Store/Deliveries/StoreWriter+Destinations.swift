@@ -69,4 +69,9 @@ package struct DropStep: Sendable, Equatable {
     package let dropped: Int
     /// Deliveries whose attempt is open; they end by themselves.
     package let sending: Int
+
+    package init(dropped: Int, sending: Int) {
+        self.dropped = dropped
+        self.sending = sending
+    }
 }

@@ -15,7 +15,7 @@ extension StoreWriter {
         change += 1
         for key in keys.known {
             var standing = try people.standing(key) ?? Standing()
-            for answer in answers { standing.take(answer) }
+            for answer in answers { standing.merge(answer) }
             if lifting { standing.lift(at: moment) }
             try people.save(standing, for: key)
         }

@@ -21,7 +21,7 @@ extension StoreWriter {
         change += 1
         for key in keys.known {
             var standing = Standing()
-            standing.take(
+            standing.merge(
                 Suppression(cause: Suppression.erased, at: moment, origin: "sluice forget"))
             try people.forget(key, leaving: standing)
         }
@@ -129,4 +129,9 @@ package struct EraseStep: Sendable, Equatable {
     package var erased = 0
     /// Events with deliveries under way; they are emptied later.
     package var busy = 0
+
+    package init(erased: Int = 0, busy: Int = 0) {
+        self.erased = erased
+        self.busy = busy
+    }
 }

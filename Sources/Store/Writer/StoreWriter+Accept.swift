@@ -41,7 +41,7 @@ extension StoreWriter {
     private func accept(
         _ incoming: Event, _ part: PreparedEnvelope.Part, from source: SourceNumber
     ) throws -> Receipt {
-        let event = incoming.taken(as: EventID.next(after: lastEvent, at: incoming.receivedAt))
+        let event = incoming.accepted(as: EventID.next(after: lastEvent, at: incoming.receivedAt))
         let message = part.message ?? Hasher128.digest(ofMessageID: event.messageID)
         if let first = try session.event(withMessage: message, from: source) {
             return Receipt(id: first, messageID: event.messageID, duplicate: true)

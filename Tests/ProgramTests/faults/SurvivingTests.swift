@@ -2,6 +2,7 @@ import CurlTransport
 import Deliver
 import Events
 import JSON
+import Log
 import SQLiteStore
 import SluiceTesting
 import Testing
@@ -87,7 +88,7 @@ import Testing
         _ body: @escaping @Sendable (MockVero, [String: String]) async throws -> Void
     ) async throws {
         let vero = try MockVero(rules: rules.compactMap { FaultRule($0) })
-        try await withMockVero(vero, makeLogger()) { address in
+        try await withMockVero(vero, logger: makeLogger()) { address in
             try await body(
                 vero,
                 [

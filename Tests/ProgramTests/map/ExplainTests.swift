@@ -1,6 +1,7 @@
 import Deliver
 import Events
 import JSON
+import Log
 import Map
 import Pipeline
 import SluiceTesting

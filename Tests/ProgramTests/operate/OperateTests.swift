@@ -1,7 +1,10 @@
+import Console
 import Deliver
 import Events
+import Log
 import SQLiteStore
 import SluiceTesting
+import Store
 import Testing
 
 @testable import sluice
@@ -53,6 +56,32 @@ import Testing
             let next = try await running.send("page")
             #expect(try await running.delivery(of: next).row.state == .delivered)
             #expect(running.ledger.count == 1)
+        }
+    }
+
+    @Test func `is refused by the server in words, and has it check and copy its store`()
+        async throws
+    {
+        try await Running.with { running in
+            let operations = running.operations
+            let unknown = await #expect(throws: Problem.self) {
+                try await operations.hold("verro", because: "a test")
+            }
+            #expect(
+                unknown?.code == "no_such_destination" && unknown?.hint.contains("vero") == true)
+            let source = await #expect(throws: Problem.self) {
+                try await operations.reprocess("nothing", number: nil)
+            }
+            #expect(source?.code == "no_such_source")
+            let busy = await #expect(throws: Problem.self) { try await operations.compact() }
+            #expect(busy?.code == "data_directory_in_use")
+            #expect(try await operations.check() == [])
+            let copy = running.data + "/copy.db"
+            try await operations.backup(to: copy)
+            let again = await #expect(throws: Problem.self) {
+                try await operations.backup(to: copy)
+            }
+            #expect(again?.code == "file_exists")
         }
     }
 

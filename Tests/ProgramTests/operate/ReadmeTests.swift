@@ -1,4 +1,5 @@
 import Events
+import Foundation
 import JSON
 import SluiceTesting
 import Testing

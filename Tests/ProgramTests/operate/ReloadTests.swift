@@ -2,8 +2,10 @@ import Consent
 import Deliver
 import Events
 import JSON
+import Log
 import SQLiteStore
 import SluiceTesting
+import Store
 import Testing
 
 #if canImport(Glibc)
@@ -208,7 +210,10 @@ private func post(_ url: String, key: String = "write-key", user: String = "1000
             // Consent counts as of now.
             _ = try await running.server.store.setConsent(
                 of: "1000",
-                [.init(category: "marketing", granted: false, at: running.server.now, origin: "t")],
+                to: [
+                    .init(
+                        category: "marketing", granted: false, at: running.server.now, origin: "t")
+                ],
                 lifting: false)
             order.deliveries = [delivery.row.id]
             #expect(try await running.server.store.replay(order).filtered == 1)

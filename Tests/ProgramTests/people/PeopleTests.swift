@@ -2,8 +2,10 @@ import Consent
 import Deliver
 import Events
 import JSON
+import Log
 import SQLiteStore
 import SluiceTesting
+import Store
 import Testing
 
 @testable import sluice
@@ -136,7 +138,7 @@ private func event(_ user: String, _ more: String = "") -> String {
             let last = try await running.post(
                 "/v1/track", event("canary-three", ",\"messageId\":\"m-3\""))
             _ = try await running.server.store.suppressErased("canary-one")
-            _ = try await running.server.store.setConsent(of: "canary-three", [], lifting: true)
+            _ = try await running.server.store.setConsent(of: "canary-three", to: [], lifting: true)
             _ = try await running.server.store.release("vero")
             let id = try #require(last["id"]?.string.flatMap { EventID($0) })
             #expect(try await running.delivery(of: id).row.state.isFinal, "the lane goes on")

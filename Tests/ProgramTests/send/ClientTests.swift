@@ -2,6 +2,7 @@ import Crypto
 import Deliver
 import Events
 import JSON
+import Log
 import SluiceTesting
 import Testing
 

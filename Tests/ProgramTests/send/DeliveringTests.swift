@@ -1,6 +1,8 @@
+import Console
 import Deliver
 import Events
 import JSON
+import Log
 import SluiceTesting
 import Testing
 
@@ -80,7 +82,7 @@ import Testing
             #expect(held.row.shownState == "held")
             #expect(held.row.advice?.contains("Settings → Project") == true)
             running.vero.set([])
-            #expect(try await Control(directory: running.data).release("vero"))
+            #expect(try await running.operations.release("vero"))
             #expect(try await running.delivery(of: first).row.state == .delivered)
             #expect(try await running.delivery(of: second).row.state == .delivered)
             #expect(try running.log.destinations()[0].hold == nil)
@@ -165,7 +167,7 @@ import Testing
                 """
             _ = try await running.post("/v1/identify", denial)
             running.vero.set([])
-            _ = try await Control(directory: running.data).release("vero")
+            _ = try await running.operations.release("vero")
             let detail = try await running.delivery(of: id)
             #expect(detail.row.state == .filtered && detail.row.reason == .consent)
             #expect(running.ledger.allSatisfy { $0["status"]?.integer == 401 })

@@ -2,9 +2,11 @@ import Consent
 import Deliver
 import Events
 import JSON
+import Log
 import Map
 import SQLiteStore
 import SluiceTesting
+import Store
 import Testing
 import Webhooks
 
@@ -111,8 +113,8 @@ private let marketing = """
             // A mended blueprint: the person of the nobody is known by another field.
             let sources = [try Fixtures.webhookSource("vero")]
             let reader = KeptBodies(
-                store: running.server.store, log: running.log, sources: { sources })
-            let before = try await reader.replay("vero", number: nil)
+                store: running.server.store, log: running.log, sources: sources)
+            let before = try await reader.reprocess("vero", number: nil)
             #expect(before.events == 0 && before.kept == 3)
             let text = try Fixtures.text("Blueprints/vero-webhooks.json")
                 .replacing(
@@ -120,8 +122,8 @@ private let marketing = """
             let mended = WebhookSourceFixture.make(
                 try SourceBlueprint.read(file: "v.json", bytes: Array(text.utf8)))
             let after = try await KeptBodies(
-                store: running.server.store, log: running.log, sources: { [mended] }
-            ).replay("vero", number: kept[1].number)
+                store: running.server.store, log: running.log, sources: [mended]
+            ).reprocess("vero", number: kept[1].number)
             #expect(after.events == 1 && after.bodies == 1)
             #expect(try running.log.rejected(limit: 9).count == 2)
         }
@@ -176,7 +178,7 @@ private let marketing = """
             #expect(
                 String(decoding: answer.body, as: UTF8.self)
                     == "[{\"key\":\"write-key\",\"n\":1.10}]")
-            let known = try running.server.log.known(
+            let known = try running.server.log.person(
                 IdentityKey(.email, "john.doe@sendpulse.com"))
             #expect(known.standing?.active.map(\.cause) == ["complained"])
         }

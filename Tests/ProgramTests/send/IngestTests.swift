@@ -1,6 +1,7 @@
 import Deliver
 import Events
 import JSON
+import Log
 import SluiceTesting
 import Testing
 
@@ -186,14 +187,14 @@ private let event = "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"mess
     @Test func `inflates gzip, and no further than it may`() async throws {
         try await Running.with { running in
             let headers = ["Authorization: Bearer write-key", "Content-Encoding: gzip"]
-            let good = try Fixtures.bytes("Tests/ProgramTests/Files/event.json.gz")
+            let good = try Fixtures.bytes("Fixtures/bodies/event.json.gz")
             #expect(
                 try await running.request("POST", "/v1/track", good, headers: headers).status == 200
             )
             let chunked = try await running.request(
                 "POST", "/v1/track", good, headers: headers + ["Transfer-Encoding: chunked"])
             #expect(chunked["duplicate"]?.bool == true, "the same event, in chunks")
-            let bomb = try Fixtures.bytes("Tests/ProgramTests/Files/bomb.gz")
+            let bomb = try Fixtures.bytes("Fixtures/bodies/bomb.gz")
             #expect(
                 try await running.request("POST", "/v1/track", bomb, headers: headers).status == 413
             )

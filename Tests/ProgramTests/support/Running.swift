@@ -1,9 +1,11 @@
 import Consent
+import Console
 import CurlTransport
 import Deliver
 import Events
 import Ingest
 import JSON
+import Log
 import Logging
 import Map
 import Pipeline
@@ -29,6 +31,12 @@ final class Running: Sendable {
     }
 
     var log: any DeliveryLog { server.log }
+
+    /// Gives orders as a command does, over the server's socket.
+    var operations: OperationsClient {
+        OperationsClient(
+            transport: transport, socket: DataFolder(data).socketPath, version: Sluice.version)
+    }
 
     /// The token in the address of Vero's webhooks.
     static let hookToken = "0123456789abcdef0123456789abcdef"
@@ -72,7 +80,7 @@ final class Running: Sendable {
         var logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         logger.logLevel = .critical
         let quiet = logger
-        try await withMockVero(vero, quiet) { address in
+        try await withMockVero(vero, logger: quiet) { address in
             let file = try PipelineFile.read(
                 path,
                 .init(
@@ -83,9 +91,9 @@ final class Running: Sendable {
                         "SLUICE_VERO_HOOK_TOKEN": hookToken,
                         "SLUICE_ALLOW_PRIVATE": "127.0.0.1/32",
                     ], listen: "127.0.0.1:0", data: folder.path + "/data",
-                    standIn: "http://\(address)/api/v2"))
+                    standIn: MockVero.standIn(at: address)))
             let server = try Server(file, schedule: schedule, logger: quiet)
-            try await whileListening(quiet) {
+            try await whileListening(logger: quiet) {
                 Server.together(server.services($0))
             } body: { address in
                 let running = Running(
