@@ -57,9 +57,10 @@ let package = Package(
         stage("Identify", ["Events", "JSON"]),
         stage("Consent", ["Events", "JSON"]),
         stage("Map", ["Events", "JSON", crypto]),
-        stage("Deliver", ["Events", "JSON"]),
-        stage("Pipeline", ["Events", "JSON", "Accept", "Identify", "Consent", "Map", "Deliver"]),
-        stage("Webhooks", ["Events", "JSON", "Accept", "Map", crypto]),
+        stage("Request", ["Events", "JSON", "Map", crypto]),
+        stage("Pipeline", ["Events", "JSON", "Accept", "Identify", "Consent", "Map", "Request"]),
+        stage("Deliver", ["Events", "JSON", "Request"]),
+        stage("Webhooks", ["Events", "JSON", "Accept", "Map", "Request", crypto]),
         stage(
             "Store",
             [
@@ -69,24 +70,24 @@ let package = Package(
         stage("Log", ["Events", "JSON", "Consent", "Identify", "Map", "Pipeline"]),
         stage(
             "Console",
-            ["Events", "JSON", "Deliver", "Store", hummingbird, httpTypes, nioCore]),
+            ["Events", "JSON", "Deliver", "Request", "Store", hummingbird, httpTypes, nioCore]),
         stage(
             "SQLiteStore",
             [
                 "Events", "JSON", "Accept", "Identify", "Consent", "Log", "Map", "Deliver",
                 "Pipeline", "Store", "CSQLite", crypto,
             ]),
-        stage("CurlTransport", ["Events", "Deliver", "CCurl"]),
+        stage("CurlTransport", ["Events", "Request", "CCurl"]),
         stage(
             "Ingest",
             [
-                "Events", "JSON", "Accept", "Log", "Map", "Webhooks", "CZlib", crypto, hummingbird,
+                "Events", "JSON", "Accept", "Log", "Map", "Request", "Webhooks", "CZlib", crypto, hummingbird,
                 hummingbirdCore, httpTypes, logging, nioCore, nioHTTP1,
             ] + nioHTTPTypes),
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "Events", "JSON", "Accept", "Identify", "Consent", "Log", "Map", "Deliver",
+                "Events", "JSON", "Accept", "Identify", "Consent", "Log", "Map", "Request", "Deliver",
                 "Pipeline", "Webhooks", "Console", "Ingest", "Store", "SQLiteStore",
                 "CurlTransport", arguments, hummingbird, httpTypes, logging, lifecycle,
                 nioCore, signals, "CMalloc",
@@ -96,9 +97,8 @@ let package = Package(
         stage(
             "SluiceTesting",
             [
-                "CSpawn", "Events", "JSON", "Accept", "Identify", "Consent", "Log", "Map",
-                "Deliver",
-                "Pipeline", "Store", "Webhooks",
+                "Events", "JSON", "Accept", "Identify", "Consent", "Log", "Map", "Request",
+                "Deliver", "Pipeline", "Store", "Webhooks", "CSpawn",
             ]),
         .systemLibrary(name: "CSpawn"),
         tests("JSONTests", ["JSON"]),
@@ -108,12 +108,16 @@ let package = Package(
         tests(
             "ConsentTests",
             ["Consent", "Events", "JSON", "Identify", "Map", "Pipeline", "SluiceTesting"]),
-        tests("MapTests", ["Map", "Deliver", "Events", "JSON", "Pipeline", "SluiceTesting"]),
-        tests("DeliverTests", ["Deliver", "Events", "JSON", "SluiceTesting"]),
+        tests("MapTests", ["Map", "Events", "JSON", "Pipeline", "Request", "SluiceTesting"]),
+        tests(
+            "PipelineTests",
+            ["Pipeline", "Consent", "Events", "JSON", "Map", "Request", "SluiceTesting"]),
+        tests("RequestTests", ["Request", "Events", "JSON", "Map", "SluiceTesting"]),
+        tests("DeliverTests", ["Deliver", "Events", "JSON", "Request", "SluiceTesting"]),
         tests("WebhooksTests", ["Webhooks", "Accept", "Map", "Events", "JSON", "SluiceTesting"]),
         tests(
             "StoreTests",
-            [
+            ["Request", 
                 "Store", "SQLiteStore", "Accept", "Consent", "Deliver", "Events", "JSON", "Log",
                 "Map", "Pipeline", "SluiceTesting",
             ]),
@@ -125,35 +129,35 @@ let package = Package(
             ]),
         tests(
             "SQLiteStoreTests",
-            [
+            ["Request", 
                 "SQLiteStore", "Store", "Accept", "Consent", "Deliver", "Events", "JSON", "Log",
                 "Map", "Pipeline", "SluiceTesting",
                 "CSQLite",
             ]),
         tests(
-            "CurlTransportTests", ["CurlTransport", "Deliver", "Events", "JSON", "SluiceTesting"]),
+            "CurlTransportTests", ["CurlTransport", "Events", "JSON", "Request", "SluiceTesting"]),
         tests(
             "ProgramTests",
-            [
+            ["Request", 
                 "sluice", "Accept", "Console", "Consent", "CurlTransport", "Deliver", "Events",
                 "JSON", "Ingest", "Log", "Map", "Pipeline", "SQLiteStore", "Store", "SluiceTesting",
                 "Webhooks", crypto, logging, lifecycle,
             ]),
         tests(
             "FaultTests",
-            [
+            ["Request", 
                 "CurlTransport", "Deliver", "Events", "JSON", "Log", "SQLiteStore", "SluiceTesting",
                 "sluice",
             ]),
         tests(
             "LogTests",
-            [
+            ["Request", 
                 "Log", "Accept", "Consent", "Deliver", "Events", "Identify", "JSON", "Map",
                 "Pipeline", "SluiceTesting",
             ]),
         tests(
             "ConsoleTests",
-            [
+            ["Request", 
                 "Console", "CurlTransport", "Deliver", "Events", "JSON", "Store", "SluiceTesting",
                 hummingbird, logging,
             ]),

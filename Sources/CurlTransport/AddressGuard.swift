@@ -6,7 +6,7 @@ import Glibc
 import Darwin
 #endif
 
-/// Decides, after name resolution, whether a request may connect to an address.
+/// Decides after name resolution whether a request may connect to an address.
 ///
 /// Private, local and otherwise special networks are refused unless the pipeline file allows them;
 /// plain http is refused to every address that is not allowed there.
@@ -79,5 +79,5 @@ struct Network: Sendable {
     }
 }
 
-/// Whether a text names a network, for checking configuration.
+/// True when a text names a network: for checking configuration.
 package func isNetwork(_ text: String) -> Bool { Network(text) != nil }

@@ -1,19 +1,30 @@
 import CCurl
-package import Deliver
 import Events
+package import Request
 
 /// Sends requests with libcurl: one multi handle on one thread.
 ///
-/// `send` only puts the request into an inbox and wakes the thread. The multi handle is woken under
-/// the inbox's lock and freed by the thread after the phase is `closed`, so that a freed handle is
-/// never woken.
+/// `send` only puts the request into an inbox and wakes the thread. The thread goes round one loop:
+/// it empties the inbox, has libcurl perform what the sockets allow, completes the transfers that
+/// are done, takes a turn of whoever asked for turns, and waits in `curl_multi_poll`. Three rules
+/// keep it safe:
+///
+/// - The inbox is looked at again between performing and waiting, because libcurl may use up a
+///   wake-up while it performs. No wait is longer than a second.
+/// - The multi handle is woken under the inbox's lock and freed by the thread after the phase is
+///   `closed`, so that a freed handle is never woken.
+/// - Every completion is called exactly once, on the thread or by `send` itself, never under the
+///   lock.
+///
+/// Easy handles are reused, with their parsed address and headers when the next request goes to the
+/// same place.
 package final class CurlTransport: Transport, Turns {
     private enum Phase { case open, draining, closed }
     private struct Inbox {
         var requests: [Pending] = []
         var phase = Phase.open
         var multi: OpaquePointer?
-        var turn: (@Sendable () -> Int64)?
+        var turn: (@Sendable () -> Duration)?
         /// A turn is wanted at once.
         var isWoken = false
         /// The thread waits, and has to be woken for what is put in.
@@ -26,10 +37,10 @@ package final class CurlTransport: Transport, Turns {
             curl_multi_wakeup(multi)
         }
     }
-    /// What the thread finds in the inbox.
+    /// The content of the inbox, for the thread to work on.
     private struct Taken {
         var requests: [Pending]
-        var turn: (@Sendable () -> Int64)?
+        var turn: (@Sendable () -> Duration)?
     }
     private struct Pending {
         let request: OutgoingRequest
@@ -38,8 +49,8 @@ package final class CurlTransport: Transport, Turns {
     private let inbox: Locked<Inbox>
     private let thread: WorkerThread
 
-    /// Milliseconds the thread waits for something to happen before it looks up.
-    private static let longestPoll: Int32 = 1_000
+    /// How long the thread waits for something to happen before it looks up.
+    private static let longestPoll = Duration.seconds(1)
     /// Connections that are kept open between requests.
     private static let keptConnections = 512
 
@@ -57,9 +68,10 @@ package final class CurlTransport: Transport, Turns {
             TransferLoop(multi: multi).run(inbox)
             curl_multi_cleanup(multi)
         }
-        _ = ready.wait(atMost: 60_000) { $0 ? true : nil }
+        _ = ready.wait(atMost: .minutes(1)) { $0 ? true : nil }
     }
 
+    /// Starts an exchange and returns at once; `completion` is called exactly once.
     package func send(
         _ request: OutgoingRequest, completion: @escaping @Sendable (TransportResult) -> Void
     ) {
@@ -82,10 +94,12 @@ package final class CurlTransport: Transport, Turns {
         thread.join()
     }
 
-    package func takeTurns(_ turn: (@Sendable () -> Int64)?) {
+    /// Calls `turn` on the transfer thread again and again; nil ends it.
+    package func takeTurns(_ turn: (@Sendable () -> Duration)?) {
         inbox.withLock { $0.turn = turn }
     }
 
+    /// Has the next turn taken at once.
     package func wake() { inbox.withLock { $0.wake() } }
 
     /// One exchange, awaited; for commands that send a single request.
@@ -95,8 +109,8 @@ package final class CurlTransport: Transport, Turns {
         }
     }
 
-    /// What has been put in; nil when the thread has to end.
-    private static func take(_ inbox: Locked<Inbox>) -> Taken? {
+    /// Takes everything out of the inbox; nil when the thread has to end.
+    private static func empty(_ inbox: Locked<Inbox>) -> Taken? {
         let (taken, isOver) = inbox.withLock { inbox in
             let taken = Taken(requests: inbox.requests, turn: inbox.turn)
             inbox.requests = []
@@ -115,7 +129,7 @@ package final class CurlTransport: Transport, Turns {
         return nil
     }
 
-    /// Whether nothing has been put in: then the thread may wait, and is woken for what comes.
+    /// True when nothing has been put in: then the thread may wait, and is woken for the next.
     private static func mayWait(_ inbox: Locked<Inbox>) -> Bool {
         inbox.withLock { inbox in
             inbox.isWaiting = !inbox.isWoken
@@ -128,6 +142,7 @@ package final class CurlTransport: Transport, Turns {
         private let multi: OpaquePointer
         /// Every exchange there is; kept alive while libcurl knows it.
         private var all: [Exchange] = []
+        /// Exchanges without a transfer, for the next requests.
         private var idle: [Exchange] = []
 
         init(multi: OpaquePointer) { self.multi = multi }
@@ -135,13 +150,14 @@ package final class CurlTransport: Transport, Turns {
         /// Perform, drain what is done, take a turn, look at the inbox, and only then wait.
         func run(_ inbox: Locked<Inbox>) {
             var count: Int32 = 0
-            while let taken = CurlTransport.take(inbox) {
-                for pending in taken.requests { start(pending.request, pending.completion) }
+            while let taken = CurlTransport.empty(inbox) {
+                for pending in taken.requests { start(pending) }
                 curl_multi_perform(multi, &count)
                 let ended = finishDone()
-                let pause = taken.turn?() ?? Int64(longestPoll)
+                let pause = taken.turn?() ?? longestPoll
                 guard !ended, CurlTransport.mayWait(inbox) else { continue }
-                curl_multi_poll(multi, nil, 0, min(longestPoll, Int32(clamping: pause)), nil)
+                let milliseconds = min(longestPoll, pause).milliseconds
+                curl_multi_poll(multi, nil, 0, Int32(clamping: milliseconds), nil)
                 inbox.withLock { $0.isWaiting = false }
             }
             for exchange in all {
@@ -151,18 +167,16 @@ package final class CurlTransport: Transport, Turns {
             }
         }
 
-        private func start(
-            _ request: OutgoingRequest, _ completion: @escaping @Sendable (TransportResult) -> Void
-        ) {
+        private func start(_ pending: Pending) {
             guard let exchange = idle.popLast() ?? makeExchange() else {
-                completion(
+                pending.completion(
                     .failure(
                         .init(
                             kind: .protocolError, message: "libcurl has no memory.",
                             maybeSent: false)))
                 return
             }
-            exchange.prepare(request, completion)
+            exchange.prepare(pending.request, completion: pending.completion)
             guard curl_multi_add_handle(multi, exchange.easy) == CURLM_OK else {
                 exchange.finish(CURLE_FAILED_INIT)()
                 return
@@ -175,7 +189,7 @@ package final class CurlTransport: Transport, Turns {
             return exchange
         }
 
-        /// Ends what is done; says whether anything was.
+        /// Completes the transfers that are done; true when there was one.
         private func finishDone() -> Bool {
             var code = CURLE_OK
             var ended = false

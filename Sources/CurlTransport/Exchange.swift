@@ -1,6 +1,6 @@
 import CCurl
-import Deliver
 import Events
+import Request
 
 #if canImport(Glibc)
 import Glibc
@@ -8,9 +8,9 @@ import Glibc
 import Darwin
 #endif
 
-/// One libcurl easy handle and what its callbacks gather.
+/// One libcurl easy handle, and the answer that its callbacks gather.
 ///
-/// Reused; belongs to the transfer thread.
+/// It is reused for the next request and belongs to the transfer thread.
 final class Exchange {
     let easy: OpaquePointer
     /// The address, parsed: libcurl would parse it anew for each request.
@@ -62,10 +62,10 @@ final class Exchange {
         _ = ccurl_set_pointer(easy, CURLOPT_HEADERDATA, context)
         _ = ccurl_set_pointer(easy, CURLOPT_OPENSOCKETDATA, context)
         _ = ccurl_set_data_callback(easy, CURLOPT_WRITEFUNCTION) { bytes, size, count, context in
-            Exchange.from(context)?.takeBody(bytes, size * count) ?? 0
+            Exchange.from(context)?.receiveBody(bytes, size * count) ?? 0
         }
         _ = ccurl_set_data_callback(easy, CURLOPT_HEADERFUNCTION) { bytes, size, count, context in
-            Exchange.from(context)?.takeHeader(bytes, size * count) ?? 0
+            Exchange.from(context)?.receiveHeader(bytes, size * count) ?? 0
         }
         _ = ccurl_set_open_callback(easy) { context, _, address in
             Exchange.from(context)?.openSocket(address) ?? ccurl_bad_socket
@@ -92,8 +92,9 @@ final class Exchange {
     /// The exchange an easy handle belongs to.
     static func of(_ easy: OpaquePointer) -> Exchange? { from(ccurl_get_private(easy)) }
 
+    /// Sets the handle up for a request.
     func prepare(
-        _ request: OutgoingRequest, _ completion: @escaping @Sendable (TransportResult) -> Void
+        _ request: OutgoingRequest, completion: @escaping @Sendable (TransportResult) -> Void
     ) {
         self.completion = completion
         status = 0
@@ -130,8 +131,8 @@ final class Exchange {
         // What is no address fails when it is sent, like any other fault.
         set(CURLOPT_URL, parsed == nil ? url : nil)
         set(CURLOPT_UNIX_SOCKET_PATH, options.unixSocket)
-        set(CURLOPT_CONNECTTIMEOUT_MS, options.connectTimeout)
-        set(CURLOPT_TIMEOUT_MS, options.totalTimeout)
+        set(CURLOPT_CONNECTTIMEOUT_MS, Int(options.connectTimeout.milliseconds))
+        set(CURLOPT_TIMEOUT_MS, Int(options.totalTimeout.milliseconds))
         set(CURLOPT_HTTP_VERSION, Int(options.httpVersion.curl))
     }
 
@@ -162,7 +163,7 @@ final class Exchange {
 
     // MARK: Callbacks
 
-    private func takeBody(_ bytes: UnsafeMutablePointer<CChar>?, _ count: Int) -> Int {
+    private func receiveBody(_ bytes: UnsafeMutablePointer<CChar>?, _ count: Int) -> Int {
         bodyBytes += count
         let room = options.answerKept - body.count
         if room > 0, let bytes {
@@ -171,25 +172,26 @@ final class Exchange {
         return bodyBytes > options.answerRead ? 0 : count
     }
 
-    private func takeHeader(_ bytes: UnsafeMutablePointer<CChar>?, _ count: Int) -> Int {
+    private func receiveHeader(_ bytes: UnsafeMutablePointer<CChar>?, _ count: Int) -> Int {
         guard let bytes else { return count }
         headerBytes += count
         let line = UnsafeRawBufferPointer(start: bytes, count: count)
         switch line.first {
-        case 0x0D, 0x0A: headersComplete = status >= 200
+        case UInt8(ascii: "\r"), UInt8(ascii: "\n"): headersComplete = status >= 200
         // HTTP/1.1 200 OK
-        case 0x48 where line.starts(with: "HTTP/".utf8):
-            let code = line.drop { $0 != 0x20 }.dropFirst().prefix(3)
+        case UInt8(ascii: "H") where line.starts(with: "HTTP/".utf8):
+            let code = line.drop { $0 != UInt8(ascii: " ") }.dropFirst().prefix(3)
             status = Int(String(decoding: code, as: UTF8.self)) ?? 0
             headersComplete = false
         // Location: …
-        case 0x4C, 0x6C: takeField(String(decoding: line, as: UTF8.self))
+        case UInt8(ascii: "L"), UInt8(ascii: "l"):
+            readLocation(String(decoding: line, as: UTF8.self))
         default: break
         }
         return count
     }
 
-    private func takeField(_ line: String) {
+    private func readLocation(_ line: String) {
         guard let colon = line.firstIndex(of: ":"), line[..<colon].lowercased() == "location"
         else { return }
         let value = line[line.index(after: colon)...].filter { $0 != "\r\n" && $0 != "\n" }
@@ -228,7 +230,7 @@ final class Exchange {
 
     // MARK: The end
 
-    /// What the transfer came to; forgets its completion.
+    /// Ends the transfer: gives the call of its completion with the result, and forgets both.
     func finish(_ code: CURLcode) -> (() -> Void) {
         let result = result(of: code)
         let completion = completion
@@ -249,7 +251,7 @@ final class Exchange {
         }
         return .answer(
             .init(
-                status: status, retryAfter: retryAfter > 0 ? retryAfter : nil,
+                status: status, retryAfter: retryAfter > 0 ? .seconds(retryAfter) : nil,
                 location: host(of: location), body: body,
                 note: note))
     }

@@ -31,7 +31,7 @@ package struct Alert: Sendable, Equatable {
         self.delivery = delivery
     }
 
-    /// In one line, for a log.
+    /// The alert in one line, for a log.
     package var line: String {
         switch kind {
         case .held: "\(destination ?? "") is held: \(hint) \(fix) Then: \(command)"
@@ -48,7 +48,7 @@ package struct Alert: Sendable, Equatable {
         }
     }
 
-    /// For `alerts.url`.
+    /// Writes the alert as JSON, as it is posted to `alerts.url`.
     package func write(to writer: inout JSONWriter) {
         writer.beginObject()
         writer.member("alert", kind.rawValue)

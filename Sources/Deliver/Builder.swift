@@ -1,24 +1,15 @@
 package import Events
 import JSON
+import Map
+package import Request
 
-/// Why a job has no request.
-package struct BuildFault: Error, Sendable {
-    package let reason: Reason
-    package let detail: String
-
-    package init(reason: Reason, detail: String) {
-        self.reason = reason
-        self.detail = detail
-    }
-
-    /// What waits for a destination that is gone from the pipeline is kept.
-    static let gone = BuildFault(reason: .dropped, detail: "the destination is gone")
-}
-
-/// Builds the requests of what the store hands over, on a thread of its own.
+/// Builds the requests of the jobs that the store hands over, on a thread of its own.
 ///
-/// All news and every change of the pipeline go through it in order, so that a change takes back
-/// what was built before it.
+/// Building applies a blueprint to an event and is the most expensive step of a delivery, so it
+/// does not belong on the transport's thread. All news and every change of the pipeline go through
+/// the builder in order: a change of the pipeline reaches the machine after the jobs that were
+/// built before it, and the machine takes these back. Large news are passed on in parts, so that
+/// the first requests leave while the last are built.
 final class Builder: Sendable {
     private struct Inbox {
         var inputs: [DeliveryMachine.Input] = []
@@ -27,14 +18,14 @@ final class Builder: Sendable {
     private let inbox: Locked<Inbox>
     private let thread: WorkerThread
 
-    /// Milliseconds the thread waits before it looks up.
-    private static let longestWait: Int64 = 60_000
+    /// How long the thread waits before it looks up.
+    private static let longestWait = Duration.minutes(1)
 
     /// - Parameters:
     ///   - mark: called with the delivery whose request is about to be built, and with nil after.
-    ///   - output: takes what was put in, with the requests of its jobs.
+    ///   - output: called with each input that was put in, the requests of its jobs built.
     init(
-        targets: any Targets, mark: @escaping @Sendable (DeliveryID?) -> Void,
+        builders: any RequestBuilders, mark: @escaping @Sendable (DeliveryID?) -> Void,
         output: @escaping @Sendable (DeliveryMachine.Input) -> Void
     ) {
         let inbox = Locked(Inbox())
@@ -53,7 +44,7 @@ final class Builder: Sendable {
                         continue
                     }
                     for part in news.flatMap(\.parts) {
-                        output(.news([targets.building(part, mark: mark)]))
+                        output(.news([builders.building(part, mark: mark)]))
                     }
                 }
             }
@@ -62,11 +53,12 @@ final class Builder: Sendable {
 
     deinit { inbox.signal { $0.isClosed = true } }
 
+    /// Puts an input in; returns at once.
     func post(_ input: DeliveryMachine.Input) {
         inbox.signal { if !$0.isClosed { $0.inputs.append(input) } }
     }
 
-    /// Ends the thread; what is put in from here on goes nowhere.
+    /// Ends the thread; whatever is put in from here on goes nowhere.
     func close() {
         inbox.signal { $0.isClosed = true }
         thread.join()
@@ -77,7 +69,7 @@ extension StoreNews {
     /// Jobs that are built before they are passed on.
     private static let slice = 64
 
-    /// The same in parts that are soon built, so that nothing waits for all of a large one.
+    /// The same news in parts that are soon built, so that nothing waits for all of a large one.
     fileprivate var parts: [StoreNews] {
         switch self {
         case .handedOver(let jobs):
@@ -85,27 +77,27 @@ extension StoreNews {
         case .claimed(let destination, let jobs, let limit, let nextDue):
             let slices = jobs.slices(of: Self.slice)
             let last = Array(slices.last ?? [])
-            // What was claimed is accounted for with the last.
+            // The claim is accounted for with its last part.
             return slices.dropLast().map { .handedOver(Array($0)) } + [
                 .claimed(
                     destination: destination, jobs: last, limit: limit - (jobs.count - last.count),
                     nextDue: nextDue)
             ]
-        default: return [self]
-        }
-    }
-
-    /// Whether whoever ordered it may count on it from now on.
-    var isUrgent: Bool {
-        switch self {
-        case .consentChanged, .heldByOperator: true
-        default: false
+        case .waiting, .consentChanged, .released, .heldByOperator, .probe, .storeFails:
+            return [self]
         }
     }
 }
 
-extension Targets {
-    /// The same with the requests of its jobs built, or the reason why there are none.
+/// A job that can be sent: its request, and the builder that completes the request.
+struct ReadyJob {
+    let job: Job
+    let request: MappedRequest
+    let builder: RequestBuilder
+}
+
+extension RequestBuilders {
+    /// The same news with the requests of its jobs built, or the reason why there are none.
     ///
     /// - Parameter mark: called with the delivery whose request is about to be built, and with nil
     ///   after.
@@ -118,19 +110,48 @@ extension Targets {
             .claimed(
                 destination: destination, jobs: jobs.map { building($0, mark: mark) },
                 limit: limit, nextDue: nextDue)
-        default: news
+        case .waiting, .consentChanged, .released, .heldByOperator, .probe, .storeFails: news
         }
     }
 
+    /// The same job with its requests built; a job that has its requests stays as it is.
     func building(_ job: Job, mark: (DeliveryID?) -> Void = { _ in }) -> Job {
         guard case .unbuilt = job.content else { return job }
-        guard let target = target(job.id.destination) else { return job.with(.fault(.gone)) }
+        do throws(BuildFault) {
+            return try build(job, with: try openBuilder(for: job), mark: mark)
+        } catch {
+            return job.with(.fault(error))
+        }
+    }
+
+    /// Looks at a job again just before it is sent: when the pipeline has changed since its
+    /// requests were built, they are built anew, so that nothing of the one before is sent.
+    func ready(_ job: Job) throws(BuildFault) -> ReadyJob {
+        let builder = try openBuilder(for: job)
+        var job = job
+        if let before = job.builder, before !== builder {
+            job = try build(job.unsent, with: builder, mark: { _ in })
+        }
+        return ReadyJob(job: job, request: try job.request.get(), builder: builder)
+    }
+
+    private func openBuilder(for job: Job) throws(BuildFault) -> RequestBuilder {
+        guard let builder = builder(for: job.id.destination) else { throw .destinationGone }
+        return builder
+    }
+
+    private func build(
+        _ job: Job, with builder: RequestBuilder, mark: (DeliveryID?) -> Void
+    ) throws(BuildFault) -> Job {
         mark(job.id)
         defer { mark(nil) }
-        switch target.requests(for: job) {
-        case .success(let built):
-            return job.with(.built(built.requests, by: target), revision: built.revision)
-        case .failure(let fault): return job.with(.fault(fault))
+        do throws(RequestFault) {
+            let requests = try builder.requests(
+                for: job.event, of: job.identity, carried: job.plan)
+            return job.with(
+                .built(requests, by: builder), revision: builder.blueprint.revision)
+        } catch {
+            throw .unbuildable(error)
         }
     }
 }

@@ -1,16 +1,21 @@
 package import Events
 import JSON
+package import Request
 
-/// What an exchange's end means, and what to tell people about it.
+/// The meaning of an exchange's end, and the words for people about it.
 package struct Judgement: Sendable, Equatable {
     package var answerClass: AnswerClass
-    /// What happened, in a sentence.
+    /// A sentence that says what happened.
     package var note: String?
     package var hint: String?
     package var fix: String?
 }
 
-/// Reads answers (DESIGN §8): general classes first, refined by the blueprint's rules.
+/// Reads answers: a general class by the status, refined by the blueprint's rules.
+///
+/// 2xx is delivered as soon as the header block is complete. 401, 402, 403, redirects, a blocked
+/// address and five 404 in a row mean a wrong set-up. 429 asks for a slower pace. Network faults,
+/// 408, 425 and 5xx but 501 and 505 may pass. Every other status refuses the one event.
 package struct Classifier: Sendable {
     /// 404 answers in a row after which the address is taken to be wrong.
     package static let missingInARow = 5
@@ -40,7 +45,9 @@ package struct Classifier: Sendable {
     }
 
     private func general(_ answer: TransportResult.Answer, missingBefore: Int) -> Judgement {
-        func judge(_ answerClass: AnswerClass, _ hint: String, _ fix: String) -> Judgement {
+        func judge(
+            _ answerClass: AnswerClass, _ hint: String, fix: String
+        ) -> Judgement {
             Judgement(answerClass: answerClass, note: answer.note, hint: hint, fix: fix)
         }
         switch answer.status {
@@ -48,43 +55,43 @@ package struct Classifier: Sendable {
             let target = answer.location.map { " to \($0)" } ?? ""
             return judge(
                 .setup, "The address redirects\(target); redirects are never followed.",
-                "Put the final address into the destination's parameters.")
+                fix: "Put the final address into the destination's parameters.")
         case 401, 403:
             return judge(
                 .setup, "The destination does not accept the credentials.",
-                "Correct the destination's credentials, then release it.")
+                fix: "Correct the destination's credentials, then release it.")
         case 402:
             return judge(
                 .setup, "The destination asks for payment.",
-                "Settle the account there, then release the destination.")
+                fix: "Settle the account there, then release the destination.")
         case 404 where missingBefore + 1 >= Self.missingInARow:
             return judge(
                 .setup, "The destination answered 404 \(missingBefore + 1) times in a row.",
-                "Correct the destination's address, then release it.")
+                fix: "Correct the destination's address, then release it.")
         case 404:
             return judge(
                 .transient, "The destination does not know this address.",
-                "Check the destination's address.")
+                fix: "Check the destination's address.")
         case 429:
             return judge(
                 .throttle, "The destination limits how fast we may send.",
-                "Nothing to do: it is tried again no earlier than the destination asks.")
+                fix: "Nothing to do: it is tried again no earlier than the destination asks.")
         case 408, 425:
-            return judge(.transient, "The destination asks to try again.", "Nothing to do.")
+            return judge(.transient, "The destination asks to try again.", fix: "Nothing to do.")
         case 501, 505:
             return judge(
                 .invalid, "The destination cannot do what was asked.",
-                "Check the request in the blueprint.")
+                fix: "Check the request in the blueprint.")
         case 500...:
             return judge(
                 .transient, "The destination has a problem of its own.",
-                "Nothing to do: it is tried again on schedule.")
+                fix: "Nothing to do: it is tried again on schedule.")
         case ..<200:
-            return judge(.transient, "The answer was not complete.", "Nothing to do.")
+            return judge(.transient, "The answer was not complete.", fix: "Nothing to do.")
         default:
             return judge(
                 .invalid, "The destination refused this event.",
-                "Read the answer with: sluice delivery ID.")
+                fix: "Read the answer with: sluice delivery ID.")
         }
     }
 

@@ -1,42 +1,22 @@
 package import Events
+package import Request
 
-/// Knows the destinations as they are now.
-package protocol Targets: Sendable {
-    /// The destination of that name; nil when it is gone.
-    func target(_ name: String) -> (any Target)?
-}
-
-/// One state of a destination, for a whole exchange, whatever is read meanwhile.
-package protocol Target: AnyObject, Sendable {
-    /// The requests a job becomes, and the blueprint revision they come from.
-    func requests(for job: Job) -> Result<(requests: [MappedRequest], revision: String), BuildFault>
-    /// The request as it travels: secrets, headers and signature in place.
-    func outgoing(_ request: MappedRequest, for event: Event, at now: Timestamp) -> OutgoingRequest
-    /// The blueprint's rules for reading the answer to a request, the most special first.
-    func answerRules(for request: String) -> [AnswerRule]
-    /// A text with every secret that occurs in it masked: for answers that echo one.
-    func mask(_ text: String) -> String
-}
-
-/// A thread that takes turns with its user's work: what ends on it is taken up at once, without
-/// waking another.
-package protocol Turns: Sendable {
-    /// Calls `turn` again and again: when woken, when its own work has come to something, and after
-    /// the milliseconds the last call gave. Nil ends it.
-    func takeTurns(_ turn: (@Sendable () -> Int64)?)
-    /// Has the next turn taken at once.
-    func wake()
-}
-
-/// Runs a `DeliveryMachine` on the transport's thread: sends requests, records the ends.
+/// Runs a `DeliveryMachine`: feeds it what happens and does what it decides.
+///
+/// News from the store go through the `Builder`, which builds the requests on its own thread, and
+/// then into the mailbox. Everything else happens on the transport's thread, in turns. One turn
+/// empties the mailbox, hands the inputs to the machine and carries out its actions: it sends
+/// requests, changes the room, and gives the store its work in one piece. Ended exchanges put their
+/// results into the mailbox for the same thread's next turn. Nothing here waits for the store or
+/// the network.
 package final class Deliverer: Sendable {
     private struct Mailbox {
         var inputs: [DeliveryMachine.Input] = []
-        /// What is under way, with inputs that are being taken.
+        /// Deliveries and claims under way, and inputs that are being handled.
         var active = 0
         var isDraining = false
     }
-    /// What goes from turn to turn.
+    /// The state that goes from turn to turn.
     private struct Run {
         var machine: DeliveryMachine
         var next: Timestamp
@@ -46,21 +26,25 @@ package final class Deliverer: Sendable {
     private let post: @Sendable (DeliveryMachine.Input) -> Void
     private let builder: Builder
     private let transport: any Transport
-    private let targets: any Targets
+    private let builders: any RequestBuilders
+    private let room: Room
     private let clock: WorldClock
     private let alerts: @Sendable (Alert) -> Void
     private let turns: any Turns
 
-    /// Milliseconds after which a turn is taken although nothing has happened.
-    private static let longestSleep: Int64 = 1_000
+    /// The time after which a turn is taken although nothing has happened.
+    private static let longestSleep = Duration.seconds(1)
 
     /// - Parameters:
-    ///   - turns: where the work is done; what the transport completes there costs no waking.
+    ///   - turns: where the work is done; exchanges that end there cost no waking.
+    ///   - builders: the pipeline as it is now.
+    ///   - room: places in memory, shared with the store.
     ///   - alerts: called there; must return at once.
     ///   - mark: called with the delivery whose request is about to be built, and with nil after,
     ///     on another thread.
     package init(
-        transport: any Transport, turns: any Turns, targets: any Targets, clock: WorldClock,
+        transport: any Transport, turns: any Turns, builders: any RequestBuilders, room: Room,
+        clock: WorldClock,
         alerts: @escaping @Sendable (Alert) -> Void = { _ in },
         mark: @escaping @Sendable (DeliveryID?) -> Void = { _ in }
     ) {
@@ -70,11 +54,12 @@ package final class Deliverer: Sendable {
             mailbox.withLock { $0.inputs.append(input) }
             turns.wake()
         }
-        builder = Builder(targets: targets, mark: mark, output: post)
+        builder = Builder(builders: builders, mark: mark, output: post)
         self.turns = turns
         self.alerts = alerts
         self.transport = transport
-        self.targets = targets
+        self.builders = builders
+        self.room = room
         self.clock = clock
     }
 
@@ -83,7 +68,7 @@ package final class Deliverer: Sendable {
         let runs = Locked<Run?>(Run(machine: machine, next: clock.now()))
         turns.takeTurns { [self] in
             guard var run = runs.withLock({ $0.take() }) else { return Self.longestSleep }
-            let pause = turn(&run, store)
+            let pause = turn(&run, with: store)
             runs.withLock { $0 = run }
             return pause
         }
@@ -92,8 +77,8 @@ package final class Deliverer: Sendable {
 
     /// Takes news from the store; returns at once.
     package func tell(_ news: [StoreNews]) {
-        let urgent = news.filter(\.isUrgent)
-        if !urgent.isEmpty { post(.ahead(urgent)) }
+        let urgent = news.compactMap { UrgentNews($0) }
+        if !urgent.isEmpty { post(.urgent(urgent)) }
         builder.post(.news(news))
     }
 
@@ -102,24 +87,24 @@ package final class Deliverer: Sendable {
         builder.post(.limits(limits, held: held))
     }
 
-    /// Begins nothing more and waits for what is under way; says whether all of it ended.
-    package func drain(atMost milliseconds: Int64) -> Bool {
+    /// Begins nothing more and waits for the attempts under way; true when all of them ended.
+    package func drain(atMost time: Duration) -> Bool {
         builder.post(.drain)
-        return mailbox.wait(atMost: milliseconds) { mailbox in
+        return mailbox.wait(atMost: time) { mailbox in
             mailbox.isDraining && mailbox.inputs.isEmpty && mailbox.active == 0 ? true : nil
         } ?? false
     }
 
     /// Takes no more turns.
     ///
-    /// What is still in flight will read "may have been sent".
+    /// An exchange that is still in flight will read "may have been sent".
     package func stop() {
         turns.takeTurns(nil)
         builder.close()
     }
 
-    /// Does what has come in or fallen due; gives the milliseconds until something will.
-    private func turn(_ run: inout Run, _ store: any DeliveryStore) -> Int64 {
+    /// Handles what has come in or fallen due; gives the time until something will.
+    private func turn(_ run: inout Run, with store: any DeliveryStore) -> Duration {
         var inputs = mailbox.withLock { mailbox in
             let inputs = mailbox.inputs
             mailbox.inputs = []
@@ -130,16 +115,17 @@ package final class Deliverer: Sendable {
         let now = clock.now()
         if inputs.isEmpty, run.next <= now { inputs = [.tick] }
         if !inputs.isEmpty {
-            step(&run.machine, inputs, store)
+            feed(inputs, to: &run.machine, store: store)
             let wake = run.machine.nextWake(now: now) ?? now + Self.longestSleep
             run.next = min(wake, now + Self.longestSleep)
         }
-        return max(0, run.next - now)
+        return max(.zero, run.next.since(now))
     }
 
-    private func step(
-        _ machine: inout DeliveryMachine, _ inputs: [DeliveryMachine.Input],
-        _ store: any DeliveryStore
+    /// Hands inputs to the machine and carries out its actions, until nothing more follows.
+    private func feed(
+        _ inputs: [DeliveryMachine.Input], to machine: inout DeliveryMachine,
+        store: any DeliveryStore
     ) {
         var work: [DeliveryWork] = []
         var pending = inputs
@@ -150,6 +136,10 @@ package final class Deliverer: Sendable {
                 case .store(let item): work.append(item)
                 case .start(let job): if let end = begin(job) { more.append(end) }
                 case .alert(let alert): alerts(alert)
+                case .room, .claim:
+                    if case .store(let item)? = room.carryOut(action, of: &machine) {
+                        work.append(item)
+                    }
                 }
             }
             pending = more
@@ -159,37 +149,32 @@ package final class Deliverer: Sendable {
         mailbox.signal { ($0.active, $0.isDraining) = (active, isDraining) }
     }
 
-    /// Sends a job's request; returns at once with the end when there is nothing to send.
-    private func begin(_ planned: Job) -> DeliveryMachine.Input? {
+    /// Sends a job's request; returns at once, with the end when there is nothing to send.
+    private func begin(_ job: Job) -> DeliveryMachine.Input? {
         let startedAt = clock.now()
-        var job = planned
-        func unbuildable(_ fault: BuildFault) -> DeliveryMachine.Input {
-            .ended(job.unsent, .init(result: .unbuildable(fault), startedAt: startedAt))
+        let ready: ReadyJob
+        do throws(BuildFault) {
+            ready = try builders.ready(job)
+        } catch {
+            return .ended(job.unsent, .init(result: .unbuildable(error), startedAt: startedAt))
         }
-        guard let target = targets.target(job.id.destination) else { return unbuildable(.gone) }
-        if let state = job.builder, state !== target {
-            // The pipeline has changed since: nothing of the one before may be sent.
-            job = targets.building(job.unsent)
-        }
-        let request: MappedRequest
-        switch job.request {
-        case .success(let built): request = built
-        case .failure(let fault): return unbuildable(fault)
-        }
-        transport.send(target.outgoing(request, for: job.event, at: startedAt)) {
-            [self, job] result in
-            let (result, answer) = result.masked(target.mask)
+        let (sent, builder) = (ready.job, ready.builder)
+        let name = ready.request.name
+        let outgoing = builder.outgoing(
+            ready.request, for: sent.event, carried: sent.plan, at: startedAt)
+        transport.send(outgoing) { [self] result in
+            let (result, answer) = result.masked(builder.mask)
             let ended = DeliveryMachine.Ended(
-                result: .exchanged(result), rules: target.answerRules(for: request.name),
+                result: .exchanged(result), rules: builder.answerRules(for: name),
                 startedAt: startedAt, answer: answer)
-            post(.ended(job, ended))
+            post(.ended(sent, ended))
         }
         return nil
     }
 }
 
 extension TransportResult {
-    /// The same with every text run through `mask`, and the body as text, when there is one.
+    /// The same result with every text run through `mask`, and the body as text, when it has one.
     fileprivate func masked(_ mask: (String) -> String) -> (TransportResult, body: String?) {
         switch self {
         case .failure(var failure):

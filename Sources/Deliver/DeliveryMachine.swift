@@ -1,20 +1,38 @@
 package import Events
+package import Request
 
-/// Decides what to send, when, and what an answer means; its caller does it.
+/// Decides what to send, when, and what an answer means; its runtime does it.
 ///
-/// Everything that happens comes in through `handle`, with the time, so that a simulation can run
-/// it through any history. One instance belongs to one thread.
+/// The machine is a value: inputs come in through `handle`, with the time, and actions come out.
+/// It reads no clock, takes no lock and calls nobody, so that a simulation can run it through any
+/// history. `Deliverer` is its runtime in the program.
+///
+/// There is one `DestinationQueue` for each destination. After every batch of inputs each queue
+/// starts what may start and, when the store has more, asks for a claim. Four things limit it:
+///
+/// - *Width*: exchanges that may be open at once, and the rate, set or learnt from 429 (`Pace`).
+/// - *Memory*: a delivery needs a place in the `Room`, which the store's writer shares. A claim is
+///   only a wish. The runtime takes the places and submits the claim for as many as there are, or
+///   says that there were none.
+/// - *Mode*: open; held, by a wrong set-up or by an operator; resting after failures in a row;
+///   probing, with one delivery at a time. Answers move a destination between modes, an operator's
+///   hold stays whatever is answered.
+/// - *Consent*: a job whose person changed their mind after it was decided about goes back into the
+///   store, which looks again.
+///
+/// An attempt ends in an `Outcome` for the store to record: delivered, the next request of several,
+/// a retry by the schedule, failed, expired, or back into the queue without counting.
 package struct DeliveryMachine {
-    /// What has happened.
+    /// Something that has happened.
     package enum Input: Sendable {
-        /// All that one transaction led to.
+        /// News from the store, in the order of its transactions.
         case news([StoreNews])
-        /// The job as it was sent.
+        /// News that must count at once; they follow in their place among all news.
+        case urgent([UrgentNews])
+        /// An attempt has ended; the job as it was sent.
         case ended(Job, Ended)
-        /// News that must not wait for its place; it comes again there.
-        case ahead([StoreNews])
         case tick
-        /// The pipeline has changed: these are the destinations now.
+        /// The pipeline has changed: these are the destinations that are open now.
         case limits([String: DeliveryLimits], held: [String: HoldKind])
         /// Begin nothing more; give back what was not begun.
         case drain
@@ -27,6 +45,7 @@ package struct DeliveryMachine {
             case unbuildable(BuildFault)
         }
         package var result: Result
+        /// The blueprint's rules for reading the answer, the most special first.
         package var rules: [AnswerRule]
         package var startedAt: Timestamp
         /// The answer's text, secrets masked.
@@ -42,335 +61,168 @@ package struct DeliveryMachine {
         }
     }
 
-    /// What is to be done.
+    /// Something that the runtime has to do, in order.
     package enum Action: Sendable {
         case start(Job)
         case store(DeliveryWork)
+        /// Take places and submit the claim; without any, call `claimFoundNoPlace`.
+        case claim(Claim)
+        case room(Room.Change)
         /// An operator has to know.
         case alert(Alert)
     }
 
-    private var queues: [String: DestinationQueue] = [:]
-    /// People whose consent changed while deliveries were in memory, and when.
-    private var changed: [IdentityKey: Int64] = [:]
-    /// Changes of consent that have been told ahead: deliveries that were decided before may still
-    /// come.
-    private var toldAhead = 0
+    private var queues: [DestinationQueue] = []
+    /// The place of each destination's queue in `queues`; queues are never removed.
+    private var indices: [String: Int] = [:]
+    private var consent = ConsentChanges()
     /// Nothing more is begun.
     package private(set) var isDraining = false
     /// Nothing can be recorded, so nothing is begun.
     private var storeFails = false
     private let schedule: Schedule
     private let classifier = Classifier()
-    private let room: Room
     private let jitter: @Sendable () -> Double
 
+    /// - Parameters:
+    ///   - limits: of every destination that deliveries may go to.
+    ///   - held: destinations that the store knows as held.
+    ///   - jitter: gives 0 ..< 1, which spreads retries.
     package init(
-        limits: [String: DeliveryLimits], held: [String: HoldKind], schedule: Schedule, room: Room,
+        limits: [String: DeliveryLimits], held: [String: HoldKind], schedule: Schedule,
         now: Timestamp, jitter: @escaping @Sendable () -> Double
     ) {
         self.schedule = schedule
-        self.room = room
         self.jitter = jitter
-        for (name, limit) in limits { add(name, limit, held[name], now) }
+        for (name, limit) in limits { addQueue(name, limits: limit, hold: held[name], now: now) }
     }
 
-    private mutating func add(
-        _ name: String, _ limit: DeliveryLimits, _ hold: HoldKind?, _ now: Timestamp
+    private mutating func addQueue(
+        _ name: String, limits: DeliveryLimits, hold: HoldKind?, now: Timestamp
     ) {
-        let queue = DestinationQueue(
-            name: name, limits: limit, hold: hold, now: now, probe: schedule.probeInterval)
-        room.setOpen(name, queue.mode == .open)
-        queues[name] = queue
+        indices[name] = queues.count
+        queues.append(
+            DestinationQueue(name: name, limits: limits, hold: hold, turn: turn(at: now)))
+    }
+
+    private func turn(at now: Timestamp) -> DestinationQueue.Turn {
+        .init(now: now, schedule: schedule, classifier: classifier, jitter: jitter)
     }
 
     /// Deliveries that have been started and have not ended, and claims that will be answered.
     package var active: Int {
-        queues.values.reduce(0) { $0 + $1.active.count + ($1.claiming && !storeFails ? 1 : 0) }
-    }
-
-    package func nextWake(now: Timestamp) -> Timestamp? {
-        isDraining ? nil : queues.values.compactMap { $0.nextWake(now: now) }.min()
-    }
-
-    package mutating func handle(_ inputs: [Input], now: Timestamp) -> [Action] {
-        var actions: [Action] = []
-        for input in inputs {
-            switch input {
-            case .news(let news):
-                for item in news { take(item) }
-                toldAhead = max(0, toldAhead - Self.consentChanges(in: news))
-            case .ahead(let news):
-                for item in news { take(item) }
-                toldAhead += Self.consentChanges(in: news)
-            case .ended(let job, let ended): end(job, ended, now, &actions)
-            case .tick: break
-            case .limits(let limits, let held): change(limits, held, now, &actions)
-            case .drain: isDraining = true
-            }
+        queues.reduce(0) { count, queue in
+            count + queue.active.count + (queue.stored.isClaiming && !storeFails ? 1 : 0)
         }
-        for queue in queues.values { advance(queue, now, &actions) }
-        return actions
     }
 
-    private static func consentChanges(in news: [StoreNews]) -> Int {
-        news.count { if case .consentChanged = $0 { true } else { false } }
+    /// The moment to look again though nothing has happened; nil for never.
+    package func nextWake(now: Timestamp) -> Timestamp? {
+        isDraining ? nil : queues.compactMap { $0.nextWake(now: now) }.min()
     }
 
+    /// The room had no place for a claim: it is asked for again with the next input.
+    package mutating func claimFoundNoPlace(for destination: String) {
+        if let index = indices[destination] { queues[index].claimFoundNoPlace() }
+    }
+
+    /// Takes in what has happened and says what is to be done.
     package mutating func handle(_ input: Input, now: Timestamp) -> [Action] {
         handle([input], now: now)
     }
 
-    /// What is gone or switched off begins nothing more; what is new begins.
-    private mutating func change(
-        _ limits: [String: DeliveryLimits], _ held: [String: HoldKind], _ now: Timestamp,
-        _ actions: inout [Action]
-    ) {
-        for (name, queue) in queues {
-            // What was decided by the pipeline before is looked at again.
-            giveBackReady(queue, &actions)
-            let wasOff = queue.isOff
-            queue.isOff = limits[name] == nil
-            // It may have been held while it was off.
-            if wasOff, !queue.isOff, let kind = held[name] {
-                queue.hold(kind, now: now, probe: schedule.probeInterval)
+    /// Takes in all that has happened, in order, and says what is to be done.
+    package mutating func handle(_ inputs: [Input], now: Timestamp) -> [Action] {
+        var actions: [Action] = []
+        let turn = turn(at: now)
+        for input in inputs {
+            switch input {
+            case .news(let news): for item in news { hear(item) }
+            case .urgent(let news): for item in news { hear(item) }
+            case .ended(let job, let ended):
+                guard let index = indices[job.id.destination] else { continue }
+                queues[index].end(job, as: ended, in: turn, into: &actions)
+            case .tick: break
+            case .limits(let limits, let held):
+                change(limits, held: held, in: turn, into: &actions)
+            case .drain: isDraining = true
             }
-            if let limit = limits[name] { queue.change(limit, now: now) }
         }
-        for (name, limit) in limits where queues[name] == nil {
-            room.open(name, limit.inMemory)
-            add(name, limit, held[name], now)
+        advance(in: turn, into: &actions)
+        return actions
+    }
+
+    private mutating func advance(
+        in turn: DestinationQueue.Turn, into actions: inout [Action]
+    ) {
+        let mayBegin = !isDraining && !storeFails
+        for index in queues.indices {
+            if isDraining || queues[index].isClosed { queues[index].giveBackReady(&actions) }
+            if mayBegin {
+                queues[index].advance(in: turn, consent: consent, into: &actions)
+            } else {
+                queues[index].tellFreed(&actions)
+            }
+        }
+        if mayBegin, !consent.isEmpty,
+            queues.allSatisfy({ $0.ready.isEmpty && $0.active.isEmpty })
+        {
+            consent.forget()
         }
     }
 
-    private mutating func take(_ news: StoreNews) {
+    /// A destination that is gone or switched off begins nothing more; a new one begins.
+    private mutating func change(
+        _ limits: [String: DeliveryLimits], held: [String: HoldKind],
+        in turn: DestinationQueue.Turn, into actions: inout [Action]
+    ) {
+        for index in queues.indices {
+            // What was decided by the pipeline before is looked at again.
+            queues[index].giveBackReady(&actions)
+            let name = queues[index].name
+            let wasOff = queues[index].isOff
+            queues[index].isOff = limits[name] == nil
+            guard let limit = limits[name] else { continue }
+            // It may have been held while it was off.
+            if wasOff, let kind = held[name] { queues[index].close(for: kind, turn: turn) }
+            queues[index].change(limit, now: turn.now)
+        }
+        for (name, limit) in limits where indices[name] == nil {
+            actions.append(.room(.open(destination: name, places: limit.inMemory)))
+            addQueue(name, limits: limit, hold: held[name], now: turn.now)
+        }
+    }
+
+    private mutating func hear(_ news: UrgentNews) {
+        switch news {
+        case .consentChanged(let keys, let change): consent.hearEarly(keys, at: change)
+        case .heldByOperator(let destination): hold(destination)
+        }
+    }
+
+    private mutating func hear(_ news: StoreNews) {
         switch news {
         case .handedOver(let jobs):
-            for job in jobs { queues[job.id.destination]?.ready.append(job) }
-        case .waiting(let destination): queues[destination]?.waiting = true
-        case .claimed(let destination, let jobs, let limit, let nextDue):
-            room.give(destination, limit - jobs.count)
-            queues[destination]?.take(jobs, limit, nextDue)
-        case .consentChanged(let keys, let at):
-            for key in keys { changed[key] = at }
-        case .released(let destination):
-            queues[destination]?.heldByOperator = false
-            queues[destination]?.probe(after: .hold(persisted: false))
-        case .heldByOperator(let destination):
-            queues[destination]?.heldByOperator = true
-            queues[destination]?.mode = .held(nextProbe: nil)
-        case .probe(let destination):
-            if case .held? = queues[destination]?.mode {
-                queues[destination]?.probe(after: .hold(persisted: true))
-            } else if case .resting? = queues[destination]?.mode {
-                queues[destination]?.probe(after: .rest)
+            for job in jobs {
+                if let index = indices[job.id.destination] { queues[index].ready.append(job) }
             }
+        case .waiting(let destination):
+            if let index = indices[destination] { queues[index].stored.isDue = true }
+        case .claimed(let destination, let jobs, let limit, let nextDue):
+            if let index = indices[destination] {
+                queues[index].claimed(jobs, limit: limit, nextDue: nextDue)
+            }
+        case .consentChanged(let keys, let change): consent.hear(keys, at: change)
+        case .released(let destination):
+            if let index = indices[destination] { queues[index].probe(.afterRelease) }
+        case .heldByOperator(let destination): hold(destination)
+        case .probe(let destination):
+            if let index = indices[destination] { queues[index].probeOnOrder() }
         case .storeFails(let fails): storeFails = fails
         }
     }
 
-    /// Starts what may start and asks the store for more.
-    private mutating func advance(
-        _ queue: DestinationQueue, _ now: Timestamp, _ actions: inout [Action]
-    ) {
-        if queue.isOff { room.setOpen(queue.name, false) }
-        if isDraining || queue.isClosed { giveBackReady(queue, &actions) }
-        guard !isDraining, !storeFails else { return }
-        while let job = queue.nextToStart(now: now) {
-            if !changed.isEmpty,
-                job.identity.keys.contains(where: { changed[$0] ?? .min > job.decidedAt })
-            {
-                queue.active.remove(job.id.event)
-                room.give(queue.name)
-                actions.append(.store(.giveBack([job])))
-            } else {
-                actions.append(.start(job))
-            }
-        }
-        let wanted = queue.claimSize(now: now)
-        let places = wanted > 0 ? room.take(queue.name, upTo: wanted) : 0
-        if places > 0 {
-            queue.claiming = true
-            queue.waiting = false
-            let oldest = queue.mode != .open
-            actions.append(
-                .store(.claim(destination: queue.name, limit: places, oldest: oldest)))
-        }
-        room.setOpen(queue.name, queue.mode == .open && !queue.isOff && !queue.backlog)
-        if !changed.isEmpty, toldAhead == 0,
-            queues.values.allSatisfy({ $0.ready.isEmpty && $0.active.isEmpty })
-        {
-            changed = [:]
-        }
-    }
-
-    private func giveBackReady(_ queue: DestinationQueue, _ actions: inout [Action]) {
-        let jobs = queue.ready.removeAll()
-        guard !jobs.isEmpty else { return }
-        room.give(queue.name, jobs.count)
-        actions.append(.store(.giveBack(jobs)))
-    }
-
-    private mutating func end(
-        _ job: Job, _ ended: Ended, _ now: Timestamp, _ actions: inout [Action]
-    ) {
-        guard let queue = queues[job.id.destination],
-            queue.active.remove(job.id.event) != nil
-        else { return }
-        let judgement = judge(ended, queue)
-        let next = next(for: job, ended, judgement, now)
-        var attempt = Attempt(
-            run: job.run, number: job.attempt, step: job.step, startedAt: ended.startedAt)
-        attempt.duration = Int(max(0, now - ended.startedAt))
-        attempt.answerClass = judgement.answerClass
-        attempt.note = judgement.note
-        attempt.answer = ended.answer
-        if case .exchanged(.answer(let answer)) = ended.result { attempt.status = answer.status }
-        actions.append(
-            .store(
-                .record(
-                    Outcome(
-                        job: job, attempt: attempt, next: next, hint: judgement.hint,
-                        fix: judgement.fix, endedAt: now))))
-        if next == .nextStep {
-            // It keeps its place in memory and goes first; whether it may start is decided like
-            // any other.
-            queue.ready.prepend(job.following())
-        } else {
-            room.give(queue.name)
-        }
-        if case .retry(let due, _) = next { queue.noteDue(due) }
-        switch judgement.answerClass {
-        case .setup: hold(queue, job, judgement, attempt.status, now, &actions)
-        case .delivered, .invalid: queue.succeeded(now: now)
-        case .throttle: queue.refused(now: now)
-        case .transient, .unknown: failed(queue, job, judgement, now, &actions)
-        }
-        weighProbe(queue, judgement.answerClass, attempt.status, now, &actions)
-    }
-
-    /// Counts a failure of the destination itself; after so many in a row it rests.
-    private func failed(
-        _ queue: DestinationQueue, _ job: Job, _ judgement: Judgement, _ now: Timestamp,
-        _ actions: inout [Action]
-    ) {
-        queue.failures += 1
-        guard queue.mode == .open, queue.failures >= schedule.breakerFailures else { return }
-        rest(queue, judgement.hint ?? "", now, &actions)
-        actions.append(
-            .alert(
-                Alert(
-                    kind: .resting, destination: queue.name, at: now,
-                    hint: judgement.hint ?? "It does not answer.", fix: judgement.fix ?? "",
-                    delivery: job.id.text)))
-    }
-
-    private func rest(
-        _ queue: DestinationQueue, _ hint: String, _ now: Timestamp, _ actions: inout [Action]
-    ) {
-        let until = now + schedule.restTime(after: queue.rests)
-        queue.rests += 1
-        queue.mode = .resting(until: until)
-        actions.append(.store(.rest(destination: queue.name, until: until, hint: hint)))
-    }
-
-    private func judge(_ ended: Ended, _ queue: DestinationQueue) -> Judgement {
-        switch ended.result {
-        case .unbuildable(let fault):
-            return Judgement(
-                answerClass: .invalid, note: fault.detail, hint: fault.reason.sentence,
-                fix: fault.reason.hint)
-        case .exchanged(let result):
-            let missing = queue.missing
-            let judgement = classifier.judge(
-                result, rules: ended.rules, missingBefore: missing)
-            if case .answer(let answer) = result {
-                // A person that is not there says nothing about the address.
-                let isMissing = answer.status == 404 && judgement.answerClass != .invalid
-                queue.missing = isMissing ? missing + 1 : 0
-            }
-            return judgement
-        }
-    }
-
-    private func next(
-        for job: Job, _ ended: Ended, _ judgement: Judgement, _ now: Timestamp
-    ) -> Outcome.Next {
-        if case .unbuildable(let fault) = ended.result {
-            // A destination that is gone from the pipeline keeps what waits for it.
-            return fault.reason == .dropped
-                ? .requeue : .failed(fault.reason, detail: fault.detail)
-        }
-        var retryAfter: Int?
-        if case .exchanged(.answer(let answer)) = ended.result { retryAfter = answer.retryAfter }
-        if case .exchanged(.failure(let failure)) = ended.result, failure.kind == .cancelled {
-            return .requeue
-        }
-        switch judgement.answerClass {
-        case .delivered: return job.step + 1 < job.requests.count ? .nextStep : .delivered
-        case .invalid: return .failed(.refused, detail: nil)
-        case .setup: return .requeue
-        case .throttle, .transient, .unknown:
-            let next = schedule.next(
-                after: job.tries + 1, retryAfter: retryAfter, jitter: jitter(), now: now)
-            return next.map { .retry(due: $0.due, leavesLane: $0.leavesLane) } ?? .expired
-        }
-    }
-
-    /// Opens a destination whose probe shows that it is right again; an answer that shows nothing
-    /// puts it back.
-    private func weighProbe(
-        _ queue: DestinationQueue, _ answerClass: AnswerClass, _ status: Int?, _ now: Timestamp,
-        _ actions: inout [Action]
-    ) {
-        guard case .probing(let after) = queue.mode, answerClass != .setup else { return }
-        if answerClass != .transient && status != nil && status != 404 {
-            queue.mode = .open
-            queue.waiting = true
-            queue.ramp = after == .rest ? 1 : nil
-            switch after {
-            case .rest:
-                actions.append(.store(.rest(destination: queue.name, until: nil, hint: "")))
-            case .hold(persisted: true):
-                let ordered = queue.heldByOperator
-                queue.heldByOperator = false
-                actions.append(
-                    .store(.release(destination: queue.name, byOperator: ordered)))
-            case .hold(persisted: false): break
-            }
-        } else if answerClass == .transient {
-            switch after {
-            case .rest: rest(queue, "It still does not answer.", now, &actions)
-            case .hold(persisted: true): queue.mode = .held(nextProbe: nextProbe(queue, now))
-            case .hold(persisted: false): break
-            }
-        }
-    }
-
-    /// What an operator holds is not tried by itself.
-    private func nextProbe(_ queue: DestinationQueue, _ now: Timestamp) -> Timestamp? {
-        queue.heldByOperator ? nil : now + schedule.probeInterval * 1000
-    }
-
-    private func hold(
-        _ queue: DestinationQueue, _ job: Job, _ judgement: Judgement, _ status: Int?,
-        _ now: Timestamp, _ actions: inout [Action]
-    ) {
-        let before = queue.mode
-        if case .held(nextProbe: nil) = before { return }
-        queue.mode = .held(nextProbe: nextProbe(queue, now))
-        switch before {
-        case .held, .probing(.hold(persisted: true)): return
-        default: break
-        }
-        let hold = Hold(
-            since: now, status: status, hint: judgement.hint ?? "", fix: judgement.fix ?? "",
-            delivery: job.id.text)
-        actions.append(.store(.hold(destination: queue.name, hold)))
-        actions.append(
-            .alert(
-                Alert(
-                    kind: .held, destination: queue.name, at: now, hint: hold.hint, fix: hold.fix,
-                    delivery: hold.delivery)))
+    private mutating func hold(_ destination: String) {
+        if let index = indices[destination] { queues[index].mode = .heldByOperator }
     }
 }

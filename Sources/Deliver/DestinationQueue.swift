@@ -1,238 +1,191 @@
 import Events
+import Request
 
-/// What is under way for one destination, and what may begin next.
+/// One destination's part of the delivery machine: what is under way for it and what may begin.
 ///
-/// A class, so that its list of deliveries is changed in place and never copied.
-/// Decides; does nothing itself.
-final class DestinationQueue {
-    enum Mode: Equatable {
-        case open
-        /// One delivery at a time, until one shows that it is right again.
-        case probing(After)
-        /// Set-up is wrong, or an operator said so (then nothing is tried by itself).
-        case held(nextProbe: Timestamp?)
-        /// The breaker is open.
-        case resting(until: Timestamp)
-
-        /// Nothing is sent.
-        var isClosed: Bool {
-            switch self {
-            case .held, .resting: true
-            case .open, .probing: false
-            }
-        }
-
-        /// What was before the probe.
-        enum After: Equatable {
-            /// A hold; `persisted` when the store has it and has to be told of its end.
-            case hold(persisted: Bool)
-            case rest
-        }
-    }
+/// An open delivery of the destination is in one of four places. It waits in the store, due or
+/// later (`stored` is what the machine knows of that). It is on its way to the machine: handed over
+/// fresh, or claimed. It is `ready`: in memory, not started. Or it is `active`: started, its answer
+/// not known. Everything but the store needs a place in the room that the store's writer shares
+/// with the machine, and is given back to the store when the destination closes.
+///
+/// A value: it is changed in place in the machine's array and decides only. What is to be done it
+/// appends to the machine's actions.
+struct DestinationQueue {
     let name: String
-    var limits: DeliveryLimits
+    private(set) var limits: DeliveryLimits
+    /// The way the destination is sent to.
     var mode: Mode
-    /// An operator holds it, also while one delivery is tried on their order.
-    var heldByOperator = false
-    /// Gone from the pipeline or switched off: what waits, waits.
+    /// Gone from the pipeline or switched off: its deliveries wait.
     var isOff = false
+    var ready = Fifo<Job>()
+    private(set) var active: Set<EventID> = []
+    var stored = StoredWork()
+    var pace: Pace
     /// Transient failures in a row, and rests without success between them.
     var failures = 0
     var rests = 0
-    /// Exchanges at the same time after a rest: 1, doubled by each success; nil for the limit.
-    var ramp: Int?
-    /// Requests a second that the destination was found to take; nil while nothing was refused.
-    var throttle: Throttle?
-    private var recent = Recent()
-    var ready = Fifo<Job>()
-    var active: Set<EventID> = []
-    /// Something is due in the store.
-    var waiting = true
-    /// More is due than a claim could take: fresh deliveries queue up behind it.
-    var backlog = false
-    var claiming = false
-    var nextDue: Timestamp?
     /// 404 answers in a row.
     var missing = 0
-    var bucket: TokenBucket?
+    /// Places that deliveries have left since the room was told.
+    private var freed = 0
+    /// The last answer that the room was given about fresh deliveries; nil before the first.
+    private var admitsFresh: Bool?
+
+    /// The destination's deliveries in the store, as far as the machine knows.
+    struct StoredWork {
+        /// Something is due there.
+        var isDue = true
+        /// A claim has been asked for and not answered.
+        var isClaiming = false
+        /// More is due than a claim could take: fresh deliveries queue up behind it.
+        var hasBacklog = false
+        /// When something falls due.
+        var nextDue: Timestamp?
+
+        mutating func fallsDue(at due: Timestamp) { nextDue = nextDue.map { min($0, due) } ?? due }
+    }
+
+    /// The moment and the state of the machine in which a destination decides.
+    struct Turn {
+        let now: Timestamp
+        let schedule: Schedule
+        let classifier: Classifier
+        let jitter: @Sendable () -> Double
+    }
 
     /// Deliveries a claim takes at the most; enough to keep every connection busy meanwhile.
     static let claimBatch = 256
 
-    init(
-        name: String, limits: DeliveryLimits, hold: HoldKind?, now: Timestamp, probe: Int64
-    ) {
+    init(name: String, limits: DeliveryLimits, hold: HoldKind?, turn: Turn) {
         self.name = name
         self.limits = limits
         mode = .open
-        bucket = limits.perSecond.map { TokenBucket(perSecond: $0, now: now) }
-        if let hold { self.hold(hold, now: now, probe: probe) }
+        pace = Pace(perSecond: limits.perSecond, now: turn.now)
+        if let hold { close(for: hold, turn: turn) }
     }
 
-    func hold(_ kind: HoldKind, now: Timestamp, probe: Int64) {
-        heldByOperator = kind == .operatorOrder
-        mode = .held(nextProbe: heldByOperator ? nil : now + probe * 1000)
-    }
-
-    /// Takes what a claim for so many brought.
-    func take(_ jobs: [Job], _ limit: Int, _ nextDue: Timestamp?) {
-        for job in jobs { ready.append(job) }
-        claiming = false
-        backlog = jobs.count == limit
-        if backlog { waiting = true }
-        if let nextDue { noteDue(nextDue) }
-    }
-
-    func noteDue(_ due: Timestamp) { nextDue = nextDue.map { min($0, due) } ?? due }
-
-    /// Nothing is sent.
+    /// True when nothing is sent.
     var isClosed: Bool { isOff || mode.isClosed }
 
-    /// Takes the limits of a changed pipeline.
-    func change(_ limits: DeliveryLimits, now: Timestamp) {
-        if limits.perSecond != self.limits.perSecond {
-            bucket = limits.perSecond.map { TokenBucket(perSecond: $0, now: now) }
-        }
-        self.limits = limits
-        waiting = true
+    private var concurrency: Int {
+        if isClosed { return 0 }
+        return mode == .open ? pace.width(limit: limits.inFlight) : 1
     }
 
-    var concurrency: Int {
-        if isClosed { return 0 }
-        return mode == .open ? min(ramp ?? limits.inFlight, limits.inFlight) : 1
+    // MARK: What comes in
+
+    /// Has the limits of a changed pipeline hold from now on.
+    mutating func change(_ limits: DeliveryLimits, now: Timestamp) {
+        if limits.perSecond != self.limits.perSecond {
+            pace.setRate(limits.perSecond, now: now)
+        }
+        self.limits = limits
+        stored.isDue = true
+    }
+
+    /// Takes in what a claim for so many brought; the other places are free again.
+    mutating func claimed(_ jobs: [Job], limit: Int, nextDue: Timestamp?) {
+        for job in jobs { ready.append(job) }
+        freed += limit - jobs.count
+        stored.isClaiming = false
+        stored.hasBacklog = jobs.count == limit
+        if stored.hasBacklog { stored.isDue = true }
+        if let nextDue { stored.fallsDue(at: nextDue) }
+    }
+
+    /// The room had no place for the claim: it is asked for again with the next input.
+    mutating func claimFoundNoPlace() {
+        stored.isClaiming = false
+        stored.isDue = true
+    }
+
+    /// Takes a started delivery off the list; false when it is not on it.
+    mutating func finish(_ job: Job) -> Bool { active.remove(job.id.event) != nil }
+
+    /// A delivery has left the memory.
+    mutating func freePlace() { freed += 1 }
+
+    // MARK: What begins
+
+    /// Starts what may start and asks the store for more.
+    mutating func advance(
+        in turn: Turn, consent: ConsentChanges, into actions: inout [DeliveryMachine.Action]
+    ) {
+        while let job = nextToStart(now: turn.now) {
+            if consent.outdate(job) {
+                freed += 1
+                actions.append(.store(.giveBack([job])))
+            } else {
+                active.insert(job.id.event)
+                actions.append(.start(job))
+            }
+        }
+        tellFreed(&actions)
+        let wanted = claimSize(turn)
+        if wanted > 0 {
+            stored.isClaiming = true
+            stored.isDue = false
+            actions.append(
+                .claim(Claim(destination: name, wanted: wanted, oldest: mode != .open)))
+        }
+        tellAdmission(mode == .open && !isOff && !stored.hasBacklog, &actions)
+    }
+
+    /// Gives everything that has not started back to the store.
+    mutating func giveBackReady(_ actions: inout [DeliveryMachine.Action]) {
+        if isOff { tellAdmission(false, &actions) }
+        let jobs = ready.removeAll()
+        freed += jobs.count
+        if !jobs.isEmpty { actions.append(.store(.giveBack(jobs))) }
+    }
+
+    /// Has the room told of the places that deliveries have left.
+    mutating func tellFreed(_ actions: inout [DeliveryMachine.Action]) {
+        guard freed > 0 else { return }
+        actions.append(.room(.free(destination: name, count: freed)))
+        freed = 0
+    }
+
+    private mutating func tellAdmission(
+        _ admits: Bool, _ actions: inout [DeliveryMachine.Action]
+    ) {
+        guard admits != admitsFresh else { return }
+        admitsFresh = admits
+        actions.append(.room(.admitFresh(destination: name, admits)))
     }
 
     /// The next delivery to try, when one may be.
-    func nextToStart(now: Timestamp) -> Job? {
-        guard active.count < concurrency, !ready.isEmpty else { return nil }
-        guard canStart(now: now) else { return nil }
-        guard let job = ready.popFirst() else { return nil }
-        recent.count(now)
-        active.insert(job.id.event)
-        return job
+    private mutating func nextToStart(now: Timestamp) -> Job? {
+        guard active.count < concurrency, !ready.isEmpty, pace.start(now: now) else { return nil }
+        return ready.popFirst()
     }
 
-    /// A 429: the rate halves; the first time, from what was sent in the last second.
-    func refused(now: Timestamp) {
-        if throttle == nil {
-            let rate = max(recent.lastSecond(now), active.count)
-            throttle = Throttle(perSecond: Double(rate) / 2, now: now)
-        } else {
-            throttle?.refused(now: now)
+    /// The number of deliveries to claim now; 0 for none.
+    private mutating func claimSize(_ turn: Turn) -> Int {
+        if let due = stored.nextDue, due <= turn.now {
+            stored.nextDue = nil
+            stored.isDue = true
         }
-    }
-
-    /// A success: the rate grows, until it is no limit any more; so does what may be in flight
-    /// after a rest.
-    func succeeded(now: Timestamp) {
-        throttle?.succeeded(now: now)
-        if let rate = throttle?.perSecond, rate > Throttle.highest { throttle = nil }
-        if let ramp { self.ramp = ramp * 2 >= limits.inFlight ? nil : ramp * 2 }
-        failures = 0
-        rests = 0
-    }
-
-    /// Takes a token of each limit that there is, or of none.
-    private func canStart(now: Timestamp) -> Bool {
-        guard throttle?.bucket.nextToken(now: now) ?? now <= now else { return false }
-        if bucket?.take(now: now) == false { return false }
-        _ = throttle?.bucket.take(now: now)
-        return true
-    }
-
-    /// How many deliveries to claim now; 0 for none.
-    func claimSize(now: Timestamp) -> Int {
-        if let due = nextDue, due <= now {
-            nextDue = nil
-            waiting = true
-        }
-        if case .held(let next?) = mode, next <= now { probe(after: .hold(persisted: true)) }
-        if case .resting(let until) = mode, until <= now { probe(after: .rest) }
-        guard waiting, !claiming, !isOff else { return 0 }
+        probeWhenItIsTime(turn.now)
+        guard stored.isDue, !stored.isClaiming, !isOff else { return 0 }
         switch mode {
-        case .held, .resting: return 0
+        case .held, .heldByOperator, .resting: return 0
         case .probing: return active.isEmpty && ready.isEmpty ? 1 : 0
         case .open: return ready.count < 2 * Self.claimBatch ? Self.claimBatch : 0
         }
     }
 
-    /// When to look again though nothing has happened.
+    /// The moment to look again though nothing has happened.
     func nextWake(now: Timestamp) -> Timestamp? {
-        var wakes: [Timestamp] = []
         switch mode {
-        case .held(let next): return next
+        case .held(let probeAt): return probeAt
+        case .heldByOperator: return nil
         case .resting(let until): return until
-        case .open, .probing: nextDue.map { wakes.append($0) }
+        case .open, .probing: break
         }
-        if !ready.isEmpty, active.count < concurrency {
-            let tokens = [bucket, throttle?.bucket].compactMap { $0?.nextToken(now: now) }
-            tokens.max().map { wakes.append($0) }
-        }
-        return wakes.min()
-    }
-
-    /// One delivery may be tried.
-    func probe(after: Mode.After) {
-        mode = .probing(after)
-        waiting = true
-    }
-}
-
-/// How many were started in the second before.
-private struct Recent {
-    private var second: Int64 = 0
-    private var started = 0
-    private var before = 0
-
-    mutating func count(_ now: Timestamp) {
-        turn(now)
-        started += 1
-    }
-
-    mutating func lastSecond(_ now: Timestamp) -> Int {
-        turn(now)
-        return max(before, started)
-    }
-
-    private mutating func turn(_ now: Timestamp) {
-        let second = now.milliseconds / 1000
-        guard second != self.second else { return }
-        before = second == self.second + 1 ? started : 0
-        started = 0
-        self.second = second
-    }
-}
-
-/// Why a destination was held when the program started.
-package enum HoldKind: Sendable {
-    case setup
-    case operatorOrder
-}
-
-/// The rate a destination that answered 429 is sent at: halved by each refusal, slowly raised by
-/// success (additive increase, multiplicative decrease).
-struct Throttle {
-    private(set) var perSecond: Double
-    var bucket: TokenBucket
-    private var changedAt: Timestamp
-
-    /// Requests a second above which the destination is taken to be free of limits again.
-    static let highest = 5_000.0
-    /// Milliseconds between two changes, so that what is in flight counts once.
-    static let pause: Int64 = 1_000
-
-    init(perSecond: Double, now: Timestamp) {
-        self.perSecond = max(1, perSecond)
-        bucket = TokenBucket(perSecond: self.perSecond, now: now)
-        changedAt = now
-    }
-
-    mutating func refused(now: Timestamp) { change(to: perSecond / 2, now: now) }
-
-    mutating func succeeded(now: Timestamp) { change(to: perSecond * 1.05 + 0.1, now: now) }
-
-    private mutating func change(to rate: Double, now: Timestamp) {
-        guard now - changedAt >= Self.pause else { return }
-        self = Throttle(perSecond: rate, now: now)
+        var wakes = [stored.nextDue]
+        if !ready.isEmpty, active.count < concurrency { wakes.append(pace.nextStart(now: now)) }
+        return wakes.compactMap { $0 }.min()
     }
 }

@@ -1,4 +1,4 @@
-/// First in, first out, without moving what stays.
+/// A queue, first in, first out, that does not move the elements that stay.
 package struct Fifo<Element> {
     private var items: [Element?] = []
     private var head = 0
@@ -7,15 +7,18 @@ package struct Fifo<Element> {
 
     package var isEmpty: Bool { head == items.count }
     package var count: Int { items.count - head }
+    /// The next element; nil when there is none.
     package var first: Element? { isEmpty ? nil : items[head] }
     /// From the first to the last.
     package var elements: some Sequence<Element> { items[head...].lazy.compactMap { $0 } }
 
+    /// Puts an element at the end.
     package mutating func append(_ element: Element) { items.append(element) }
 
+    /// Puts an element before all others.
     package mutating func prepend(_ element: Element) {
         if head == 0 {
-            // Room for as many again, so that many cost no more than they would at the end.
+            // Space for as many again, so that many of them cost no more than at the end.
             head = max(16, items.count)
             items.insert(contentsOf: repeatElement(nil, count: head), at: 0)
         }
@@ -23,6 +26,7 @@ package struct Fifo<Element> {
         items[head] = element
     }
 
+    /// Takes out the first element.
     package mutating func popFirst() -> Element? {
         guard head < items.count else { return nil }
         let element = items[head]
@@ -35,6 +39,7 @@ package struct Fifo<Element> {
         return element
     }
 
+    /// Takes out every element, first to last.
     package mutating func removeAll() -> [Element] {
         let rest = Array(elements)
         items = []

@@ -1,29 +1,31 @@
 package import Events
 
-/// When a delivery is tried again (DESIGN §8).
+/// The times at which deliveries are tried again, destinations are probed, and how long they rest.
 package struct Schedule: Sendable {
-    /// Seconds before each attempt, counted from the end of the one before.
+    /// The waiting time before each attempt, counted from the end of the one before.
     ///
     /// The first three retries fall inside the window in which Vero ignores repeats; the whole is
     /// about 76 hours, the spread of the Standard Webhooks specification.
-    package var delays: [Int64]
-    /// Seconds a retry may hold its lane; after that the rest passes.
-    package var laneHold: Int64
-    /// Seconds between probes of a held destination.
-    package var probeInterval: Int64
-    /// Seconds a Retry-After may ask for at most.
-    package var longestRetryAfter: Int64
+    package var delays: [Duration]
+    /// How long a retry may hold its lane; after that the rest of the lane passes.
+    package var laneHold: Duration
+    /// The time between two probes of a held destination.
+    package var probeInterval: Duration
+    /// The longest wait that a Retry-After may ask for.
+    package var longestRetryAfter: Duration
     /// Transient failures in a row after which a destination rests.
     package var breakerFailures = 10
-    /// Seconds of the first rest; each next is twice as long, up to the longest.
-    package var rest: Int64 = 30
-    package var longestRest: Int64 = 600
+    /// The first rest; each next is twice as long, up to the longest.
+    package var rest = Duration.seconds(30)
+    package var longestRest = Duration.minutes(10)
 
     package init(
-        delays: [Int64] = [
-            0, 3, 15, 60, 300, 900, 2_700, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400,
+        delays: [Duration] = [
+            .zero, .seconds(3), .seconds(15), .minutes(1), .minutes(5), .minutes(15), .minutes(45),
+            .hours(2), .hours(5), .hours(10), .hours(14), .hours(20), .hours(24),
         ],
-        laneHold: Int64 = 900, probeInterval: Int64 = 900, longestRetryAfter: Int64 = 21_600
+        laneHold: Duration = .minutes(15), probeInterval: Duration = .minutes(15),
+        longestRetryAfter: Duration = .hours(6)
     ) {
         self.delays = delays
         self.laneHold = laneHold
@@ -31,12 +33,10 @@ package struct Schedule: Sendable {
         self.longestRetryAfter = longestRetryAfter
     }
 
-    /// Milliseconds a destination rests after as many rests without success.
-    func restTime(after rests: Int) -> Int64 {
-        min(rest << min(rests, 16), longestRest) * 1000
-    }
+    /// How long a destination rests after as many rests without success.
+    func restTime(after rests: Int) -> Duration { min(rest * (1 << min(rests, 16)), longestRest) }
 
-    /// What follows after `tries` counted attempts have failed.
+    /// The attempt that follows when `tries` counted attempts have failed.
     package struct Next: Sendable, Equatable {
         package let due: Timestamp
         /// The delivery would hold its lane too long: the rest may pass.
@@ -46,17 +46,17 @@ package struct Schedule: Sendable {
     /// The next attempt, or nil when the schedule is used up.
     ///
     /// - Parameters:
+    ///   - retryAfter: the wait that the destination asked for; the attempt comes no earlier.
     ///   - jitter: 0 ..< 1, spread over ±20 %.
-    ///   - retryAfter: seconds the destination asked for; the attempt comes no earlier.
     package func next(
-        after tries: Int, retryAfter: Int?, jitter: Double, now: Timestamp
+        after tries: Int, retryAfter: Duration?, jitter: Double, now: Timestamp
     ) -> Next? {
         guard tries < delays.count else { return nil }
-        let nominal = delays[tries] * 1000
-        let spread = Int64(Double(nominal) * (0.8 + 0.4 * jitter))
-        let asked = min(Int64(max(retryAfter ?? 0, 0)), longestRetryAfter) * 1000
+        let nominal = Double(delays[tries].milliseconds)
+        let spread = Duration.milliseconds(Int64(nominal * (0.8 + 0.4 * jitter)))
+        let asked = min(max(retryAfter ?? .zero, .zero), longestRetryAfter)
         let delay = max(spread, asked)
-        let sofar = delays.prefix(tries).reduce(0, +) * 1000
-        return Next(due: now + delay, leavesLane: sofar + delay > laneHold * 1000)
+        let sofar = delays.prefix(tries).reduce(.zero, +)
+        return Next(due: now + delay, leavesLane: sofar + delay > laneHold)
     }
 }

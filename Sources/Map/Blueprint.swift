@@ -2,11 +2,17 @@ package import Events
 package import JSON
 
 /// A complete connector, as data: what it asks for, what it sends, how it reads answers.
+///
+/// A file is read and compiled once, when the pipeline is loaded. `presets` say what each event
+/// becomes: an `EventPlan` with one or more `Step`s, each a request with the event's mappings laid
+/// over the request's and put together as a `RequestTree`. Building a request walks that tree once
+/// and writes the body. The same event gives the same bytes every time; secrets stand in the result
+/// only as places (`MaskedText`), so that it can be stored and shown. Nothing here does I/O.
 package struct Blueprint: Sendable {
     package let name: String
     package let version: Int
     package let title: String
-    /// Whether the destination needs email addresses as they are.
+    /// True when the destination needs email addresses as they are.
     package let needsRawEmail: Bool
     package let parameters: [Parameter]
     package let answers: [AnswerRule]
@@ -55,7 +61,7 @@ package struct Blueprint: Sendable {
         package let value: TextTemplate
     }
 
-    /// What makes a request's `{signature}`.
+    /// The way a request's `{signature}` is made.
     package struct Signing: Sendable, Equatable {
         /// The parameter that holds the secrets: one, or two with a space while one is changed.
         package let parameter: String
@@ -80,20 +86,29 @@ package struct Blueprint: Sendable {
     /// A named set of mappings.
     package struct Preset: Sendable {
         package let name: String
-        /// What happens to events that are not listed; nil drops them.
+        /// The plan for events that are not listed; nil drops them.
         package let otherEvents: EventPlan?
         package let events: [String: EventPlan]
         /// Folded names and aliases to the names they stand for.
         let aliases: [String: String]
     }
 
-    /// What one event becomes.
-    package struct EventPlan: Sendable {
+    /// The requests that one event becomes.
+    ///
+    /// An object, because it goes along with every delivery that was decided by it.
+    package final class EventPlan: Sendable {
         package let name: String
         package let isEnabled: Bool
-        /// Nil: the event's own name.
+        /// The destination's name for the event; nil: the event's own.
         package let vendorName: String?
         package let steps: [Step]
+
+        init(name: String, isEnabled: Bool, vendorName: String?, steps: [Step]) {
+            self.name = name
+            self.isEnabled = isEnabled
+            self.vendorName = vendorName
+            self.steps = steps
+        }
     }
 
     /// One of the requests an event becomes, with the event's mappings over the request's.
@@ -102,7 +117,7 @@ package struct Blueprint: Sendable {
         /// The request's mappings with the event's over them.
         package let mappings: [Mapping]
         let tree: RequestTree
-        /// What is mapped to the targets that the request requires; nil where nothing is.
+        /// The leaves of the targets that the request requires; nil where nothing is mapped.
         private let required: [RequestTree.Leaf?]
 
         init(request: Request, mappings: [Mapping], tree: RequestTree) {
@@ -112,10 +127,10 @@ package struct Blueprint: Sendable {
             required = request.require.targets.map { tree.leaf(at: $0) }
         }
 
-        /// Whether everything the request requires has a value.
-        package func isSatisfied(by input: MapInput, vendorName: String) -> Bool {
+        /// True when everything that the request requires has a value.
+        package func isSatisfied(by input: MapInput) -> Bool {
             func hasValue(_ leaf: RequestTree.Leaf?) -> Bool {
-                leaf?.hasValue(input, vendorName: vendorName) ?? false
+                leaf?.hasValue(in: input) ?? false
             }
             switch request.require {
             case .nothing: return true
@@ -126,7 +141,7 @@ package struct Blueprint: Sendable {
     }
 }
 
-/// What must be there before a request may be sent, as targets of its mappings.
+/// The values that must be there before a request may be sent, as targets of its mappings.
 package enum Requirement: Sendable, Equatable {
     case nothing
     case any([String])
@@ -142,7 +157,7 @@ package enum Requirement: Sendable, Equatable {
 
 /// An example that stands in the blueprint and is run with it.
 package struct BlueprintTest: Sendable {
-    /// What should come out.
+    /// The result that the test expects.
     package enum Expectation: Sendable {
         /// The requests in order: name and body, compared by value.
         case requests([(name: String, body: JSONValue)])
@@ -194,7 +209,7 @@ extension Blueprint.Preset {
         return names
     }
 
-    /// What signs its requests.
+    /// The signatures that its requests carry.
     package var signings: [Blueprint.Signing] { steps.compactMap(\.request.signing) }
 }
 
@@ -202,6 +217,7 @@ extension Blueprint.EventPlan {
     /// Takes something away; a blueprint may not mix such requests with others in one event.
     package var reduces: Bool { steps.first?.request.reduces ?? false }
 
+    /// The destination's name for an event of this plan.
     package func vendorName(of event: Event) -> String { vendorName ?? event.label }
 
     /// A parameter the address needs and the pipeline gives no value of for this event.
@@ -218,13 +234,12 @@ extension Condition {
         self = condition
     }
 
-    /// Whether it holds for an event and who it belongs to.
+    /// True when it holds for an event and the person it belongs to.
     package func holds(_ event: Event, _ identity: Identity) -> Bool {
         holds(
             MapInput(
                 event: event, identity: identity,
-                parameters: ParameterValues(plain: [:], secret: [])),
-            vendorName: "", element: nil)
+                parameters: ParameterValues(plain: [:], secret: [])), element: nil)
     }
 }
 
@@ -233,29 +248,27 @@ extension Blueprint.Step {
     ///
     /// - Parameter url: where it goes, when that is known to be the same for every event.
     package func build(
-        _ input: MapInput, vendorName: String, url: MaskedText? = nil
+        _ input: MapInput, url: MaskedText? = nil
     ) throws(MappingFault) -> MappedRequest {
-        let body = try tree.render(input, vendorName: vendorName)
+        let body = try tree.render(input)
         return MappedRequest(
             name: request.name, method: request.method,
-            url: url
-                ?? request.address(input.parameters, event: input.event, vendorName: vendorName),
+            url: url ?? request.address(for: input),
             encoding: request.encoding, body: request.encoding == .form ? body.form : body)
     }
 }
 
 extension Blueprint.Request {
-    /// Where the request goes for an event.
-    package func address(
-        _ parameters: ParameterValues, event: Event, vendorName: String
-    ) -> MaskedText {
+    /// The address of the request for an event, secrets masked.
+    package func address(for input: MapInput) -> MaskedText {
         url.fill { name in
             name == Self.eventName
-                ? .plain(Self.segment(vendorName)) : parameters.value(name, for: event)
+                ? .plain(Self.segment(input.vendorName))
+                : input.parameters.value(name, for: input.event)
         }
     }
 
-    /// Where it goes for every event; nil when that depends on the event.
+    /// The address for every event; nil when it depends on the event.
     package func fixedAddress(_ parameters: ParameterValues) -> MaskedText? {
         guard
             !url.names.contains(where: { $0 == Self.eventName || parameters.perEvent.contains($0) })
@@ -288,7 +301,7 @@ extension Blueprint.TokenRequest {
             source: "", trusted: false, type: .track, timestamp: Timestamp(milliseconds: 0),
             receivedAt: Timestamp(milliseconds: 0), document: .emptyObject)
         let input = MapInput(event: nobody, identity: .nobody, parameters: parameters)
-        let body = try tree.render(input, vendorName: "")
+        let body = try tree.render(input)
         return MappedRequest(
             name: name, method: "POST", url: url.fill { parameters.value($0, for: nobody) },
             encoding: encoding, body: encoding == .form ? body.form : body)

@@ -96,7 +96,8 @@ private struct BlueprintDecoder {
         let tokens = decoder.tokens(root["tokens"])
         var result: [String: Blueprint.Request] = [:]
         for (name, value) in root["requests"]?.members("\"requests\"") ?? [] {
-            result[name] = decoder.request(name, value, tokens, answers(value["answers"]))
+            result[name] = decoder.request(
+                name, value, tokens: tokens, answers: answers(value["answers"]))
         }
         return result
     }

@@ -2,7 +2,7 @@ package import Events
 import JSON
 
 extension Blueprint {
-    /// What is wrong with a blueprint, and what is likely not meant: in file order.
+    /// The faults of a blueprint and the places that are likely not meant, in file order.
     ///
     /// Everything that keeps it from being loaded comes first; the rest is looked for only when it
     /// can be loaded.

@@ -1,5 +1,5 @@
 package import Events
-import JSON
+package import JSON
 
 /// A place in an event that a mapping reads, such as `properties.product_id`.
 package final class EventPath: Sendable, Equatable {
@@ -16,11 +16,12 @@ package final class EventPath: Sendable, Equatable {
         case messageID = "message_id"
         case source, identity
         case vendorEventName = "vendor_event_name"
-        /// What a webhook brought; only source blueprints see these.
+        /// The parts of a webhook; only source blueprints see these.
         case body, headers
     }
 
-    /// What paths may name: an event in a destination's blueprint, a webhook in a source's.
+    /// The things that paths may name: an event in a destination's blueprint, a webhook in a
+    /// source's.
     package enum Vocabulary: Sendable {
         case event, webhook
 
@@ -35,7 +36,7 @@ package final class EventPath: Sendable, Equatable {
     package let text: String
     package let root: Root
     /// Keys below the root, up to the array when there is one.
-    let keys: [JSONKey]
+    package let keys: [JSONKey]
     /// The whole way from a webhook's document on.
     private let way: [JSONKey]
     /// Keys inside each element, when the path goes through an array (`products[].name`).
@@ -43,7 +44,7 @@ package final class EventPath: Sendable, Equatable {
 
     package static func == (left: EventPath, right: EventPath) -> Bool { left.text == right.text }
 
-    /// Why a text is no path.
+    /// The cause when a text is no path.
     package struct Fault: Error, Sendable {
         package let message: String
         package let fix: String
@@ -101,7 +102,7 @@ package final class EventPath: Sendable, Equatable {
         }
     }
 
-    /// Whether what is read here is an email address by its name.
+    /// True when the place is an email address by its name.
     var isEmail: Bool {
         (elementKeys ?? keys).last?.text.lowercased() == "email"
     }
@@ -116,17 +117,24 @@ extension EventPath.Root {
     }
 }
 
-/// Everything a mapping may read; shared by all that read it.
+/// Everything that mappings may read, for one event at one destination.
+///
+/// An object: it is made when the event is decided about and shared by everything that reads it.
 package final class MapInput: Sendable {
     package let event: Event
     package let identity: Identity
     /// Parameter values; a secret one is only named, never given.
     package let parameters: ParameterValues
+    /// The destination's name for the event; empty where nothing is built, only asked.
+    package let vendorName: String
 
-    package init(event: Event, identity: Identity, parameters: ParameterValues) {
+    package init(
+        event: Event, identity: Identity, parameters: ParameterValues, vendorName: String = ""
+    ) {
         self.event = event
         self.identity = identity
         self.parameters = parameters
+        self.vendorName = vendorName
     }
 }
 
@@ -134,7 +142,7 @@ package final class MapInput: Sendable {
 package struct ParameterValues: Sendable, Equatable {
     package var plain: [String: String]
     package var secret: Set<String>
-    /// Those that have a value for each event's name, kept under `name:folded event name`.
+    /// Parameters that have a value for each event's name, kept under `name:folded event name`.
     package var perEvent: Set<String>
 
     package init(
@@ -174,15 +182,15 @@ extension MapInput {
         return text.isEmpty ? parameters.plain[name] : text
     }
 
-    /// What stands for a secret parameter's value; nil when it is not secret.
+    /// The name under which a secret parameter's value is put in; nil when it is not secret.
     func secretParameter(_ name: String) -> String? {
         guard case .secret(let key) = parameters.value(name, for: event) else { return nil }
         return key
     }
 }
 
-/// What a path or rule found.
-enum Found: Sendable {
+/// A value that a path or a rule has found.
+package enum Found: Sendable {
     case json(JSONValue)
     case text(String)
     case moment(Timestamp)
@@ -206,7 +214,7 @@ enum Found: Sendable {
     }
 
     /// The value as a transform reads it; nil for objects, arrays and null.
-    var text: String? {
+    package var text: String? {
         switch self {
         case .json(let value):
             value.string ?? value.numberText ?? value.bool.map { $0 ? "true" : "false" }
@@ -218,7 +226,7 @@ enum Found: Sendable {
 }
 
 extension Event {
-    /// Whether the event has no such part, so that nothing can be found in it.
+    /// True when the event has no such part, so that nothing can be found in it.
     func lacks(_ section: EventPath.Root) -> Bool {
         switch section {
         case .properties: properties == nil
@@ -232,10 +240,8 @@ extension Event {
 }
 
 extension EventPath {
-    /// What stands here; nil when the event has no such place.
-    ///
-    /// Null is something.
-    func find(in input: MapInput, vendorName: String, element: JSONValue? = nil) -> Found? {
+    /// The value at this place; nil when the event has no such place, which null is not.
+    func find(in input: MapInput, element: JSONValue? = nil) -> Found? {
         if let elementKeys, let element { return descend(element, elementKeys).map(Found.json) }
         switch root {
         case .properties: return descend(input.event.properties)
@@ -260,7 +266,7 @@ extension EventPath {
         case .receivedAt: return .moment(input.event.receivedAt)
         case .messageID: return .text(input.event.messageID)
         case .source: return .text(input.event.source)
-        case .vendorEventName: return .text(vendorName)
+        case .vendorEventName: return .text(input.vendorName)
         }
     }
 

@@ -1,11 +1,11 @@
 package import Events
-import JSON
+package import JSON
 
 /// One target path and where its value comes from.
 package struct Mapping: Sendable {
     /// Such as `data.product_id`, or `data.items[].title`; `*` is the body itself.
     package let target: String
-    static let body = "*"
+    package static let body = "*"
     package let rule: ValueRule
 
     package init(target: String, rule: ValueRule) {
@@ -14,7 +14,7 @@ package struct Mapping: Sendable {
     }
 }
 
-/// Where a value comes from and what happens to it on its way.
+/// The rule for one value: its origin and the changes on its way.
 package struct ValueRule: Sendable {
     package enum Origin: Sendable {
         /// The first of these that is present; one that is null only when no other is.
@@ -70,12 +70,13 @@ package struct ValueRule: Sendable {
     }
 
     /// The paths that decide whether the rule applies.
-    var conditionPaths: [EventPath] {
+    package var conditionPaths: [EventPath] {
         if case .paths(let paths)? = condition?.subject { return paths }
         return []
     }
 
-    var paths: [EventPath] {
+    /// Every path the rule may read.
+    package var paths: [EventPath] {
         switch origin {
         case .paths(let paths): paths
         case .object(let path, _, _): [path]
@@ -85,7 +86,7 @@ package struct ValueRule: Sendable {
     }
 }
 
-/// What has to hold for a mapping: something is there, or is one certain text.
+/// A condition of a mapping: something is there, or is one certain text.
 package struct Condition: Sendable {
     package enum Subject: Sendable {
         /// The first of these that is present.
@@ -101,13 +102,13 @@ package struct Condition: Sendable {
         self.text = text
     }
 
-    func holds(_ input: MapInput, vendorName: String, element: JSONValue?) -> Bool {
+    /// True when it holds for an event; `element` is the member of a list that is being mapped.
+    package func holds(_ input: MapInput, element: JSONValue?) -> Bool {
         let found: Found? =
             switch subject {
             case .paths(let paths):
-                paths.lazy.compactMap {
-                    $0.find(in: input, vendorName: vendorName, element: element)
-                }.first { !$0.isNull }
+                paths.lazy.compactMap { $0.find(in: input, element: element) }
+                    .first { !$0.isNull }
             case .parameter(let name): input.plainParameter(name).map(Found.text)
             }
         guard let found, !found.isNull else { return false }
@@ -115,7 +116,7 @@ package struct Condition: Sendable {
     }
 }
 
-/// Why a request could not be built.
+/// The cause when a request could not be built.
 package struct MappingFault: Error, Sendable, Equatable {
     package let reason: Reason
     /// Names the target and what was wrong with its value.
@@ -129,32 +130,31 @@ package struct MappingFault: Error, Sendable, Equatable {
 
 extension ValueRule {
     /// The value for `target`; nil when there is none and the target stays absent.
-    func value(
-        in input: MapInput, vendorName: String, element: JSONValue?, target: String
+    package func value(
+        in input: MapInput, element: JSONValue?, target: String
     ) throws(MappingFault) -> Found? {
-        let found = try whole(in: input, vendorName, element, target)
+        let found = try whole(in: input, element: element, target: target)
         // A null that came, or a default that is null: with "omit_null" neither is written.
         return omitNull && found?.isNull == true ? nil : found
     }
 
     private func whole(
-        in input: MapInput, _ vendorName: String, _ element: JSONValue?, _ target: String
+        in input: MapInput, element: JSONValue?, target: String
     ) throws(MappingFault) -> Found? {
-        if let condition, !condition.holds(input, vendorName: vendorName, element: element) {
+        if let condition, !condition.holds(input, element: element) {
             return nil
         }
         if case .alternatives(let rules) = origin {
             var null: Found?
             for index in rules.indices {
-                let found = try rules[index].value(
-                    in: input, vendorName: vendorName, element: element, target: target)
+                let found = try rules[index].value(in: input, element: element, target: target)
                 guard let found else { continue }
                 if !found.isNull { return found }
                 null = null ?? found
             }
             return null
         }
-        guard var found = find(in: input, vendorName, element) else {
+        guard var found = find(in: input, element: element) else {
             return fallback.map { .raw($0) }
         }
         if omitNull, found.isNull { return fallback.map { .raw($0) } }
@@ -177,16 +177,13 @@ extension ValueRule {
         return found
     }
 
-    private func find(
-        in input: MapInput, _ vendorName: String, _ element: JSONValue?
-    ) -> Found? {
+    private func find(in input: MapInput, element: JSONValue?) -> Found? {
         switch origin {
         case .literal(let bytes): return .raw(bytes)
         case .parameter(let name): return input.plainParameter(name).map(Found.text)
         case .alternatives: return nil
-        case .object(let path, _, _):
-            return path.find(in: input, vendorName: vendorName, element: element)
-        case .paths(let paths): return paths.find(in: input, vendorName, element)
+        case .object(let path, _, _): return path.find(in: input, element: element)
+        case .paths(let paths): return paths.find(in: input, element: element)
         }
     }
 
@@ -221,13 +218,11 @@ extension ValueRule {
 }
 
 extension [EventPath] {
-    /// What the first path gives that is present; null only when no other is.
-    func find(in input: MapInput, _ vendorName: String, _ element: JSONValue?) -> Found? {
+    /// The value of the first path that is present; null only when no other is.
+    func find(in input: MapInput, element: JSONValue?) -> Found? {
         var null: Found?
         for path in self {
-            guard let found = path.find(in: input, vendorName: vendorName, element: element) else {
-                continue
-            }
+            guard let found = path.find(in: input, element: element) else { continue }
             if !found.isNull { return found }
             null = null ?? found
         }

@@ -1,15 +1,20 @@
-import Events
+package import Events
 import JSON
 
-/// Reads mappings and value rules.
-struct MappingDecoder {
+/// Reads mappings and value rules of a blueprint's file; faults are reported with their place.
+package struct MappingDecoder {
     let needsRawEmail: Bool
     let parameters: [String]
     let secrets: [String]
     let limits: [String: Int]
     var vocabulary = EventPath.Vocabulary.event
 
-    func mappings(_ value: ConfigurationValue) -> [Mapping] {
+    /// The decoder for a source's blueprint: its mappings read a webhook and know no parameters.
+    package static let webhook = MappingDecoder(
+        needsRawEmail: false, parameters: [], secrets: [], limits: [:], vocabulary: .webhook)
+
+    /// The mappings of an object: targets with their rules.
+    package func mappings(_ value: ConfigurationValue) -> [Mapping] {
         value.members("\"mappings\"").compactMap { target, value in
             guard isTarget(target) else {
                 value.report(
@@ -84,7 +89,7 @@ struct MappingDecoder {
             fix: "Add \"exclude\": [\"email\"], and map \"identity.email\".")
     }
 
-    func rule(_ value: ConfigurationValue) -> ValueRule? {
+    package func rule(_ value: ConfigurationValue) -> ValueRule? {
         switch value.json.kind {
         case .array where value.json.elements.contains { $0.kind == .object }:
             return ValueRule(

@@ -1,7 +1,7 @@
 import Events
 import JSON
 
-/// What a mapping did with one event, for people.
+/// The way of one event's values through the mappings, for people.
 package struct MappingTrace: Sendable {
     /// A value on its way: where it was, what it was, where it went, what it became.
     package struct Row: Sendable, Equatable {
@@ -16,7 +16,7 @@ package struct MappingTrace: Sendable {
     /// Properties and traits that no mapping reads, in the event's order.
     package let unused: [Unused]
 
-    /// Of an event that no mapping is for.
+    /// The trace of an event that no mapping is for.
     package static let empty = MappingTrace(rows: [], unused: [])
 
     private init(rows: [Row], unused: [Unused]) {
@@ -35,17 +35,15 @@ package struct MappingTrace: Sendable {
 extension Blueprint.EventPlan {
     /// Follows every value of an event through the plan's mappings; sends nothing.
     package func trace(_ input: MapInput) -> MappingTrace {
-        let name = vendorName(of: input.event)
         let mappings = steps.enumerated().flatMap { index, step in
             // A later step goes along only when it can.
-            index == 0 || step.isSatisfied(by: input, vendorName: name) ? step.mappings : []
+            index == 0 || step.isSatisfied(by: input) ? step.mappings : []
         }
         return MappingTrace(
-            mappings, input, vendorName: name, roots: ["properties", "traits"],
-            freeObject: freeObject)
+            of: mappings, in: input, roots: ["properties", "traits"], freeObject: freeObject)
     }
 
-    /// Where this plan puts an event's own values, such as `data`.
+    /// The object into which this plan puts an event's own values, such as `data`.
     private var freeObject: String {
         let targets = steps.flatMap(\.mappings).filter { mapping in
             mapping.rule.paths.contains { $0.root == .properties || $0.root == .traits }
@@ -56,28 +54,29 @@ extension Blueprint.EventPlan {
 }
 
 extension MappingTrace {
+    /// Follows the values of an event or a webhook through mappings.
+    ///
     /// - Parameters:
     ///   - roots: whose members are listed when no mapping reads them.
     ///   - freeObject: where the line that would map such a member puts it.
-    init(
-        _ mappings: [Mapping], _ input: MapInput, vendorName name: String, roots: [String],
-        freeObject: String
+    package init(
+        of mappings: [Mapping], in input: MapInput, roots: [String], freeObject: String
     ) {
         var rows: [Row] = []
         var used: Set<String> = []
         for mapping in mappings {
-            guard let path = mapping.rule.usedPath(input, name) else { continue }
+            guard let path = mapping.rule.usedPath(in: input) else { continue }
             used.insert(path.property)
             used.formUnion(mapping.rule.copied(input))
-            guard let row = mapping.row(input, name, path) else { continue }
+            guard let row = mapping.row(in: input, from: path) else { continue }
             rows.append(row)
         }
         self.rows = rows
-        unused = Self.unused(input, used, roots, freeObject)
+        unused = Self.unused(in: input, but: used, below: roots, freeObject: freeObject)
     }
 
     private static func unused(
-        _ input: MapInput, _ used: Set<String>, _ roots: [String], _ freeObject: String
+        in input: MapInput, but used: Set<String>, below roots: [String], freeObject: String
     ) -> [Unused] {
         var result: [Unused] = []
         for root in roots {
@@ -101,15 +100,12 @@ extension MappingTrace {
 }
 
 extension Mapping {
-    fileprivate func row(
-        _ input: MapInput, _ name: String, _ path: EventPath
-    ) -> MappingTrace.Row? {
-        let before = path.find(in: input, vendorName: name)?.shown ?? "…"
+    fileprivate func row(in input: MapInput, from path: EventPath) -> MappingTrace.Row? {
+        let before = path.find(in: input)?.shown ?? "…"
         let after: String
         do {
             let element = path.elementKeys == nil ? nil : input.event.document.root
-            let found = try rule.value(
-                in: input, vendorName: name, element: element, target: target)
+            let found = try rule.value(in: input, element: element, target: target)
             guard let found else {
                 return path.elementKeys == nil
                     ? nil
@@ -131,16 +127,16 @@ extension Mapping {
 
 extension ValueRule {
     /// The path whose value this rule takes; nil when it takes none from the event.
-    fileprivate func usedPath(_ input: MapInput, _ name: String) -> EventPath? {
-        if let condition, !condition.holds(input, vendorName: name, element: nil) { return nil }
+    fileprivate func usedPath(in input: MapInput) -> EventPath? {
+        if let condition, !condition.holds(input, element: nil) { return nil }
         switch origin {
         case .paths(let paths):
-            let present = paths.filter { $0.isPresent(input, name) }
-            return present.first { !($0.find(in: input, vendorName: name)?.isNull ?? false) }
+            let present = paths.filter { $0.isPresent(in: input) }
+            return present.first { !($0.find(in: input)?.isNull ?? false) }
                 ?? present.first
-        case .object(let path, _, _): return path.isPresent(input, name) ? path : nil
+        case .object(let path, _, _): return path.isPresent(in: input) ? path : nil
         case .alternatives(let rules):
-            return rules.lazy.compactMap { $0.usedPath(input, name) }.first
+            return rules.lazy.compactMap { $0.usedPath(in: input) }.first
         case .literal, .parameter: return nil
         }
     }
@@ -163,8 +159,8 @@ extension EventPath {
         ([root.rawValue] + keys.prefix(1).map(\.text)).joined(separator: ".")
     }
 
-    fileprivate func isPresent(_ input: MapInput, _ name: String) -> Bool {
-        find(in: input, vendorName: name) != nil
+    fileprivate func isPresent(in input: MapInput) -> Bool {
+        find(in: input) != nil
     }
 }
 

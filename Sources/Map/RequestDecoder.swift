@@ -12,8 +12,8 @@ struct RequestDecoder {
     ]
 
     func request(
-        _ name: String, _ value: ConfigurationValue, _ tokens: [String: Blueprint.TokenRequest],
-        _ answers: [AnswerRule]
+        _ name: String, _ value: ConfigurationValue, tokens: [String: Blueprint.TokenRequest],
+        answers: [AnswerRule]
     ) -> Blueprint.Request {
         value.refuseUnknownKeys(
             [
@@ -97,7 +97,9 @@ struct RequestDecoder {
     /// RFC 9110, 5.6.2.
     private static func isTokenCharacter(_ byte: UInt8) -> Bool {
         switch byte {
-        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "a")...UInt8(ascii: "z"):
+            true
         default: Array("!#$%&'*+-.^_`|~".utf8).contains(byte)
         }
     }

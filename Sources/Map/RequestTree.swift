@@ -1,9 +1,9 @@
-import Events
+package import Events
 import JSON
 
 /// The mappings of one request, turned into the shape of its body: applied in one pass, written
 /// straight into the buffer that is sent.
-struct RequestTree: Sendable {
+package struct RequestTree: Sendable {
     indirect enum Node: Sendable {
         case value(Leaf)
         /// Members in order; `spread` is an object whose members come along.
@@ -16,7 +16,7 @@ struct RequestTree: Sendable {
         let target: String
         let rule: ValueRule
 
-        /// What a rule that only copies reads; most rules do.
+        /// The paths of a rule that only copies; most rules do.
         private let copied: [EventPath]?
         /// The part of the event without which there is no value.
         private let section: EventPath.Root?
@@ -35,12 +35,11 @@ struct RequestTree: Sendable {
         }
 
         func value(
-            _ input: MapInput, _ vendorName: String, _ element: JSONValue?
+            in input: MapInput, element: JSONValue?
         ) throws(MappingFault) -> Found? {
             if let section, input.event.lacks(section) { return nil }
-            if let copied { return copied.find(in: input, vendorName, element) }
-            return try rule.value(
-                in: input, vendorName: vendorName, element: element, target: target)
+            if let copied { return copied.find(in: input, element: element) }
+            return try rule.value(in: input, element: element, target: target)
         }
     }
     final class Member: Sendable {
@@ -58,9 +57,10 @@ struct RequestTree: Sendable {
     var root: Node = .object(spread: nil, [])
 
     /// Two mappings that cannot both be: one is a value where the other needs an object.
-    struct Conflict: Error { let target: String }
+    package struct Conflict: Error { package let target: String }
 
-    init(_ mappings: [Mapping]) throws(Conflict) {
+    /// Puts mappings together; throws when two of them cannot stand beside each other.
+    package init(_ mappings: [Mapping]) throws(Conflict) {
         for mapping in mappings {
             let isBody = mapping.target == Mapping.body
             let parts = isBody ? [] : mapping.target.split(separator: ".").map(String.init)
@@ -131,14 +131,14 @@ extension RequestTree {
     ///
     /// Absent values leave no trace; objects that stay empty are left out, except the body
     /// itself.
-    func render(_ input: MapInput, vendorName: String) throws(MappingFault) -> MaskedText {
-        var body = Body(input: input, vendorName: vendorName)
+    package func render(_ input: MapInput) throws(MappingFault) -> MaskedText {
+        var body = Body(input: input)
         guard case .object(let spread, let members) = root else { return MaskedText() }
         try body.write(spread, members, element: nil)
         return MaskedText(body.writer.bytes, secrets: body.secrets)
     }
 
-    /// What is mapped to a target; nil when nothing is.
+    /// The leaf that is mapped to a target; nil when there is none.
     func leaf(at target: String) -> Leaf? {
         var node = root
         for part in target.split(separator: ".") {
@@ -153,18 +153,14 @@ extension RequestTree {
 }
 
 extension RequestTree.Leaf {
-    /// Whether the target would have a value that is not null.
-    func hasValue(_ input: MapInput, vendorName: String) -> Bool {
-        if let condition = rule.condition,
-            !condition.holds(input, vendorName: vendorName, element: nil)
-        {
-            return false
-        }
+    /// True when the target would have a value that is not null.
+    func hasValue(in input: MapInput) -> Bool {
+        if let condition = rule.condition, !condition.holds(input, element: nil) { return false }
         if case .parameter(let name) = rule.origin, input.secretParameter(name) != nil {
             return true
         }
         do {
-            return try value(input, vendorName, nil).map { !$0.isEmpty } ?? false
+            return try value(in: input, element: nil).map { !$0.isEmpty } ?? false
         } catch {
             // The value is there; what is wrong with it is said when the request is built.
             return true
@@ -174,11 +170,10 @@ extension RequestTree.Leaf {
 
 private struct Body {
     let input: MapInput
-    let vendorName: String
     var writer = JSONWriter(capacity: 768)
     var secrets: [MaskedText.Place] = []
 
-    /// Says whether anything was written.
+    /// Writes an object; true when it has any members.
     @discardableResult
     mutating func write(
         _ spread: RequestTree.Leaf?, _ members: [RequestTree.Member],
@@ -187,11 +182,11 @@ private struct Body {
         writer.beginObject()
         var isEmpty = true
         if let spread {
-            isEmpty = try !copyMembers(spread, members, element)
+            isEmpty = try !copyMembers(of: spread, but: members, element: element)
         }
         for member in members {
             if case .value(let leaf) = member.node, leaf.isPlain {
-                guard let found = try leaf.value(input, vendorName, element) else { continue }
+                guard let found = try leaf.value(in: input, element: element) else { continue }
                 writer.key(quoted: member.quoted)
                 write(found)
                 isEmpty = false
@@ -219,7 +214,7 @@ private struct Body {
         case .value(let leaf):
             if case .parameter(let name) = leaf.rule.origin, let key = input.secretParameter(name) {
                 let condition = leaf.rule.condition
-                guard condition?.holds(input, vendorName: vendorName, element: element) ?? true
+                guard condition?.holds(input, element: element) ?? true
                 else { return false }
                 writer.string("***")
                 let mask = MaskedText.mask.count
@@ -229,14 +224,14 @@ private struct Body {
             if case .object = leaf.rule.origin {
                 let mark = writer.mark
                 writer.beginObject()
-                guard try copyMembers(leaf, [], element) else {
+                guard try copyMembers(of: leaf, but: [], element: element) else {
                     writer.rewind(to: mark)
                     return false
                 }
                 writer.endObject()
                 return true
             }
-            guard let found = try leaf.value(input, vendorName, element) else { return false }
+            guard let found = try leaf.value(in: input, element: element) else { return false }
             write(found)
             return true
         }
@@ -270,12 +265,12 @@ private struct Body {
         return true
     }
 
-    /// Whether a member that is mapped by name will be written; a value that cannot be built will
-    /// be reported when it is.
+    /// True when a member that is mapped by name will be written; a value that cannot be built is
+    /// reported when it is written.
     private func yields(_ node: RequestTree.Node, _ element: JSONValue?) -> Bool {
         guard case .value(let leaf) = node else { return true }
         do {
-            let found = try leaf.value(input, vendorName, element)
+            let found = try leaf.value(in: input, element: element)
             guard case .object = leaf.rule.origin else { return found != nil }
             if case .json(let object)? = found { return object.hasCopies }
             return false
@@ -286,10 +281,10 @@ private struct Body {
     ///
     /// Of a list of objects those of each are copied.
     private mutating func copyMembers(
-        _ leaf: RequestTree.Leaf, _ mapped: [RequestTree.Member], _ element: JSONValue?
+        of leaf: RequestTree.Leaf, but mapped: [RequestTree.Member], element: JSONValue?
     ) throws(MappingFault) -> Bool {
         guard case .object(_, let include, let exclude) = leaf.rule.origin,
-            case .json(let object)? = try leaf.value(input, vendorName, element),
+            case .json(let object)? = try leaf.value(in: input, element: element),
             object.hasCopies
         else { return false }
         let isList = object.kind == .array
@@ -325,7 +320,7 @@ extension JSONValue {
 extension EventPath {
     /// The array (or the single object) before `[]`.
     fileprivate func array(in input: MapInput) -> JSONValue? {
-        guard case .json(let value)? = find(in: input, vendorName: ""), !value.isNull else {
+        guard case .json(let value)? = find(in: input), !value.isNull else {
             return nil
         }
         return value

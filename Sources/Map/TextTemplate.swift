@@ -2,10 +2,11 @@ package import Events
 
 /// A text with names in braces, such as `{base_url}/events/track`.
 package struct TextTemplate: Sendable, Equatable {
-    enum Part: Sendable, Equatable { case text(String), name(String) }
-    let parts: [Part]
+    /// A piece of the text as it stands, or a name to be filled in.
+    package enum Part: Sendable, Equatable { case text(String), name(String) }
+    package let parts: [Part]
 
-    /// What stands for a name.
+    /// A value to fill in for a name.
     package enum Value: Sendable, Equatable {
         case plain(String)
         /// The parameter whose value is put in when the text is sent.
@@ -24,6 +25,7 @@ package struct TextTemplate: Sendable, Equatable {
         self.parts = parts
     }
 
+    /// The names to be filled in, in order.
     package var names: [String] {
         parts.compactMap { if case .name(let name) = $0 { name } else { nil } }
     }

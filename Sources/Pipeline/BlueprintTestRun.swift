@@ -5,10 +5,11 @@ package import Events
 package import Identify
 import JSON
 package import Map
+import Request
 
 /// Runs the tests that stand inside a blueprint, through the real stages.
 package enum BlueprintTestRun {
-    /// What is wrong; nil when what came out is what was expected.
+    /// Runs one test and says what is wrong; nil when everything came out as expected.
     package static func failure(of test: BlueprintTest, in blueprint: Blueprint) -> String? {
         guard let preset = blueprint.presets[test.preset] else { return "no such preset" }
         // A secret without a value of its own shows as {name}, so that tests can expect it.
@@ -31,12 +32,13 @@ package enum BlueprintTestRun {
             let event = try event(test.given)
             let decision = try pipeline.decide(event, in: &people)
             if let reason = decision.deliveries[0].reason {
-                return compare(reason, decision.deliveries[0].detail, test.expect)
+                return compare(reason, decision.deliveries[0].detail, with: test.expect)
             }
-            let requests = try destination.requests(for: event, decision.identity)
-            return compare(requests, destination, test.expect)
-        } catch let fault as MappingFault {
-            return compare(fault.reason, fault.detail, test.expect)
+            let requests = try destination.builder.requests(
+                for: event, of: decision.identity, carried: decision.deliveries[0].plan)
+            return compare(requests, of: destination.builder, with: test.expect)
+        } catch let fault as RequestFault {
+            return compare(fault.reason, fault.detail, with: test.expect)
         } catch let problem as Problem {
             return "  the event cannot be used: \(problem.message)"
         } catch {
@@ -56,7 +58,7 @@ package enum BlueprintTestRun {
     }
 
     private static func compare(
-        _ reason: Reason, _ detail: String?, _ expected: BlueprintTest.Expectation
+        _ reason: Reason, _ detail: String?, with expected: BlueprintTest.Expectation
     ) -> String? {
         if case .reason(reason) = expected { return nil }
         let text = detail.map { " (\($0))" } ?? ""
@@ -64,11 +66,11 @@ package enum BlueprintTestRun {
     }
 
     private static func compare(
-        _ requests: [MappedRequest], _ destination: Destination,
-        _ expected: BlueprintTest.Expectation
+        _ requests: [MappedRequest], of builder: RequestBuilder,
+        with expected: BlueprintTest.Expectation
     ) -> String? {
         let bodies = requests.map { request in
-            (request.name, request.body.revealed(destination.secrets.json))
+            (request.name, request.body.revealed(builder.secrets.json))
         }
         if case .requests(let wanted) = expected, wanted.count == bodies.count,
             zip(wanted, bodies).allSatisfy({ wanted, came in
@@ -104,12 +106,15 @@ package struct MemoryPeople: IdentityStore, ConsentStore {
 
     package init() {}
 
+    /// The stored facts of an identifier.
     package func identity(_ key: IdentityKey) -> IdentityRecord? { identities[key] }
 
+    /// Stores facts of an identifier.
     package mutating func save(_ record: IdentityRecord, for key: IdentityKey) {
         identities[key] = record
     }
 
+    /// A lane for an identifier that has none yet.
     package func ownLane(of key: IdentityKey) -> LaneKey {
         // FNV-1a: stable, and good enough where nothing is indexed by it.
         let hash = "\(key.kind.rawValue):\(key.value)".utf8.reduce(
@@ -120,8 +125,10 @@ package struct MemoryPeople: IdentityStore, ConsentStore {
         return LaneKey(number: Int64(bitPattern: hash))
     }
 
+    /// The stored consent of an identifier.
     package func standing(_ key: IdentityKey) -> Standing? { standings[key] }
 
+    /// Stores consent of an identifier.
     package mutating func save(_ standing: Standing, for key: IdentityKey) {
         standings[key] = standing
     }

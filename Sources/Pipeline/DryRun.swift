@@ -2,10 +2,11 @@ import Consent
 package import Events
 import Identify
 package import Map
+import Request
 
 /// An event taken through every stage without being stored or sent.
 package struct DryRun: Sendable {
-    /// What one destination would do.
+    /// The end of the event at one destination, had it been sent in.
     package struct Outcome: Sendable {
         package let destination: String
         /// Nil: it would be sent.
@@ -18,7 +19,7 @@ package struct DryRun: Sendable {
     package let event: Event
     package let identity: Identity
     package let outcomes: [Outcome]
-    /// What the event changes about its person, in words.
+    /// The event's changes to its person, in words.
     package let changes: [String]
 
     /// - Parameters:
@@ -35,28 +36,29 @@ package struct DryRun: Sendable {
         outcomes = decision.deliveries.filter { destination ?? $0.destination == $0.destination }
             .compactMap { planned in
                 pipeline[planned.destination].map {
-                    Self.outcome(planned, $0, event, decision.identity)
+                    Self.outcome(of: planned, at: $0, event: event, identity: decision.identity)
                 }
             }
     }
 
     private static func outcome(
-        _ planned: Pipeline.Planned, _ destination: Destination, _ event: Event,
-        _ identity: Identity
+        of planned: Pipeline.Planned, at destination: Destination, event: Event,
+        identity: Identity
     ) -> Outcome {
         var reason = planned.reason
         var detail = planned.detail
         var requests: [MappedRequest] = []
-        do throws(MappingFault) {
-            requests = try destination.requests(for: event, identity)
+        let builder = destination.builder
+        let plan = builder.plan(for: event, of: identity, carried: planned.plan)
+        do throws(RequestFault) {
+            requests = try builder.requests(for: event, of: identity, carried: plan)
         } catch {
             reason = reason ?? error.reason
             detail = planned.reason == nil ? error.detail : detail
         }
-        let input = MapInput(event: event, identity: identity, parameters: destination.parameters)
         return Outcome(
             destination: planned.destination, reason: reason, detail: detail,
-            consent: planned.consent, trace: destination.preset.plan(for: event)?.trace(input),
+            consent: planned.consent, trace: plan.map { $0.event.trace($0.input) },
             requests: requests)
     }
 }

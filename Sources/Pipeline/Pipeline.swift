@@ -2,6 +2,7 @@ package import Consent
 package import Events
 package import Identify
 import Map
+package import Request
 
 /// The sentence of the whole program, in one place: who is it, may it go, and to whom.
 ///
@@ -28,13 +29,25 @@ package final class Pipeline: Sendable {
         consent = ConsentReader(codes: consentCodes, required: Set(required))
     }
 
+    /// The destination of that name, switched off or not.
     package subscript(name: String) -> Destination? { byName[name] }
 
-    /// What is decided about one event when it is stored.
+    /// The destination of that name when deliveries may go to it: nil when it is gone from the
+    /// pipeline or switched off.
+    package func open(_ name: String) -> Destination? {
+        byName[name].flatMap { $0.isEnabled ? $0 : nil }
+    }
+
+    /// The limits of every destination that deliveries may go to.
+    package var limits: [String: DeliveryLimits] {
+        byName.compactMapValues { open($0.name)?.limits }
+    }
+
+    /// The decision about one event, taken when it is stored.
     package struct Decision: Sendable {
         package var identity: Identity
         package var deliveries: [Planned]
-        /// What the event changed about its person, in words.
+        /// The event's changes to its person, in words.
         package var changes: [String]
     }
 
@@ -45,11 +58,12 @@ package final class Pipeline: Sendable {
         package let detail: String?
         package let consent: ConsentRecord?
         package let revision: String
+        /// The way from the event to requests there; nil when it is filtered.
+        package let plan: RequestPlan?
     }
 
-    /// What an event says by itself, whatever is stored.
+    /// Everything that an event says by itself, whatever is stored.
     package struct Reading: Sendable {
-        /// Whose rules it was read by.
         fileprivate let pipeline: Pipeline
         fileprivate let rules: SourceRules?
         fileprivate let effect: Effect?
@@ -57,7 +71,7 @@ package final class Pipeline: Sendable {
         fileprivate let answers: [ConsentAnswer]
     }
 
-    /// Reads what `decide` needs of the event alone, on any thread.
+    /// Reads everything that `decide` needs of the event alone, on any thread.
     package func read(_ event: Event) -> Reading {
         let rules = rulesByName[event.source]
         return Reading(
@@ -87,13 +101,15 @@ package final class Pipeline: Sendable {
         }
         let standings = try identity.keys.compactMap { try store.standing($0) }
         let deliveries = destinations.map { destination in
-            let verdict = verdict(
-                destination, event, identity, refusal: refusal, own: own, standings,
-                service: rules?.service, suppresses: effect?.suppress != nil)
+            let (verdict, plan) = decide(
+                event, of: identity, for: destination,
+                by: Grounds(
+                    refusal: refusal, answers: own, standings: standings,
+                    service: rules?.service, suppresses: effect?.suppress != nil))
             return Planned(
                 destination: destination.name, reason: verdict.reason,
                 detail: verdict.reason == nil ? destination.remark : verdict.detail,
-                consent: verdict.record, revision: destination.blueprint.revision)
+                consent: verdict.record, revision: destination.blueprint.revision, plan: plan)
         }
         return Decision(identity: identity, deliveries: deliveries, changes: changes)
     }
@@ -104,7 +120,7 @@ package final class Pipeline: Sendable {
         in store: some ConsentStore
     ) throws -> ConsentGate.Verdict {
         let standings = try identity.keys.compactMap { try store.standing($0) }
-        let reduces = destination.preset.plan(for: event)?.reduces ?? false
+        let reduces = destination.builder.plan(for: event)?.reduces ?? false
         let reading = read(event)
         return destination.gate.decide(
             event, own: reading.answers, stored: standings, reduces: reduces,
@@ -118,72 +134,18 @@ package final class Pipeline: Sendable {
         in store: some ConsentStore
     ) throws -> ConsentGate.Verdict {
         let reading = read(event)
-        return verdict(
-            destination, event, identity,
-            refusal: Identifier.refusal(of: event, identity.emailState),
-            own: reading.answers,
-            try identity.keys.compactMap { try store.standing($0) },
-            service: reading.rules?.service, suppresses: reading.effect?.suppress != nil)
-    }
-
-    private func verdict(
-        _ destination: Destination, _ event: Event, _ identity: Identity, refusal: Reason?,
-        own: [ConsentAnswer], _ standings: [Standing], service: String?,
-        suppresses: Bool
-    ) -> ConsentGate.Verdict {
-        func refuse(_ reason: Reason, _ detail: String? = nil) -> ConsentGate.Verdict {
-            ConsentGate.Verdict(reason: reason, detail: detail, record: nil)
-        }
-        guard destination.isEnabled else { return refuse(.destinationDisabled) }
-        if let service, service == destination.blueprint.name {
-            return refuse(.loop, "it came from \(destination.blueprint.title)")
-        }
-        guard let plan = destination.preset.plan(for: event) else {
-            let what = event.type == .track ? "\"\(event.label)\"" : "\(event.label) events"
-            return refuse(
-                .noMapping, "preset \"\(destination.preset.name)\" has nothing for \(what)")
-        }
-        guard plan.isEnabled else { return refuse(.eventDisabled, "event \"\(plan.name)\"") }
-        if let name = plan.missingParameter(destination.parameters, for: event) {
-            return refuse(
-                .noMapping, "the parameter \"\(name)\" has no value for \"\(event.label)\"")
-        }
-        if let refusal { return refuse(refusal) }
-        if let reason = identityReason(destination, plan, event, identity) {
-            return refuse(reason.0, reason.1)
-        }
-        return destination.gate.decide(
-            event, own: own, stored: standings, reduces: plan.reduces, suppresses: suppresses)
-    }
-
-    /// Whether the destination can know who this is.
-    private func identityReason(
-        _ destination: Destination, _ plan: Blueprint.EventPlan, _ event: Event,
-        _ identity: Identity
-    ) -> (Reason, String?)? {
-        if destination.blueprint.needsRawEmail, identity.emailState == .hashed {
-            return (.hashedEmail, nil)
-        }
-        let input = MapInput(event: event, identity: identity, parameters: destination.parameters)
-        let name = plan.vendorName(of: event)
-        guard let step = plan.steps.first, !step.isSatisfied(by: input, vendorName: name) else {
-            return nil
-        }
-        let detail = "the request \"\(step.request.name)\" needs \(step.request.require.text)"
-        switch identity.emailState {
-        case .invalid: return (.invalidEmail, detail)
-        case .untrusted: return (.untrustedIdentity, detail)
-        case .fine, .hashed: return (.anonymous, detail)
-        }
+        return decide(
+            event, of: identity, for: destination,
+            by: Grounds(
+                refusal: Identifier.refusal(of: event, identity.emailState),
+                answers: reading.answers,
+                standings: try identity.keys.compactMap { try store.standing($0) },
+                service: reading.rules?.service,
+                suppresses: reading.effect?.suppress != nil)
+        ).verdict
     }
 }
 
-extension Requirement {
-    fileprivate var text: String {
-        switch self {
-        case .nothing: "nothing"
-        case .any(let targets): targets.joined(separator: " or ")
-        case .all(let targets): targets.joined(separator: " and ")
-        }
-    }
+extension Pipeline: RequestBuilders {
+    package func builder(for destination: String) -> RequestBuilder? { open(destination)?.builder }
 }

@@ -3,16 +3,16 @@ import Events
 import Identify
 package import Map
 
-/// What follows from an event's source, besides its being taken.
+/// The rules that follow from an event's source, once the event has been taken.
 package final class SourceRules: Sendable {
     package let name: String
     /// `server`, `browser` or `webhook`.
     package let kind: String
-    /// Why it takes nothing, such as that it is switched off; nil when it does.
+    /// The reason why it takes nothing, such as that it is switched off; nil when it takes events.
     package let offReason: String?
     /// The service whose webhooks these are: nothing of it goes back there.
     package let service: String?
-    /// What people call it.
+    /// The source's name for people.
     package let title: String
     /// By the event's folded name; tried in order, the first that holds counts.
     package let effects: [String: [Effect]]
@@ -29,7 +29,7 @@ package final class SourceRules: Sendable {
         self.effects = effects
     }
 
-    /// What an event of this source does to its person's consent.
+    /// The effect of an event of this source on its person's consent.
     func effect(of event: Event) -> Effect? {
         guard !effects.isEmpty, event.type == .track, let name = event.name else { return nil }
         return effects[folded(name)]?.first { effect in
@@ -38,7 +38,7 @@ package final class SourceRules: Sendable {
     }
 }
 
-/// What an event changes about its person, as the pipeline says.
+/// A change that an event makes to its person's stored facts, as the pipeline says.
 package struct Effect: Sendable {
     /// The suppression's cause, such as `unsubscribed`.
     package var suppress: String?
@@ -84,7 +84,7 @@ package struct Effect: Sendable {
         return changed || teachesIdentity ? words : []
     }
 
-    /// What it does, in words.
+    /// The effect in words.
     package var words: [String] {
         [
             suppress.map { "suppressed: \($0)" },

@@ -5,6 +5,7 @@ package import Events
 package import JSON
 package import Map
 package import Pipeline
+package import Request
 package import Webhooks
 
 #if canImport(Glibc)
@@ -57,7 +58,11 @@ package enum Fixtures {
     /// A request that says nothing, for what does not look at it.
     package static let request = MappedRequest(
         name: "track", method: "POST", url: MaskedText(), body: MaskedText())
-    package static let oneRequest = Job.Content.built([request], by: StandInTarget("r"))
+
+    /// A job's content: that request, just built.
+    package static func oneRequest() throws -> Job.Content {
+        .built([request], by: try builder("r"))
+    }
 
     package static func json(_ text: String) throws -> JSONValue {
         try JSONReader.read(text: text).root
@@ -176,27 +181,23 @@ extension Fixtures {
     }
 }
 
-/// One state of a destination: it builds an empty request for everybody but `nobody`, and sends it
-/// to its revision.
-package final class StandInTarget: Target {
-    private let revision: String
-
-    package init(_ revision: String) { self.revision = revision }
-
-    package func requests(
-        for job: Job
-    ) -> Result<(requests: [MappedRequest], revision: String), BuildFault> {
-        job.event.userID == "nobody"
-            ? .failure(BuildFault(reason: .mapping, detail: "data.n"))
-            : .success(([Fixtures.request], revision))
+extension Fixtures {
+    /// The builder of a stand-in destination, in one of its states.
+    ///
+    /// It builds a request for every user whose id is a number and fails for others. The request
+    /// goes to the address that is the state's name. States of different names have different revisions.
+    package static func builder(_ name: String) throws -> RequestBuilder {
+        let blueprint = try Blueprint.read(
+            file: "stand-in.json",
+            bytes: Array(
+                """
+                {"blueprint": "stand-in", "version": 1,
+                 "requests": {"track": {"url": "\(name)", "mappings": {
+                     "data.n": {"source": "user_id", "transform": "number"}}}},
+                 "presets": {"default": {"defaults": {"action": "pass", "request": "track"}}}}
+                """.utf8))
+        guard let preset = blueprint.presets["default"] else { throw TestFailure("no preset") }
+        return RequestBuilder(
+            destination: "vero", blueprint: blueprint, preset: preset, parameters: [:])
     }
-
-    package func outgoing(
-        _ request: MappedRequest, for event: Event, at now: Timestamp
-    ) -> OutgoingRequest {
-        OutgoingRequest(method: request.method, url: revision, headers: [], body: [])
-    }
-
-    package func answerRules(for request: String) -> [AnswerRule] { [] }
-    package func mask(_ text: String) -> String { text }
 }

@@ -1,11 +1,11 @@
 import Accept
 import Events
 import JSON
-package import Map
+import Map
 
 /// Runs the tests that stand inside a source's blueprint.
 package enum SourceTestRun {
-    /// What is wrong; nil when what came out is what was expected.
+    /// Runs one test and says what is wrong; nil when everything came out as expected.
     package static func failure(of test: SourceTest, in blueprint: SourceBlueprint) -> String? {
         let source = WebhookSource(name: blueprint.name, tokens: [], blueprint: blueprint)
         let reading = WebhookReader(acceptor: Acceptor()).read(

@@ -1,6 +1,7 @@
 import Crypto
 package import Events
 import Map
+import Request
 
 extension WebhookSource {
     /// Checks that a request comes from whom it says.
@@ -26,25 +27,28 @@ extension WebhookSource {
             else { throw Self.refusal("The request has not the user and password of the source.") }
             return nil
         case .signature(let name, let scheme, let stamp):
-            return try verify(body, name, scheme, stamp, now, header)
+            return try verifySignature(
+                in: name, by: scheme, stamp: stamp, body: body, at: now, header: header)
         }
     }
 
-    /// Compared by digest, so that the time says nothing about how much was right.
+    /// True for one of the secrets.
+    ///
+    /// They are compared by digest, so that the time says nothing about how much was right.
     private func isSecret(_ text: String) -> Bool {
         let digest = SHA256.hash(data: Array(text.utf8))
         return secrets.contains { SHA256.hash(data: Array($0.utf8)) == digest }
     }
 
-    private func verify(
-        _ body: [UInt8], _ name: String, _ scheme: SignatureScheme, _ stamp: Verification.Stamp?,
-        _ now: Timestamp, _ header: (String) -> String?
+    private func verifySignature(
+        in name: String, by scheme: SignatureScheme, stamp: Verification.Stamp?, body: [UInt8],
+        at now: Timestamp, header: (String) -> String?
     ) throws(Problem) -> String? {
         guard let given = header(name) else {
             throw Self.refusal("The request has no header \(name).")
         }
         let time = try stamp.map { stamp throws(Problem) in
-            try check(stamp, scheme, now, header)
+            try checkedTime(of: stamp, in: scheme, at: now, header: header)
         }
         let message = scheme.message(body: body) { part in
             part == "timestamp" ? time : header(String(part.dropFirst("header:".count)))
@@ -52,16 +56,16 @@ extension WebhookSource {
         guard let message else {
             throw Self.refusal("A header that is signed is missing.")
         }
-        guard scheme.valid(given, message, secrets: secrets) != nil else {
+        guard scheme.valid(given, for: message, secrets: secrets) != nil else {
             throw Self.refusal("The signature in \(name) fits no secret of the source.")
         }
         return scheme.isUnique ? "sig_\(hexadecimal(SHA256.hash(data: message).prefix(16)))" : nil
     }
 
     /// The time of signing, as it is written; refused when it is too far off.
-    private func check(
-        _ stamp: Verification.Stamp, _ scheme: SignatureScheme, _ now: Timestamp,
-        _ header: (String) -> String?
+    private func checkedTime(
+        of stamp: Verification.Stamp, in scheme: SignatureScheme, at now: Timestamp,
+        header: (String) -> String?
     ) throws(Problem) -> String {
         let pieces = header(stamp.header).map { scheme.pieces($0) } ?? []
         let text = pieces.lazy.compactMap { piece -> String? in
@@ -71,9 +75,11 @@ extension WebhookSource {
             throw Self.refusal("The request does not say when it was signed.")
         }
         let sent = Timestamp(milliseconds: stamp.unit == .seconds ? number * 1000 : number)
-        guard abs(now - sent) <= Int64(stamp.tolerance) * 1000 else {
+        let off = max(now.since(sent), sent.since(now))
+        guard off <= stamp.tolerance else {
+            let seconds = stamp.tolerance.milliseconds / 1000
             throw Self.refusal(
-                "The request was signed more than \(stamp.tolerance) seconds off our clock.")
+                "The request was signed more than \(seconds) seconds off our clock.")
         }
         return text
     }
@@ -86,12 +92,12 @@ extension WebhookSource {
         case .basic:
             return ["Authorization: Basic \(Base64.encode(Array((secrets.first ?? "").utf8)))"]
         case .signature(let name, let scheme, let stamp):
-            return signed(body, name, scheme, stamp, id: id, at: now)
+            return signedHeaders(name, by: scheme, stamp: stamp, body: body, id: id, at: now)
         }
     }
 
-    private func signed(
-        _ body: [UInt8], _ name: String, _ scheme: SignatureScheme, _ stamp: Verification.Stamp?,
+    private func signedHeaders(
+        _ name: String, by scheme: SignatureScheme, stamp: Verification.Stamp?, body: [UInt8],
         id: String, at now: Timestamp
     ) -> [String] {
         let time = String(stamp?.unit == .milliseconds ? now.milliseconds : now.milliseconds / 1000)

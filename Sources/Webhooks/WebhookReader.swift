@@ -9,10 +9,10 @@ package struct WebhookReader: Sendable {
 
     package init(acceptor: Acceptor) { self.acceptor = acceptor }
 
-    /// What a body became.
+    /// The result of reading a body.
     package struct Reading: Sendable {
         package var envelope: Envelope
-        /// Why nothing of the body could be used; it is kept all the same, in `envelope`.
+        /// The fault when nothing of the body could be used; `envelope` still keeps the body.
         package var problem: Problem?
     }
 
@@ -45,10 +45,20 @@ package struct WebhookReader: Sendable {
             var seen: Set<String> = []
             for (index, item) in items.enumerated() {
                 let repairs = text.repairs.filter { item.range.contains($0.offset) }
-                take(
-                    item, index, repairs, headers, source,
-                    repeatable.map { items.count == 1 ? $0 : "\($0)_\(index)" }, now,
-                    into: &reading.envelope)
+                let messageID = repeatable.map { items.count == 1 ? $0 : "\($0)_\(index)" }
+                do throws(Problem) {
+                    var event = try event(
+                        item, repairs: repairs, headers: headers, from: source, at: now)
+                    if let messageID, Self.lacksOwnID(event, headers: headers, from: source) {
+                        event = event.named(messageID)
+                    }
+                    reading.envelope.events.append((index, event))
+                } catch {
+                    reading.envelope.rejections.append(
+                        Rejection(
+                            index: index, messageID: messageID, problem: error,
+                            body: Array(item.raw), headers: Self.text(headers)))
+                }
                 // A header's id is the whole body's: the elements are still several events.
                 let last = reading.envelope.events.count - 1
                 guard last >= 0, reading.envelope.events[last].index == index else { continue }
@@ -76,26 +86,13 @@ package struct WebhookReader: Sendable {
     private static let keptHint =
         "The body was kept: see sluice rejected, and replay it with sluice source replay."
 
-    private func take(
-        _ item: JSONValue, _ index: Int, _ repairs: [RepairedPlace], _ headers: [String: String],
-        _ source: WebhookSource, _ messageID: String?, _ now: Timestamp,
-        into envelope: inout Envelope
-    ) {
-        do throws(Problem) {
-            var event = try event(
-                item, repairs: repairs, headers: headers, from: source, at: now)
-            // A header that is not signed cannot make a repeat look new.
-            let unsigned = headers.filter { !source.verification.signs(header: $0.key) }
-            if let messageID, event.messageID.isEmpty || unsigned.values.contains(event.messageID) {
-                event = event.withMessageID(messageID)
-            }
-            envelope.events.append((index, event))
-        } catch {
-            envelope.rejections.append(
-                Rejection(
-                    index: index, messageID: messageID, problem: error, body: Array(item.raw),
-                    headers: Self.text(headers)))
-        }
+    /// True when an event has no message id, or only one that came in a header which is not signed:
+    /// that cannot make a repeat look new.
+    private static func lacksOwnID(
+        _ event: Event, headers: [String: String], from source: WebhookSource
+    ) -> Bool {
+        let unsigned = headers.filter { !source.verification.signs(header: $0.key) }
+        return event.messageID.isEmpty || unsigned.values.contains(event.messageID)
     }
 
     /// The one event a webhook becomes.

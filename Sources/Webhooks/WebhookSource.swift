@@ -1,7 +1,7 @@
 import Accept
 import Crypto
 import Events
-package import Map
+import Map
 
 /// A service that tells about things by webhook: what its requests must show, and what they become.
 package struct WebhookSource: Sendable {
@@ -38,7 +38,7 @@ package struct WebhookSource: Sendable {
         self.perSecond = perSecond
     }
 
-    /// Why nothing is taken from it; nil when it is on.
+    /// The reason why nothing is taken from it; nil when it is on.
     package var offReason: String? {
         if !isEnabled { return "switched off in the pipeline" }
         return tokens.isEmpty ? "no token is set" : nil

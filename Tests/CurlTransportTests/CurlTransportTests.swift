@@ -1,13 +1,13 @@
 import CurlTransport
-import Deliver
 import Events
+import Request
 import SluiceTesting
 import Testing
 
 private func options(_ change: (inout TransportOptions) -> Void = { _ in }) -> TransportOptions {
     var options = TransportOptions()
     options.allowedNetworks = ["127.0.0.0/8"]
-    options.totalTimeout = 400
+    options.totalTimeout = .milliseconds(400)
     change(&options)
     return options
 }
@@ -44,7 +44,8 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
                 "HTTP/1.1 201 Created\r\nRetry-After: 9\r\nContent-Length: 5\r\n\r\nhello")
         }
         let result = await post(server.url + "x?y=1", body: "{\"a\":1.10}", method: "PUT")
-        #expect(result.answer == .init(status: 201, retryAfter: 9, body: Array("hello".utf8)))
+        #expect(
+            result.answer == .init(status: 201, retryAfter: .seconds(9), body: Array("hello".utf8)))
         let request = seen.withLock { $0 }
         #expect(request.hasPrefix("PUT /x?y=1 HTTP/1.1\r\n"))
         #expect(request.hasSuffix("\r\n\r\n{\"a\":1.10}"))
@@ -95,7 +96,7 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
             return await transport.exchange(
                 OutgoingRequest(
                     method: "POST", url: url, headers: headers, body: body,
-                    options: options { $0.totalTimeout = 20_000 }))
+                    options: options { $0.totalTimeout = .seconds(20) }))
         }
         _ = await exchange(server.url + "a/../b?c=1", ["X-One: 1"], bytes: 2)
         _ = await exchange(server.url + "large", ["X-Two: 2"], bytes: 2 << 20)
@@ -133,7 +134,7 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
                 group.addTask {
                     let request = OutgoingRequest(
                         method: "POST", url: url, headers: [], body: Array("n\(number)".utf8),
-                        options: options { $0.totalTimeout = 10_000 })
+                        options: options { $0.totalTimeout = .seconds(10) })
                     let result = await transport.exchange(request)
                     #expect(result.answer?.body == Array("n\(number)".utf8))
                 }
@@ -184,7 +185,7 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
             let chunk = "1000\r\n" + String(repeating: "x", count: 4096) + "\r\n"
             while connection.write(chunk) {}
         }
-        let answer = await post(server.url, options { $0.totalTimeout = 10_000 }).answer
+        let answer = await post(server.url, options { $0.totalTimeout = .seconds(10) }).answer
         #expect(answer?.status == 200 && answer?.body.count == 16 << 10)
         #expect(answer?.note?.contains("cut at 65536") == true)
     }
@@ -213,7 +214,7 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
             while connection.write(header) {}
         }
         #expect(
-            await post(server.url, options { $0.totalTimeout = 10_000 }).failure?.kind
+            await post(server.url, options { $0.totalTimeout = .seconds(10) }).failure?.kind
                 == .protocolError)
     }
 }
@@ -227,7 +228,7 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
     @Test func `with a name that does not exist is a DNS fault`() async {
         let failure = await post(
-            "https://does-not-exist.invalid/", options { $0.totalTimeout = 5_000 }
+            "https://does-not-exist.invalid/", options { $0.totalTimeout = .seconds(5) }
         ).failure
         #expect(failure?.kind == .dns && failure?.maybeSent == false)
     }
@@ -268,7 +269,7 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
         let ended = Locked<TransportResult?>(nil)
         let request = OutgoingRequest(
             method: "POST", url: server.url, headers: [], body: [],
-            options: options { $0.totalTimeout = 60_000 })
+            options: options { $0.totalTimeout = .seconds(60) })
         transport.send(request) { result in ended.withLock { $0 = result } }
         transport.close()
         #expect(ended.withLock { $0 }?.failure?.kind == .cancelled)

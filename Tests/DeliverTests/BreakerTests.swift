@@ -1,5 +1,6 @@
 import Deliver
 import Events
+import Request
 import SluiceTesting
 import Testing
 
@@ -8,6 +9,7 @@ import Testing
     private final class Bench {
         let clock = ManualClock()
         var machine: DeliveryMachine
+        let room = Room(["vero": 999])
         var actions: [DeliveryMachine.Action] = []
         private var number: Int64 = 0
 
@@ -17,7 +19,7 @@ import Testing
             let limits = DeliveryLimits(inFlight: inFlight)
             machine = DeliveryMachine(
                 limits: ["vero": limits], held: [:], schedule: schedule,
-                room: Room(["vero": 999]), now: clock.now, jitter: { 0.5 })
+                now: clock.now, jitter: { 0.5 })
             // The first look into the store finds nothing.
             handle(.tick)
             handle(
@@ -28,7 +30,9 @@ import Testing
         }
 
         func handle(_ input: DeliveryMachine.Input) {
-            actions = machine.handle(input, now: clock.now)
+            actions = machine.handle(input, now: clock.now).compactMap {
+                room.carryOut($0, of: &machine)
+            }
         }
 
         func handOver(_ count: Int) throws {
@@ -40,7 +44,7 @@ import Testing
                     attempt: 1, tries: 0, step: 0, event: event,
                     identity: Identity(
                         userID: "\(number)", email: nil, anonymousID: nil, emailState: .fine,
-                        lane: LaneKey(number: number)), content: Fixtures.oneRequest,
+                        lane: LaneKey(number: number)), content: try Fixtures.oneRequest(),
                     revision: "r", decidedAt: 1)
             }
             handle(.news([.handedOver(jobs)]))
@@ -82,12 +86,12 @@ import Testing
             let limit = claims.last ?? 0
             number += 1
             let event = try Fixtures.track(user: "\(number)")
-            let jobs = (0..<Int64(count)).map { index in
+            let jobs = try (0..<Int64(count)).map { index in
                 Job(
                     id: DeliveryID(
                         event: EventID(number: number + index), destination: "vero"), run: 1,
                     attempt: 2, tries: 1, step: 0, event: event, identity: .nobody,
-                    content: Fixtures.oneRequest, revision: "r", decidedAt: 1)
+                    content: try Fixtures.oneRequest(), revision: "r", decidedAt: 1)
             }
             number += Int64(count)
             handle(

@@ -1,37 +1,59 @@
 import Events
+import Map
+import Request
 import SluiceTesting
 import Testing
 
 @testable import Deliver
 
 /// A pipeline with one destination, whose state can change or be gone.
-private final class OneDestination: Targets {
-    private let state: Locked<StandInTarget?>
+private final class OneDestination: RequestBuilders {
+    private let state: Locked<RequestBuilder?>
 
-    init(_ revision: String) { state = Locked(StandInTarget(revision)) }
+    init(_ name: String) throws { state = Locked(try Fixtures.builder(name)) }
 
-    func replace(by revision: String?) { state.withLock { $0 = revision.map(StandInTarget.init) } }
+    func replace(by name: String?) throws {
+        let builder = try name.map { try Fixtures.builder($0) }
+        state.withLock { $0 = builder }
+    }
 
-    func target(_ name: String) -> (any Target)? { name == "vero" ? state.withLock { $0 } : nil }
+    func builder(for destination: String) -> RequestBuilder? {
+        destination == "vero" ? state.withLock { $0 } : nil
+    }
+}
+
+extension Fixtures {
+    /// The request that a stand-in of that name builds for user 7.
+    fileprivate static func request(by name: String) throws -> MappedRequest {
+        try builder(name).requests(for: try track(user: "7"), of: .nobody)[0]
+    }
 }
 
 private func job(
     _ number: Int64, to destination: String = "vero", user: String = "7",
-    content: Job.Content = .unbuilt
+    content: Job.Content = .unbuilt, plan: RequestPlan? = nil
 ) throws -> Job {
     Job(
         id: DeliveryID(event: EventID(number: number), destination: destination), run: 1,
         attempt: 1, tries: 0, step: 0, event: try Fixtures.track(user: user),
-        identity: .nobody, content: content, revision: "planned", decidedAt: 0)
+        identity: .nobody, content: content, revision: "planned", decidedAt: 0, plan: plan)
+}
+
+extension Job {
+    fileprivate var fault: BuildFault? {
+        if case .failure(let fault) = request { fault } else { nil }
+    }
 }
 
 @Suite struct `What the store hands over` {
-    private let pipeline = OneDestination("r1")
+    private let pipeline: OneDestination
+
+    init() throws { pipeline = try OneDestination("r1") }
 
     @Test func `gets its requests, and the revision they come from`() throws {
         let built = pipeline.building(try job(1))
-        #expect(built.requests == [Fixtures.request] && built.pinsRequests)
-        #expect(built.revision == "r1")
+        #expect(built.requests == [try Fixtures.request(by: "r1")] && built.pinsRequests)
+        #expect(built.revision == (try Fixtures.builder("r1").blueprint.revision))
     }
 
     @Test func `keeps the requests it has`() throws {
@@ -40,14 +62,29 @@ private func job(
         #expect(!built.pinsRequests && built.revision == "planned")
     }
 
-    @Test(arguments: [("vero", Reason.mapping), ("gone", .dropped)])
-    func `gets the reason why there is no request`(name: String, reason: Reason) throws {
-        let built = pipeline.building(try job(1, to: name, user: "nobody"))
-        guard case .failure(let fault) = built.request else {
+    @Test func `gets the reason why there is no request`() throws {
+        let built = pipeline.building(try job(1, user: "nobody"))
+        guard case .failure(.unbuildable(let fault)) = built.request else {
             Issue.record("it has a request")
             return
         }
-        #expect(fault.reason == reason && built.requests.isEmpty)
+        #expect(fault.reason == .mapping && built.requests.isEmpty)
+        #expect(pipeline.building(try job(1, to: "gone")).fault == .destinationGone)
+    }
+
+    @Test func `is built by the plan that was decided, and by a new one after a change`() throws {
+        let event = try Fixtures.track(user: "7")
+        let before = try #require(pipeline.builder(for: "vero"))
+        let decided = try #require(
+            before.plan(
+                for: event,
+                of: Identity(
+                    userID: "7", email: nil, anonymousID: nil, emailState: .fine,
+                    lane: LaneKey(number: 7))))
+        let job = try job(1, plan: decided)
+        #expect(pipeline.building(job).requests == [try Fixtures.request(by: "r1")])
+        try pipeline.replace(by: "r2")
+        #expect(pipeline.building(job).requests == [try Fixtures.request(by: "r2")])
     }
 
     @Test func `comes out in the order in which it went in, each marked while it is built`()
@@ -55,7 +92,7 @@ private func job(
     {
         let marked = Locked<[Int64?]>([])
         let output = Locked<[DeliveryMachine.Input]>([])
-        let builder = Builder(targets: pipeline) { id in
+        let builder = Builder(builders: pipeline) { id in
             marked.withLock { $0.append(id?.event.number) }
         } output: { input in
             output.withLock { $0.append(input) }
@@ -85,7 +122,7 @@ private func job(
 
     @Test func `comes out in parts when it is much, and is accounted for once`() async throws {
         let output = Locked<[DeliveryMachine.Input]>([])
-        let builder = Builder(targets: pipeline, mark: { _ in }) { input in
+        let builder = Builder(builders: pipeline, mark: { _ in }) { input in
             output.withLock { $0.append(input) }
         }
         let jobs = try (1...150).map { try job($0) }
@@ -101,27 +138,30 @@ private func job(
         let room = Room(["vero": 1_000])
         var machine = DeliveryMachine(
             limits: ["vero": DeliveryLimits(inFlight: 1_000)], held: [:], schedule: Schedule(),
-            room: room, now: Timestamp(milliseconds: 0), jitter: { 0.5 })
-        _ = machine.handle(.tick, now: Timestamp(milliseconds: 0))
-        let started = inputs.map { input in
+            now: Timestamp(milliseconds: 0), jitter: { 0.5 })
+        let started = ([.tick] + inputs).map { input in
             machine.handle(input, now: Timestamp(milliseconds: 0)).count {
-                if case .start = $0 { true } else { false }
+                if case .start? = room.carryOut($0, of: &machine) { true } else { false }
             }
         }
         #expect(started.reduce(0, +) == 150 && started.count > 2, "\(started)")
-        #expect(room.take("vero", upTo: 1_000) == 850)
+        let rest = room.reserve(Claim(destination: "vero", wanted: 1_000, oldest: false))
+        guard case .claim(_, 850, _)? = rest else {
+            Issue.record("\(String(describing: rest))")
+            return
+        }
     }
 }
 
 @Suite struct `What was built when the pipeline changes` {
     /// Takes turns when it is told to.
     private final class Turned: Turns, Transport, DeliveryStore {
-        let turn = Locked<(@Sendable () -> Int64)?>(nil)
+        let turn = Locked<(@Sendable () -> Duration)?>(nil)
         let woken = Locked(0)
         let sent = Locked<[OutgoingRequest]>([])
         let work = Locked<[DeliveryWork]>([])
 
-        func takeTurns(_ turn: (@Sendable () -> Int64)?) { self.turn.withLock { $0 = turn } }
+        func takeTurns(_ turn: (@Sendable () -> Duration)?) { self.turn.withLock { $0 = turn } }
         func wake() { woken.withLock { $0 += 1 } }
         func submit(_ work: [DeliveryWork]) { self.work.withLock { $0 += work } }
 
@@ -143,20 +183,21 @@ private func job(
 
     private func outcome(changedTo revision: String?) async throws -> (Turned, Outcome) {
         let turned = Turned()
-        let pipeline = OneDestination("r1")
+        let pipeline = try OneDestination("r1")
         let clock = ManualClock()
         let deliverer = Deliverer(
-            transport: turned, turns: turned, targets: pipeline, clock: clock.world)
+            transport: turned, turns: turned, builders: pipeline, room: Room(["vero": 9]),
+            clock: clock.world)
         let machine = DeliveryMachine(
             limits: ["vero": DeliveryLimits()], held: [:], schedule: Schedule(),
-            room: Room(["vero": 9]), now: clock.now, jitter: { 0.5 })
+            now: clock.now, jitter: { 0.5 })
         deliverer.start(machine, store: turned)
         deliverer.tell([.handedOver([try job(1)])])
         // Woken by the start, and when it is built.
         _ = try await eventually("it to be built") {
             turned.woken.withLock { $0 == 2 } ? true : nil
         }
-        pipeline.replace(by: revision)
+        try pipeline.replace(by: revision)
         turned.takeTurn()
         turned.takeTurn()
         deliverer.stop()
@@ -166,7 +207,8 @@ private func job(
     @Test func `is built anew, and nothing of the one before is sent`() async throws {
         let (turned, outcome) = try await outcome(changedTo: "r2")
         #expect(turned.sent.withLock { $0.map(\.url) } == ["r2"])
-        #expect(outcome.next == .delivered && outcome.job.revision == "r2")
+        #expect(outcome.next == .delivered)
+        #expect(outcome.job.revision == (try Fixtures.builder("r2").blueprint.revision))
         #expect(outcome.job.pinsRequests)
     }
 

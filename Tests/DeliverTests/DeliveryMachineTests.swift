@@ -1,5 +1,6 @@
 import Deliver
 import Events
+import Request
 import SluiceTesting
 import Testing
 
@@ -15,12 +16,14 @@ import Testing
             room = Room(["vero": limits.inMemory])
             machine = DeliveryMachine(
                 limits: ["vero": limits], held: held ? ["vero": .setup] : [:], schedule: Schedule(),
-                room: room,
                 now: clock.now, jitter: { 0.5 })
         }
 
+        /// Does as the runtime does with the room.
         func handle(_ input: DeliveryMachine.Input) {
-            actions += machine.handle(input, now: clock.now)
+            for action in machine.handle(input, now: clock.now) {
+                if let left = room.carryOut(action, of: &machine) { actions.append(left) }
+            }
         }
 
         func news(_ news: StoreNews) { handle(.news([news])) }
@@ -66,7 +69,7 @@ import Testing
 
     private func job(
         _ number: Int, tries: Int = 0, attempt: Int = 1, decidedAt: Int64 = 0,
-        content: Job.Content = Fixtures.oneRequest
+        content: Job.Content? = nil
     ) throws -> Job {
         let event = try Fixtures.track(user: "\(number)")
         let identity = Identity(
@@ -75,7 +78,7 @@ import Testing
         return Job(
             id: DeliveryID(event: EventID(number: Int64(number)), destination: "vero"), run: 1,
             attempt: attempt, tries: tries, step: 0, event: event, identity: identity,
-            content: content, revision: "r", decidedAt: decidedAt)
+            content: try content ?? Fixtures.oneRequest(), revision: "r", decidedAt: decidedAt)
     }
 
     @Test func `has something under way until a claim is answered`() throws {
@@ -149,7 +152,7 @@ import Testing
         let bench = Bench()
         bench.settle()
         bench.news(.handedOver([try job(1)]))
-        bench.end(bench.started[0], .answer(.init(status: 429, retryAfter: 7)))
+        bench.end(bench.started[0], .answer(.init(status: 429, retryAfter: .seconds(7))))
         #expect(bench.outcomes[0].next == .retry(due: bench.clock.now + 7_000, leavesLane: false))
     }
 
@@ -213,7 +216,8 @@ import Testing
             .ended(
                 bench.started[0],
                 .init(
-                    result: .unbuildable(BuildFault(reason: .mapping, detail: "data.n")),
+                    result: .unbuildable(
+                        .unbuildable(RequestFault(reason: .mapping, detail: "data.n"))),
                     startedAt: bench.clock.now)))
         bench.news(.handedOver([try job(2), try job(3)]))
         #expect(bench.started.count == 2, "still one at a time")
@@ -274,13 +278,13 @@ import Testing
         #expect(bench.started.map(\.id.event.number) == [1, 3])
     }
 
-    @Test func `heeds a change of consent told ahead of deliveries that were decided before it`()
+    @Test func `heeds urgent news of a change of consent until its place in the order is reached`()
         throws
     {
         let bench = Bench()
         bench.settle()
         let change = [StoreNews.consentChanged([IdentityKey(.user, "1")], at: 7)]
-        bench.handle(.ahead(change))
+        bench.handle(.urgent([.consentChanged([IdentityKey(.user, "1")], at: 7)]))
         bench.handle(.tick)
         bench.news(.handedOver([try job(1, decidedAt: 5)]))
         #expect(bench.started.isEmpty && bench.givenBack.count == 1)
@@ -301,13 +305,14 @@ import Testing
         #expect(bench.started.count == 11)
     }
 
-    private static let twoRequests = Job.Content.built(
-        [Fixtures.request, Fixtures.request], by: StandInTarget("r"))
+    private static func twoRequests() throws -> Job.Content {
+        .built([Fixtures.request, Fixtures.request], by: try Fixtures.builder("r"))
+    }
 
     @Test func `goes through the steps of a delivery one after the other`() throws {
         let bench = Bench()
         bench.settle()
-        bench.news(.handedOver([try job(1, content: Self.twoRequests)]))
+        bench.news(.handedOver([try job(1, content: Self.twoRequests())]))
         bench.status(bench.started[0], 200)
         #expect(bench.outcomes.map(\.next) == [.nextStep])
         #expect(bench.outcomes[0].job.pinsRequests)
@@ -321,7 +326,7 @@ import Testing
     {
         let bench = Bench(DeliveryLimits(inFlight: 1))
         bench.settle()
-        bench.news(.handedOver([try job(1, tries: 4, attempt: 5, content: Self.twoRequests)]))
+        bench.news(.handedOver([try job(1, tries: 4, attempt: 5, content: Self.twoRequests())]))
         bench.handle(.drain)
         bench.status(bench.started[0], 200)
         #expect(bench.outcomes.map(\.next) == [.nextStep])

@@ -8,15 +8,3 @@ enum SHA256 {
         return (0..<32).map { UInt8(truncatingIfNeeded: sum >> UInt64($0 % 8 * 8)) }
     }
 }
-
-struct SymmetricKey { let data: [UInt8] }
-
-enum HMAC<Function> {
-    static func authenticationCode(for message: [UInt8], using key: SymmetricKey) -> [UInt8] {
-        SHA256.hash(data: key.data + message)
-    }
-
-    static func isValidAuthenticationCode(
-        _ code: [UInt8], authenticating message: [UInt8], using key: SymmetricKey
-    ) -> Bool { code == authenticationCode(for: message, using: key) }
-}

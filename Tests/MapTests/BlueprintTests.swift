@@ -1,7 +1,7 @@
 import Events
 import JSON
 import Map
-import Pipeline
+import Request
 import SluiceTesting
 import Testing
 
@@ -22,16 +22,18 @@ private let properties = """
      "list":[{"name":"a","n":1},{"name":"b"}],"date":"2026-06-06T12:15:30+02:00","text":" A "}
     """
 
-private func map(
-    _ mappings: String, extra: String = "", parameters: [String: String] = ["token": "s3cret"]
-) throws -> MappedRequest {
-    let destination = try Fixtures.destination(
-        "test", blueprint: try blueprint(mappings, extra: extra), parameters: parameters)
+private func map(_ mappings: String, extra: String = "") throws -> MappedRequest {
+    let preset = try #require(try blueprint(mappings, extra: extra).presets["default"])
     let event = try Fixtures.accepted(
         "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"1\",\"properties\":\(properties)}")
     let identity = Identity(
         userID: "1", email: "a@b.co", anonymousID: nil, emailState: .fine, lane: LaneKey(number: 1))
-    return try destination.requests(for: event, identity)[0]
+    let plan = try #require(preset.plan(for: event))
+    return try plan.steps[0].build(
+        MapInput(
+            event: event, identity: identity,
+            parameters: ParameterValues(plain: ["url": "https://example.com"], secret: ["token"]),
+            vendorName: plan.vendorName(of: event)))
 }
 
 private func body(_ mappings: String) throws -> String { try map(mappings).body.text }
@@ -284,23 +286,7 @@ private func body(_ mappings: String) throws -> String { try map(mappings).body.
     }
 }
 
-@Suite struct `Vero's blueprint` {
-    @Test func `passes the tests that stand in it`() throws {
-        let vero = try Fixtures.vero()
-        #expect(vero.tests.count >= 14)
-        for test in vero.tests {
-            #expect(BlueprintTestRun.failure(of: test, in: vero) == nil, "\(test.name)")
-        }
-    }
-
-    @Test func `would fail its tests if something else came out`() throws {
-        let text = try Fixtures.text("Blueprints/vero.json").replacing(
-            "Viewed product", with: "Saw product", maxReplacements: 1)
-        let changed = try Blueprint.read(file: "vero.json", bytes: Array(text.utf8))
-        let failures = changed.tests.compactMap { BlueprintTestRun.failure(of: $0, in: changed) }
-        #expect(!failures.isEmpty)
-    }
-
+@Suite struct `A blueprint's text` {
     @Test func `has a revision that changes with every byte`() throws {
         let text = try Fixtures.text("Blueprints/vero.json")
         let other = try Blueprint.read(file: "v", bytes: Array((text + "\n").utf8))

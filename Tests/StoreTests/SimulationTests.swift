@@ -5,6 +5,7 @@ import Events
 import JSON
 import Map
 import Pipeline
+import Request
 import SluiceTesting
 import Testing
 
@@ -81,7 +82,7 @@ private final class Simulation {
         writer = try StoreWriter(
             storage.session(), pipeline: pipeline, room: room, clock: clock.world, isServer: true)
         machine = DeliveryMachine(
-            limits: [:], held: [:], schedule: Schedule(), room: room, now: clock.now,
+            limits: [:], held: [:], schedule: Schedule(), now: clock.now,
             jitter: { 0.5 })
         try open()
     }
@@ -94,8 +95,7 @@ private final class Simulation {
         writer = try StoreWriter(
             storage.session(), pipeline: pipeline, room: room, clock: clock.world, isServer: true)
         machine = DeliveryMachine(
-            limits: limits, held: try writer.heldDestinations(), schedule: Schedule(), room: room,
-            now: clock.now,
+            limits: limits, held: try writer.heldDestinations(), schedule: Schedule(), now: clock.now,
             jitter: { 0.5 })
         exchanges = []
         try handle([.tick])
@@ -181,10 +181,10 @@ private final class Simulation {
         for input in inputs {
             var work: [DeliveryWork] = []
             for action in machine.handle(input, now: clock.now) {
-                switch action {
+                switch room.carryOut(action, of: &machine) {
                 case .start(let job): try start(job)
                 case .store(let item): work.append(item)
-                case .alert: break
+                case .alert, .claim, .room, nil: break
                 }
             }
             if work.isEmpty { continue }
@@ -205,12 +205,12 @@ private final class Simulation {
         }
         let isOpen = exchanges.count { $0.job.id.destination == job.id.destination }
         if isOpen >= Self.inFlight { throw Broken(description: "more in flight than allowed") }
-        guard let target = pipeline.target(job.id.destination) else { return }
+        guard let builder = pipeline.builder(for: job.id.destination) else { return }
         started[job.id, default: 0] += 1
         exchanges.append(
             Exchange(
                 job: job,
-                body: target.outgoing(job.requests[0], for: job.event, at: clock.now).body,
+                body: builder.outgoing(job.requests[0], for: job.event, at: clock.now).body,
                 startedAt: clock.now, run: job.run))
     }
 
@@ -232,7 +232,7 @@ private final class Simulation {
             result = .answer(.init(status: 200))
         case 60..<65: result = .answer(.init(status: 400))
         case 65..<68: result = .answer(.init(status: 401))
-        case 68..<73: result = .answer(.init(status: 429, retryAfter: 7))
+        case 68..<73: result = .answer(.init(status: 429, retryAfter: .seconds(7)))
         case 73..<88: result = .answer(.init(status: 503))
         default:
             if random.chance(50) { receive(exchange) }

@@ -2,6 +2,7 @@ import Crypto
 import Events
 import HTTPTypes
 import Map
+import Request
 
 /// Checks the signature of requests: `X-Signature: sha256=hex(HMAC-SHA256(secret, X-Timestamp + "."
 /// + body))`.
@@ -40,7 +41,7 @@ struct SignatureCheck: Sendable {
         }
         let message = Self.scheme.message(body: body) { _ in stamp } ?? []
         for source in sources {
-            if let code = Self.scheme.valid(given, message, secrets: source.hmacSecrets) {
+            if let code = Self.scheme.valid(given, for: message, secrets: source.hmacSecrets) {
                 return (source, "sig_\(hexadecimal(SHA256.hash(data: code).prefix(16)))")
             }
         }

@@ -79,7 +79,7 @@ extension StoreContract {
                         MappedRequest(
                             name: "track", method: "POST",
                             url: MaskedText(Array("https://x".utf8)), body: body)
-                    ], by: StandInTarget("r")))
+                    ], by: try Fixtures.builder("r")))
             store.end(job, .retry(due: store.clock.now, leavesLane: false))
             try expect(try store.claim()[0].requests == job.requests, "the same requests")
             let id = DeliveryID(event: receipt.id, destination: "vero")

@@ -116,7 +116,7 @@ extension StoreWriter {
                 Job(
                     id: DeliveryID(event: event.id, destination: name), run: 1, attempt: 1,
                     tries: 0, step: 0, event: event, identity: identity,
-                    revision: planned.revision, decidedAt: change))
+                    revision: planned.revision, decidedAt: change, plan: planned.plan))
         }
     }
 

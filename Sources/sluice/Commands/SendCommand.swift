@@ -3,6 +3,7 @@ import CurlTransport
 import Deliver
 import Events
 import JSON
+import Request
 
 struct SendCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -347,11 +347,11 @@ struct PipelineDecoder {
         }
         if let given = value["connect_timeout"] {
             limits.options.connectTimeout =
-                (given.integer("\"connect_timeout\"", in: 1...60) ?? 5) * 1000
+                .seconds(given.integer("\"connect_timeout\"", in: 1...60) ?? 5)
         }
         if let given = value["total_timeout"] {
             limits.options.totalTimeout =
-                (given.integer("\"total_timeout\"", in: 1...60) ?? 15) * 1000
+                .seconds(given.integer("\"total_timeout\"", in: 1...60) ?? 15)
         }
         return limits
     }

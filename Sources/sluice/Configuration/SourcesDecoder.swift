@@ -3,6 +3,7 @@ import Ingest
 import JSON
 import Map
 import Pipeline
+import Request
 import Webhooks
 
 /// Reads the pipeline's `sources`: who may send, and what follows from who sent.

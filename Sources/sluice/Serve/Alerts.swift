@@ -2,6 +2,7 @@ import Deliver
 import Events
 import JSON
 import Logging
+import Request
 
 /// Tells operators: a line in the log, and a POST to `alerts.url` when there is one.
 ///

@@ -2,9 +2,10 @@ import Deliver
 import Events
 import Map
 import Pipeline
+import Request
 
 /// The pipeline as it is now: what the running parts ask instead of keeping it.
-final class Live: Targets {
+final class Live: RequestBuilders {
     private let file: Locked<PipelineFile>
 
     init(_ file: PipelineFile) { self.file = Locked(file) }
@@ -13,15 +14,12 @@ final class Live: Targets {
 
     func replace(_ next: PipelineFile) { file.withLock { $0 = next } }
 
-    func target(_ name: String) -> (any Target)? { file.withLock { $0.pipeline[name] } }
+    func builder(for destination: String) -> RequestBuilder? {
+        file.withLock { $0.pipeline.builder(for: destination) }
+    }
 }
 
 extension PipelineFile {
     /// The limits of the destinations that are on.
-    var limits: [String: DeliveryLimits] {
-        Dictionary(
-            uniqueKeysWithValues: pipeline.destinations.filter(\.isEnabled).map {
-                ($0.name, $0.limits)
-            })
-    }
+    var limits: [String: DeliveryLimits] { pipeline.limits }
 }

@@ -60,8 +60,8 @@ struct Server: Sendable {
         let alerts = Alerts(
             url: file.alertsURL, options: options, transport: transport, logger: logger)
         let deliverer = Deliverer(
-            transport: TokenKeeper(transport, clock: clock), turns: transport, targets: live,
-            clock: clock,
+            transport: TokenKeeper(transport, clock: clock), turns: transport, builders: live,
+            room: room, clock: clock,
             alerts: { alerts($0) }, mark: note.mark)
         self.deliverer = deliverer
         let data = file.data
@@ -81,7 +81,7 @@ struct Server: Sendable {
         log = try folder.openLog()
         intake = Intake(acceptor: Acceptor(), senders: senders, store: store, clock: clock)
         let machine = DeliveryMachine(
-            limits: limits, held: store.held, schedule: schedule, room: room, now: clock.now(),
+            limits: limits, held: store.held, schedule: schedule, now: clock.now(),
             jitter: Chance.fraction)
         deliverer.start(machine, store: store)
     }

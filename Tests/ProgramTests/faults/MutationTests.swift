@@ -6,6 +6,7 @@ import Map
 import Pipeline
 import SluiceTesting
 import Testing
+import Webhooks
 
 @testable import sluice
 

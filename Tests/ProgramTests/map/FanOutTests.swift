@@ -3,6 +3,7 @@ import Events
 import JSON
 import Log
 import Map
+import Request
 import SluiceTesting
 import Testing
 
@@ -113,9 +114,9 @@ extension String {
         for secret in [
             "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_b2xkZXItc2VjcmV0LW9mLTI0LWJ5dGVz",
         ] {
-            #expect(scheme.valid(signature, message, secrets: [secret]) != nil)
+            #expect(scheme.valid(signature, for: message, secrets: [secret]) != nil)
         }
-        #expect(scheme.valid(signature, message, secrets: ["whsec_b3RoZXI="]) == nil)
+        #expect(scheme.valid(signature, for: message, secrets: ["whsec_b3RoZXI="]) == nil)
     }
 
     @Test func `goes to the address its event has, as a form, and nowhere without one`()

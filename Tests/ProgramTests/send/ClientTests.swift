@@ -171,7 +171,7 @@ private let event =
             #expect(try await running.post("/v1/track", event).status == 200)
             let answer = try await running.post("/v1/track", event)
             #expect(answer.status == 429 && answer["code"]?.string == "too_fast")
-            #expect((1...10).contains(answer.retryAfter ?? 0))
+            #expect((.seconds(1) ... .seconds(10)).contains(answer.retryAfter ?? .zero))
         }
     }
 }

@@ -125,8 +125,11 @@ import Testing
     @Test func `keeps a user's hundred events in order past a failing one, while another's go on`()
         async throws
     {
-        try await Running.with(rules: ["500:2@\"n\":3}"], schedule: Schedule(delays: [0, 1, 1, 1]))
-        { running in
+        try await Running.with(
+            rules: ["500:2@\"n\":3}"],
+            schedule: Schedule(
+                delays: [.zero, .seconds(1), .seconds(1), .seconds(1)])
+        ) { running in
             func event(_ user: String, _ number: Int) -> String {
                 """
                 {"type":"track","event":"Signed Up","userId":"\(user)","messageId":"\(user)-\(number)",

@@ -9,6 +9,7 @@ import Log
 import Logging
 import Map
 import Pipeline
+import Request
 import SQLiteStore
 import ServiceLifecycle
 import SluiceTesting
@@ -43,7 +44,7 @@ final class Running: Sendable {
 
     /// Delays short enough for tests; the number of attempts stays.
     static let quick = {
-        var schedule = Schedule(delays: [0] + Array(repeating: 0, count: 12))
+        var schedule = Schedule(delays: Array(repeating: .zero, count: 13))
         schedule.breakerFailures = .max
         return schedule
     }()
@@ -108,7 +109,7 @@ final class Running: Sendable {
     struct Answer: Sendable {
         let status: Int
         let body: [UInt8]
-        let retryAfter: Int?
+        let retryAfter: Duration?
         var json: JSONValue { (try? JSONReader.read(body).root) ?? JSONDocument.emptyObject.root }
         subscript(key: String) -> JSONValue? { json[key] }
     }

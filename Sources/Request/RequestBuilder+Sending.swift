@@ -1,39 +1,22 @@
-package import Deliver
 package import Events
-import JSON
 import Map
 
-extension Pipeline: Targets {
-    package func target(_ name: String) -> (any Target)? { self[name] }
-}
-
-extension Destination: Target {
-    package func requests(
-        for job: Job
-    ) -> Result<(requests: [MappedRequest], revision: String), BuildFault> {
-        do throws(MappingFault) {
-            return .success((try requests(for: job.event, job.identity), blueprint.revision))
-        } catch {
-            return .failure(BuildFault(reason: error.reason, detail: error.detail))
-        }
-    }
-
-    package func mask(_ text: String) -> String { secrets.mask(text) }
-}
-
-extension Destination {
-    /// A request as it travels: the body is pinned; address, headers and signature follow the
-    /// pipeline, so that a corrected one helps what is waiting.
+extension RequestBuilder {
+    /// A request as it travels: the body is the stored one; address, headers and signature follow
+    /// the pipeline, so that a corrected one helps the deliveries that wait.
+    ///
+    /// - Parameter carried: the plan that was decided, when it is in memory.
     package func outgoing(
-        _ request: MappedRequest, for event: Event, at now: Timestamp
+        _ request: MappedRequest, for event: Event, carried: RequestPlan? = nil, at now: Timestamp
     ) -> OutgoingRequest {
         let shape = shape(of: request)
-        var outgoing = plain(request, at: address(of: request, shape, for: event))
+        let url = address(of: request, shape: shape, for: event, carried: carried)
+        var outgoing = plain(request, to: url)
         guard let template = shape?.request else { return outgoing }
         let body = outgoing.body
         for header in template.headers {
             let text = header.value.fill { name in
-                .plain(value(name, template, event, body, now))
+                .plain(value(of: name, in: template, event: event, body: body, at: now))
             }.text
             // A value must not end its header and begin another.
             let clean = text.filter { !$0.isNewline && $0 != "\0" }
@@ -43,14 +26,31 @@ extension Destination {
             }
             if !clean.isEmpty { outgoing.headers.append("\(header.name): \(clean)") }
         }
-        outgoing.token = template.token.flatMap(need)
+        outgoing.token = template.token.flatMap(tokenNeed)
         return outgoing
     }
 
-    /// What stands for a name in a header.
+    /// The address of a request, secrets in place; the stored one only when the blueprint has none
+    /// any more.
+    private func address(
+        of request: MappedRequest, shape: Shape?, for event: Event, carried: RequestPlan?
+    ) -> String {
+        if let fixed = shape?.address { return fixed.revealed }
+        // An address names parameters and the event, nothing of the person.
+        guard let shape, let plan = plan(for: event, of: .nobody, carried: carried) else {
+            return reveal(request.url)
+        }
+        return reveal(shape.request.address(for: plan.input))
+    }
+
+    private func reveal(_ url: MaskedText) -> String {
+        String(decoding: url.revealed(secrets.plain), as: UTF8.self)
+    }
+
+    /// The text that stands for a name in a header.
     private func value(
-        _ name: String, _ template: Blueprint.Request, _ event: Event, _ body: [UInt8],
-        _ now: Timestamp
+        of name: String, in template: Blueprint.Request, event: Event, body: [UInt8],
+        at now: Timestamp
     ) -> String {
         let seconds = String(now.milliseconds / 1000)
         switch name {
@@ -65,19 +65,24 @@ extension Destination {
             let given = String(decoding: secrets.plain(signing.parameter), as: UTF8.self)
             return signing.scheme.sign(
                 message, secrets: given.split(separator: " ").map(String.init))
-        default: return text(of: name, for: event)
+        default:
+            switch parameters.value(name, for: event) {
+            case .plain(let text): return text
+            case .secret(let key): return String(decoding: secrets.plain(key), as: UTF8.self)
+            }
         }
     }
 
-    private func need(_ token: Blueprint.TokenRequest) -> TokenNeed? {
+    private func tokenNeed(_ token: Blueprint.TokenRequest) -> TokenNeed? {
         guard let request = try? token.build(parameters) else { return nil }
         return TokenNeed(
-            key: "\(name) \(token.name)", request: plain(request, at: reveal(request.url)),
-            tokenKey: token.tokenKey, expiresKey: token.expiresKey, lifetime: token.lifetime)
+            key: "\(destination) \(token.name)", request: plain(request, to: reveal(request.url)),
+            tokenKey: token.tokenKey, expiresKey: token.expiresKey,
+            lifetime: .seconds(token.lifetime))
     }
 
     /// The request with its secrets in place and the headers that every request has.
-    private func plain(_ request: MappedRequest, at url: String) -> OutgoingRequest {
+    private func plain(_ request: MappedRequest, to url: String) -> OutgoingRequest {
         let body = request.body.revealed { parameter in
             request.encoding == .json
                 ? secrets.json(parameter)
@@ -85,8 +90,8 @@ extension Destination {
                     percentEncoded(String(decoding: secrets.plain(parameter), as: UTF8.self)).utf8)
         }
         return OutgoingRequest(
-            method: request.method,
-            url: url, headers: Self.headers(request.encoding), body: body, options: limits.options)
+            method: request.method, url: url, headers: Self.headers(request.encoding), body: body,
+            options: options)
     }
 
     private static let jsonHeaders = makeHeaders(.json)

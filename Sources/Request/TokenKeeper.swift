@@ -12,23 +12,28 @@ package final class TokenKeeper: Transport {
     private struct Refusal: Error { let result: TransportResult }
     private struct State {
         var tokens: [String: Token] = [:]
-        /// Who waits for a token that was asked for.
+        /// Requests that wait for a token that was asked for.
         var waiters: [String: [Waiter]] = [:]
     }
     private let state = Locked(State())
     private let transport: any Transport
     private let clock: WorldClock
 
-    /// Seconds before its end after which a token is no longer used.
-    private static let margin: Int64 = 30
-    /// Seconds a token is kept at the most, whatever the answer says.
-    private static let longestLifetime = 31_536_000
+    /// The time before its end in which a token is no longer used.
+    private static let margin = Duration.seconds(30)
+    /// True for the characters that may stand in a header's token.
+    private static func isVisible(_ byte: UInt8) -> Bool {
+        byte > UInt8(ascii: " ") && byte <= UInt8(ascii: "~")
+    }
+    /// The longest time a token is kept, whatever the answer says.
+    private static let longestLifetime = Duration.days(365)
 
     package init(_ transport: any Transport, clock: WorldClock) {
         self.transport = transport
         self.clock = clock
     }
 
+    /// Sends a request, with its access token when it needs one.
     package func send(
         _ request: OutgoingRequest, completion: @escaping @Sendable (TransportResult) -> Void
     ) {
@@ -36,12 +41,12 @@ package final class TokenKeeper: Transport {
             transport.send(request, completion: completion)
             return
         }
-        send(request, need, isSecond: false, completion)
+        send(request, with: need, isSecond: false, completion: completion)
     }
 
     private func send(
-        _ request: OutgoingRequest, _ need: TokenNeed, isSecond: Bool,
-        _ completion: @escaping @Sendable (TransportResult) -> Void
+        _ request: OutgoingRequest, with need: TokenNeed, isSecond: Bool,
+        completion: @escaping @Sendable (TransportResult) -> Void
     ) {
         withToken(need) { [self] token in
             switch token {
@@ -53,8 +58,8 @@ package final class TokenKeeper: Transport {
                 }
                 transport.send(ready) { [self] result in
                     if case .answer(let answer) = result, answer.status == 401, !isSecond {
-                        forget(token, need)
-                        send(request, need, isSecond: true, completion)
+                        forget(token, of: need)
+                        send(request, with: need, isSecond: true, completion: completion)
                     } else {
                         completion(result.masking(token))
                     }
@@ -63,6 +68,7 @@ package final class TokenKeeper: Transport {
         }
     }
 
+    /// Calls `body` with a token: at once with one that is kept, else when the answer is there.
     private func withToken(_ need: TokenNeed, _ body: @escaping Waiter) {
         let now = clock.now()
         let (known, mustAsk) = state.withLock { state -> (String?, Bool) in
@@ -72,11 +78,12 @@ package final class TokenKeeper: Transport {
         }
         if let known { body(.success(known)) }
         guard mustAsk else { return }
-        transport.send(need.request) { [self] result in took(result, need) }
+        transport.send(need.request) { [self] result in answered(result, to: need) }
     }
 
-    private func took(_ result: TransportResult, _ need: TokenNeed) {
-        let token = read(result, need)
+    /// Keeps the token of an answer and passes it on to all that wait for it.
+    private func answered(_ result: TransportResult, to need: TokenNeed) {
+        let token = token(in: result, for: need)
         let waiters = state.withLock { state in
             if case .success(let token) = token { state.tokens[need.key] = token }
             return state.waiters.removeValue(forKey: need.key) ?? []
@@ -84,8 +91,8 @@ package final class TokenKeeper: Transport {
         for waiter in waiters { waiter(token.map(\.text)) }
     }
 
-    private func read(
-        _ result: TransportResult, _ need: TokenNeed
+    private func token(
+        in result: TransportResult, for need: TokenNeed
     ) -> Result<Token, Refusal> {
         switch result {
         case .failure(var failure):
@@ -97,11 +104,11 @@ package final class TokenKeeper: Transport {
             let root = try? JSONReader.read(answer.body).root
             if (200..<300).contains(answer.status),
                 let text = root?[JSONKey(need.tokenKey)]?.string,
-                !text.isEmpty, text.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
+                !text.isEmpty, text.utf8.allSatisfy(Self.isVisible)
             {
-                let seconds = root?[JSONKey(need.expiresKey)]?.integer ?? need.lifetime
-                let lifetime = Int64(min(max(0, seconds), Self.longestLifetime))
-                let until = clock.now() + (lifetime - Self.margin) * 1000
+                let said = root?[JSONKey(need.expiresKey)]?.integer.map { Duration.seconds($0) }
+                let lifetime = min(max(.zero, said ?? need.lifetime), Self.longestLifetime)
+                let until = clock.now() + (lifetime - Self.margin)
                 return .success(Token(text: text, until: until))
             }
             answer.note = "This is the answer to the request for an access token."
@@ -120,7 +127,7 @@ package final class TokenKeeper: Transport {
         }
     }
 
-    private func forget(_ token: String, _ need: TokenNeed) {
+    private func forget(_ token: String, of need: TokenNeed) {
         state.withLock { state in
             if state.tokens[need.key]?.text == token { state.tokens[need.key] = nil }
         }
@@ -128,7 +135,7 @@ package final class TokenKeeper: Transport {
 }
 
 extension TransportResult {
-    /// The same without the token, should the answer repeat it.
+    /// The same result without the token, should the answer repeat it.
     fileprivate func masking(_ token: String) -> TransportResult {
         guard case .answer(var answer) = self, token.utf8.count >= 4 else { return self }
         let text = String(decoding: answer.body, as: UTF8.self)

@@ -1,8 +1,7 @@
-import Deliver
 import Events
 import JSON
 import Map
-import Pipeline
+import Request
 import SluiceTesting
 import Testing
 
@@ -23,6 +22,14 @@ private func blueprint(_ parts: String, parameters: String = "") throws -> Bluep
             """.utf8))
 }
 
+private func builder(of blueprint: Blueprint, _ parameters: [String: String]) throws
+    -> RequestBuilder
+{
+    RequestBuilder(
+        destination: "d", blueprint: blueprint,
+        preset: try #require(blueprint.presets["default"]), parameters: parameters)
+}
+
 @Suite struct `The parts of a request` {
     private let now = Timestamp(milliseconds: 1_614_265_330_000)
 
@@ -30,10 +37,10 @@ private func blueprint(_ parts: String, parameters: String = "") throws -> Bluep
         _ parts: String, parameters: String = "", values: [String: String] = [:]
     ) throws -> [String] {
         let blueprint = try blueprint(parts, parameters: parameters)
-        let destination = try Fixtures.destination("d", blueprint: blueprint, parameters: values)
+        let builder = try builder(of: blueprint, values)
         let event = try Fixtures.track("Order Completed", user: "1")
-        let request = try destination.requests(for: event, .nobody)[0]
-        let outgoing = destination.outgoing(request, for: event, at: now)
+        let request = try builder.requests(for: event, of: .nobody)[0]
+        let outgoing = builder.outgoing(request, for: event, at: now)
         return [outgoing.url] + outgoing.headers
     }
 
@@ -77,11 +84,11 @@ private func blueprint(_ parts: String, parameters: String = "") throws -> Bluep
             """
             "url": "https://a/", "mappings": {"*": {"object": "properties", "exclude": ["b"]}, "c": {"value": 9}}
             """)
-        let destination = try Fixtures.destination("d", blueprint: blueprint, parameters: [:])
+        let builder = try builder(of: blueprint, [:])
         let event = try Fixtures.accepted(
             "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"1\",\"properties\":{\"a\":1.10,\"b\":2,\"c\":3}}"
         )
-        let body = try destination.requests(for: event, .nobody)[0].body.text
+        let body = try builder.requests(for: event, of: .nobody)[0].body.text
         #expect(body == "{\"a\":1.10,\"c\":9}")
     }
 
@@ -123,12 +130,11 @@ private func blueprint(_ parts: String, parameters: String = "") throws -> Bluep
                 "url": "https://a/?k={secret}", "encoding": "\(encoding)",
                  "mappings": {"a": {"parameter": "secret"}, "b": {"value": "x&y"}}
                 """)
-            let destination = try Fixtures.destination(
-                "d", blueprint: blueprint, parameters: ["secret": "s&c/r=t"])
+            let builder = try builder(of: blueprint, ["secret": "s&c/r=t"])
             let event = try Fixtures.track(user: "1")
-            let request = try destination.requests(for: event, .nobody)[0]
+            let request = try builder.requests(for: event, of: .nobody)[0]
             #expect(!request.url.text.contains("s&c") && !request.body.text.contains("s&c"))
-            let outgoing = destination.outgoing(request, for: event, at: now)
+            let outgoing = builder.outgoing(request, for: event, at: now)
             let body = String(decoding: outgoing.body, as: UTF8.self)
             #expect(
                 body

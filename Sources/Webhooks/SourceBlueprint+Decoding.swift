@@ -1,14 +1,15 @@
 import Crypto
 package import Events
 import JSON
+import Map
 
 extension SourceBlueprint {
-    /// Whether a file is a source's blueprint and not a destination's.
+    /// True when a file is a source's blueprint and not a destination's.
     package static func isSource(_ bytes: [UInt8]) -> Bool {
         (try? JSONReader.read(bytes))?.root["source"] != nil
     }
 
-    /// What is wrong with a file; empty when it can be loaded.
+    /// The faults of a file; empty when it can be loaded.
     package static func faults(file: String, bytes: [UInt8]) -> [Diagnostic] {
         do {
             _ = try read(file: file, bytes: bytes)
@@ -30,8 +31,7 @@ extension SourceBlueprint {
 
 private struct SourceDecoder {
     let root: ConfigurationValue
-    private let mappings = MappingDecoder(
-        needsRawEmail: false, parameters: [], secrets: [], limits: [:], vocabulary: .webhook)
+    private let mappings = MappingDecoder.webhook
 
     init(root: ConfigurationValue) { self.root = root }
 
@@ -50,7 +50,7 @@ private struct SourceDecoder {
         var plans: [String: SourceBlueprint.Plan] = [:]
         var aliases: [String: String] = [:]
         for (kind, value) in root["events"]?.members("\"events\"") ?? [] {
-            plans[kind] = plan(kind, value, shared)
+            plans[kind] = plan(for: kind, value, over: shared)
             for alias in [kind] + (value["aliases"]?.strings("\"aliases\"") ?? []) {
                 if let other = aliases[folded(alias)], other != kind {
                     value.report(
@@ -60,7 +60,7 @@ private struct SourceDecoder {
                 aliases[folded(alias)] = kind
             }
         }
-        let other = plan("defaults", root["defaults"], shared)
+        let other = plan(for: "defaults", root["defaults"], over: shared)
         guard let other else { return nil }
         let all = Array(plans.values) + [other]
         return SourceBlueprint(
@@ -73,7 +73,7 @@ private struct SourceDecoder {
             revision: String(hexadecimal(SHA256.hash(data: bytes)).prefix(12)))
     }
 
-    /// What every webhook becomes unless it is mapped otherwise: a track event of its name.
+    /// The mappings of every webhook, unless it has others: a track event of its name.
     private func standard() -> [Mapping] {
         guard let name = try? EventPath(EventPath.Root.vendorEventName.rawValue) else { return [] }
         let type = ValueRule(origin: .literal(Array("\"track\"".utf8)))
@@ -84,7 +84,7 @@ private struct SourceDecoder {
     }
 
     private func plan(
-        _ kind: String, _ value: ConfigurationValue?, _ shared: [Mapping]
+        for kind: String, _ value: ConfigurationValue?, over shared: [Mapping]
     ) -> SourceBlueprint.Plan? {
         value?.refuseUnknownKeys(["event", "aliases", "description", "mappings"], in: "A kind")
         let own = value?["mappings"].map(mappings.mappings) ?? []
@@ -112,7 +112,7 @@ private struct SourceDecoder {
         return result
     }
 
-    /// What an event has, as senders write it (DESIGN §4).
+    /// The fields of an event, as senders write them.
     private static let fields = [
         "type", "event", "name", "user_id", "anonymous_id", "previous_id", "group_id",
         "message_id", "timestamp", "properties", "traits", "context", "integrations",
@@ -158,7 +158,7 @@ private struct SourceDecoder {
 }
 
 extension Verification {
-    /// What a `verify` object says; the secrets themselves stand in the pipeline.
+    /// Reads a `verify` object; the secrets themselves stand in the pipeline.
     package init(_ value: ConfigurationValue) {
         self = .token
         let scheme = value["scheme"]?.string("\"scheme\"") ?? ""
@@ -208,6 +208,7 @@ extension Verification.Stamp {
             header: value["header"]?.string("\"header\"") ?? "",
             prefix: value["prefix"]?.string("\"prefix\"") ?? "",
             unit: value["unit"]?.word("\"unit\"", as: Unit.self) ?? .seconds,
-            tolerance: value["tolerance"]?.integer("\"tolerance\"", in: 1...86_400) ?? 300)
+            tolerance: .seconds(
+                value["tolerance"]?.integer("\"tolerance\"", in: 1...86_400) ?? 300))
     }
 }

@@ -1,5 +1,5 @@
-import Deliver
 import Events
+import Request
 import SluiceTesting
 import Testing
 
@@ -44,7 +44,7 @@ private final class Script: Transport {
         request.token = TokenNeed(
             key: "d access",
             request: OutgoingRequest(method: "POST", url: "https://a/token", headers: [], body: []),
-            tokenKey: "access_token", expiresKey: "expires_in", lifetime: 3_600)
+            tokenKey: "access_token", expiresKey: "expires_in", lifetime: .hours(1))
         return request
     }()
 

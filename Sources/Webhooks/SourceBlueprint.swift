@@ -1,7 +1,8 @@
 package import Events
 package import JSON
+package import Map
 
-/// How a service's webhooks become events, as data: how to check them, and where everything is.
+/// A connector for a service's webhooks, as data: how to check them, and what event they become.
 ///
 /// The same language as a destination's blueprint, the other way round: targets are an event's
 /// fields, sources are the webhook's body and headers.
@@ -11,7 +12,7 @@ package struct SourceBlueprint: Sendable {
     package let version: Int
     package let title: String
     package let verification: Verification
-    /// Where the kind of webhook is; a missing one goes by "".
+    /// The place of the webhook's kind; a missing one is "".
     package let eventType: ValueRule
     package let plans: [String: Plan]
     let aliases: [String: String]
@@ -25,7 +26,7 @@ package struct SourceBlueprint: Sendable {
     /// The first 12 hex digits of the SHA-256 of the file's bytes.
     package let revision: String
 
-    /// What one kind of webhook becomes.
+    /// The event that one kind of webhook becomes.
     package struct Plan: Sendable {
         /// The kind, as the service calls it.
         package let kind: String
@@ -36,7 +37,7 @@ package struct SourceBlueprint: Sendable {
     }
 }
 
-/// How a webhook shows that it comes from whom it says; its address holds a token besides.
+/// The proof that a webhook comes from whom it says; its address holds a token besides.
 package enum Verification: Sendable, Equatable {
     /// The token in the address is enough.
     case token
@@ -51,16 +52,16 @@ package enum Verification: Sendable, Equatable {
     package struct Stamp: Sendable, Equatable {
         package enum Unit: String, Sendable, CaseIterable { case seconds, milliseconds }
         package let header: String
-        /// What stands before the number in its piece of the header.
+        /// The text before the number in its piece of the header.
         package let prefix: String
         package let unit: Unit
-        /// Seconds it may be off our clock.
-        package let tolerance: Int
+        /// The span it may be off our clock.
+        package let tolerance: Duration
     }
 }
 
 extension Verification {
-    /// Whether a header belongs to what is signed; without a signature every one is as good.
+    /// True when a header is signed; without a signature every header counts as signed.
     package func signs(header name: String) -> Bool {
         guard case .signature(_, let scheme, _) = self else { return true }
         return scheme.signed.names.contains { $0.lowercased() == "header:\(name.lowercased())" }
@@ -85,7 +86,7 @@ package struct SourceTest: Sendable {
 extension SourceBlueprint {
     /// The kind of a webhook; empty when it says none.
     package func kind(of input: MapInput) -> String {
-        let found = try? eventType.value(in: input, vendorName: "", element: nil, target: "type")
+        let found = try? eventType.value(in: input, element: nil, target: "type")
         return found?.text ?? ""
     }
 
@@ -103,15 +104,14 @@ extension SourceBlueprint.Plan {
 
     /// The event as JSON.
     package func build(_ input: MapInput, kind: String) throws(MappingFault) -> [UInt8] {
-        try tree.render(input, vendorName: eventName(kind: kind)).bytes
+        try tree.render(input.named(eventName(kind: kind))).bytes
     }
 
     /// Follows every value of a webhook through the mappings.
     package func trace(_ input: MapInput, kind: String) -> MappingTrace {
         MappingTrace(
-            mappings.filter { !$0.isStandard }, input, vendorName: eventName(kind: kind),
-            roots: ["body"],
-            freeObject: "properties")
+            of: mappings.filter { !$0.isStandard }, in: input.named(eventName(kind: kind)),
+            roots: ["body"], freeObject: "properties")
     }
 }
 
@@ -145,5 +145,10 @@ extension MapInput {
                 source: source, trusted: false, type: .track, timestamp: now, receivedAt: now,
                 document: document),
             identity: .nobody, parameters: ParameterValues(plain: [:], secret: []))
+    }
+
+    /// The same webhook with the name of the event that it becomes.
+    fileprivate func named(_ name: String) -> MapInput {
+        MapInput(event: event, identity: identity, parameters: parameters, vendorName: name)
     }
 }

@@ -22,12 +22,12 @@ package struct OutgoingRequest: Sendable {
     }
 }
 
-/// How one request may travel; every limit is named.
+/// The limits and the way of one request; every limit is named.
 package struct TransportOptions: Sendable, Equatable {
-    /// Milliseconds until the connection stands.
-    package var connectTimeout = 5_000
-    /// Milliseconds for the whole exchange.
-    package var totalTimeout = 15_000
+    /// The time until the connection stands.
+    package var connectTimeout = Duration.seconds(5)
+    /// The time for the whole exchange.
+    package var totalTimeout = Duration.seconds(15)
     /// Bytes of an answer's body that are kept.
     package var answerKept = 16 << 10
     /// Bytes of an answer's body after which the exchange is ended.
@@ -40,28 +40,29 @@ package struct TransportOptions: Sendable, Equatable {
 
     package init() {}
 
-    /// HTTP/1.1 costs half the CPU of HTTP/2 here (facts/performance).
+    /// The version that is asked for; HTTP/2 costs twice the processor time of HTTP/1.1 here.
     package enum HTTPVersion: String, Sendable, CaseIterable {
         case http1 = "1.1"
         case http2 = "2"
     }
 }
 
-/// Which access token a request carries, and how it is got.
+/// The access token that a request needs, and the request that gets one.
 package final class TokenNeed: Sendable {
     /// Stands in a header where the token belongs.
     package static let placeholder = "{access_token}"
     /// Requests with the same key share a token.
     package let key: String
     package let request: OutgoingRequest
-    /// Where the answer has the token, and the seconds it is good for.
+    /// The answer's keys for the token and for the seconds it is good for.
     package let tokenKey: String
     package let expiresKey: String
-    /// Seconds when the answer does not say.
-    package let lifetime: Int
+    /// The time a token is used when the answer does not say.
+    package let lifetime: Duration
 
     package init(
-        key: String, request: OutgoingRequest, tokenKey: String, expiresKey: String, lifetime: Int
+        key: String, request: OutgoingRequest, tokenKey: String, expiresKey: String,
+        lifetime: Duration
     ) {
         self.key = key
         self.request = request
@@ -71,24 +72,25 @@ package final class TokenNeed: Sendable {
     }
 }
 
-/// How an exchange ended.
+/// The end of an exchange.
 package enum TransportResult: Sendable, Equatable {
-    /// A complete header block came; what the body did after that is in `note`.
+    /// A complete header block came; the answer's `note` says what the body did after that.
     case answer(Answer)
     /// No complete header block.
     case failure(Failure)
 
+    /// A complete answer.
     package struct Answer: Sendable, Equatable {
         package var status: Int
-        /// Seconds, when the answer asks for a pause.
-        package var retryAfter: Int?
+        /// The pause that the answer asks for.
+        package var retryAfter: Duration?
         /// The host a redirect points to.
         package var location: String?
         package var body: [UInt8]
         package var note: String?
 
         package init(
-            status: Int, retryAfter: Int? = nil, location: String? = nil, body: [UInt8] = [],
+            status: Int, retryAfter: Duration? = nil, location: String? = nil, body: [UInt8] = [],
             note: String? = nil
         ) {
             self.status = status
@@ -99,11 +101,12 @@ package enum TransportResult: Sendable, Equatable {
         }
     }
 
+    /// An exchange without a complete answer.
     package struct Failure: Sendable, Equatable {
         package var kind: Kind
         /// In words, for the log.
         package var message: String
-        /// Whether the destination may have taken the request.
+        /// True when the destination may have taken the request.
         package var maybeSent: Bool
 
         package init(kind: Kind, message: String, maybeSent: Bool) {
@@ -112,13 +115,14 @@ package enum TransportResult: Sendable, Equatable {
             self.maybeSent = maybeSent
         }
 
+        /// The place where it failed.
         package enum Kind: String, Sendable, CaseIterable {
             case dns, connect, tls, timeout, reset, noAnswer, protocolError, blocked, cancelled
         }
     }
 }
 
-/// Sends requests.
+/// A way to send requests, such as libcurl, or a stand-in in tests.
 package protocol Transport: Sendable {
     /// Starts an exchange and returns at once; `completion` is called exactly once, on any thread.
     func send(
