@@ -1,3 +1,4 @@
+import Request
 import SluiceTesting
 import Testing
 

@@ -169,7 +169,7 @@ extension Job {
         let request = MappedRequest(
             name: "track", method: "POST", url: MaskedText(Array("https://x".utf8)),
             body: MaskedText(Array(body.utf8)))
-        return with(.built([request], by: StandInTarget("r")))
+        return with(.built([request], by: StandInBuilder("r")))
     }
 }
 
