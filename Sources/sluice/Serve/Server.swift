@@ -170,7 +170,7 @@ struct Server: Sendable {
             Closing { store.close() },
             Closing { transport.close() },
             Closing {
-                _ = deliverer.drain(atMost: Self.gracePeriod.milliseconds)
+                _ = deliverer.drain(atMost: Self.gracePeriod)
                 store.flush()
                 deliverer.stop()
             },
