@@ -32,14 +32,11 @@ func stage(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(
-        name: name, dependencies: dependencies, exclude: name == "ProgramTests" ? ["Files"] : [],
-        swiftSettings: strict)
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
 let package = Package(
     name: "sluice",
-    platforms: [.macOS(.v15)],
     dependencies: [
         .package(
             url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
@@ -51,6 +48,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
         .package(
             url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-docc-plugin", exact: "1.5.0"),
     ],
     targets: [
         stage("JSON"),
@@ -63,47 +61,55 @@ let package = Package(
         stage("Deliver", ["Events", "JSON", "Request"]),
         stage("Pipeline", ["Events", "JSON", "Accept", "Identify", "Consent", "Map", "Request"]),
         stage("Webhooks", ["Events", "JSON", "Accept", "Map", "Request", crypto]),
-        stage("Store", ["Events"]),
+        stage(
+            "Store",
+            [
+                "Events", "JSON", "Accept", "Identify", "Consent", "Map", "Pipeline", "Deliver",
+                crypto,
+            ]),
+        stage("Log", ["Events", "JSON", "Consent", "Identify", "Map", "Pipeline", "Request"]),
+        stage(
+            "Console",
+            ["Events", "JSON", "Request", "Store", hummingbird, httpTypes, nioCore]),
         stage(
             "SQLiteStore",
             [
-                "Events", "JSON", "Accept", "Identify", "Consent", "Map", "Deliver", "Pipeline",
-                "CSQLite",
-                crypto,
+                "Events", "JSON", "Accept", "Identify", "Consent", "Log", "Map", "Deliver",
+                "Pipeline", "Store", "CSQLite", crypto,
             ]),
         stage("CurlTransport", ["Events", "Request", "CCurl"]),
         stage(
             "Ingest",
             [
-                "Events", "JSON", "Accept", "Deliver", "Map", "Request", "Webhooks", "CZlib",
-                crypto,
+                "Events", "JSON", "Accept", "Log", "Map", "Request", "Webhooks", "CZlib", crypto,
                 hummingbird,
                 hummingbirdCore, httpTypes, logging, nioCore, nioHTTP1,
             ] + nioHTTPTypes),
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "Events", "JSON", "Accept", "Identify", "Consent", "Map", "Deliver", "Pipeline",
-                "Request", "Webhooks",
-                "Ingest", "SQLiteStore", "CurlTransport", arguments, hummingbird, httpTypes,
-                logging,
-                lifecycle, nioCore, signals, "CMalloc",
+                "Events", "JSON", "Accept", "Identify", "Consent", "Log", "Map", "Deliver",
+                "Pipeline", "Request", "Webhooks", "Console", "Ingest", "Store", "SQLiteStore",
+                "CurlTransport", arguments, hummingbird, httpTypes, logging, lifecycle,
+                nioCore, signals, "CMalloc",
             ], swiftSettings: strict),
         .systemLibrary(name: "CMalloc"),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         stage(
             "SluiceTesting",
             [
-                "Events", "JSON", "Accept", "Consent", "Map", "Request", "Deliver", "Pipeline",
-                "Webhooks",
+                "CSpawn", "Events", "JSON", "Accept", "Identify", "Consent", "Log", "Map",
+                "Deliver", "Pipeline", "Request", "Store", "Webhooks",
             ]),
+        .systemLibrary(name: "CSpawn"),
+        tests("JSONTests", ["JSON"]),
         tests("EventsTests", ["Events", "JSON"]),
         tests("AcceptTests", ["Accept", "Events", "JSON", "SluiceTesting"]),
         tests("IdentifyTests", ["Identify", "Events", "JSON", "Pipeline", "SluiceTesting"]),
         tests(
             "ConsentTests",
             ["Consent", "Events", "JSON", "Identify", "Map", "Pipeline", "SluiceTesting"]),
-        tests("MapTests", ["Map", "Events", "JSON", "Pipeline", "Request", "SluiceTesting"]),
+        tests("MapTests", ["Map", "Events", "JSON", "SluiceTesting"]),
         tests(
             "PipelineTests",
             ["Pipeline", "Consent", "Events", "JSON", "Map", "Request", "SluiceTesting"]),
@@ -111,10 +117,22 @@ let package = Package(
         tests("DeliverTests", ["Deliver", "Events", "JSON", "Request", "SluiceTesting"]),
         tests("WebhooksTests", ["Webhooks", "Accept", "Map", "Events", "JSON", "SluiceTesting"]),
         tests(
+            "StoreTests",
+            [
+                "Store", "SQLiteStore", "Accept", "Consent", "Deliver", "Events", "JSON", "Log",
+                "Map", "Pipeline", "Request", "SluiceTesting",
+            ]),
+        tests(
+            "IngestTests",
+            [
+                "Ingest", "Accept", "Events", "JSON", "SluiceTesting", crypto, httpTypes, nioCore,
+                nioHTTP1,
+            ]),
+        tests(
             "SQLiteStoreTests",
             [
-                "SQLiteStore", "Accept", "Consent", "Deliver", "Events", "JSON", "Map", "Pipeline",
-                "Request", "SluiceTesting",
+                "SQLiteStore", "Store", "Accept", "Consent", "Deliver", "Events", "JSON", "Log",
+                "Map", "Pipeline", "Request", "SluiceTesting",
                 "CSQLite",
             ]),
         tests(
@@ -122,17 +140,28 @@ let package = Package(
         tests(
             "ProgramTests",
             [
-                "sluice", "Accept", "Consent", "CurlTransport", "Deliver", "Events", "JSON",
-                "Ingest",
-                "Map",
-                "Pipeline", "Request", "SQLiteStore", "SluiceTesting", "Webhooks", crypto, logging,
-                lifecycle,
+                "sluice", "Accept", "Console", "Consent", "CurlTransport", "Deliver", "Events",
+                "JSON", "Ingest", "Log", "Map", "Pipeline", "Request", "SQLiteStore", "Store",
+                "SluiceTesting",
+                "Webhooks", crypto, logging, lifecycle,
             ]),
         tests(
             "FaultTests",
             [
-                "CurlTransport", "Deliver", "Events", "JSON", "Request", "SQLiteStore",
-                "SluiceTesting", "sluice",
+                "CurlTransport", "Deliver", "Events", "JSON", "Log", "Request", "SQLiteStore", "SluiceTesting",
+                "sluice",
+            ]),
+        tests(
+            "LogTests",
+            [
+                "Log", "Accept", "Consent", "Deliver", "Events", "Identify", "JSON", "Map",
+                "Pipeline", "Request", "SluiceTesting",
+            ]),
+        tests(
+            "ConsoleTests",
+            [
+                "Console", "CurlTransport", "Deliver", "Request", "Events", "JSON", "Store", "SluiceTesting",
+                hummingbird, logging,
             ]),
         tests("TidyTests", ["SluiceTesting"]),
         .systemLibrary(

@@ -1,49 +1,17 @@
 package import Events
 package import JSON
 
-/// Why a whole body cannot be used; nothing of it is kept.
-package typealias BodyProblem = Problem
-
-/// One event that cannot be used, though its body could be read.
-package struct Rejection: Error, Sendable {
-    /// Position in the batch, from 0.
-    package let index: Int
-    package let messageID: String?
-    package let problem: Problem
-    /// The event as it came.
-    package let body: [UInt8]
-    /// Of a webhook: the headers its blueprint reads, as a JSON object.
-    package let headers: String?
-
-    package init(
-        index: Int, messageID: String?, problem: Problem, body: [UInt8], headers: String? = nil
-    ) {
-        self.index = index
-        self.messageID = messageID
-        self.problem = problem
-        self.body = body
-        self.headers = headers
-    }
-}
-
-/// What a request's body said, event by event, in order.
-package struct Envelope: Sendable {
-    package var events: [(index: Int, event: Event)]
-    package var rejections: [Rejection]
-
-    package init(events: [(index: Int, event: Event)] = [], rejections: [Rejection] = []) {
-        self.events = events
-        self.rejections = rejections
-    }
-}
-
-/// Turns request bodies into events: reads strictly, checks limits, corrects the sender's clock.
+/// Turns request bodies into events: reads the JSON strictly, checks the limits, and corrects the
+/// sender's clock.
 package struct Acceptor: Sendable {
+    /// The limits in force.
     package let limits: AcceptLimits
 
+    /// An acceptor with these limits.
     package init(limits: AcceptLimits = AcceptLimits()) { self.limits = limits }
 
-    /// Reads a body's JSON, with the repairs of DESIGN §4.
+    /// Reads a body's JSON; numbers that are not finite and halves of surrogate pairs, which real
+    /// SDKs send, are repaired.
     package func read(_ bytes: [UInt8]) throws(BodyProblem) -> RepairedText {
         do {
             return try JSONReader.readRepairing(bytes)
@@ -52,9 +20,9 @@ package struct Acceptor: Sendable {
         }
     }
 
-    /// A body that is one event.
+    /// The envelope of a body that is one event.
     ///
-    /// `type` is the route's; nil when the event names its own.
+    /// - Parameter type: the kind that the request's path names; nil when the event names its own.
     package func single(
         _ text: RepairedText, type: EventType?, from source: EventSource, at now: Timestamp
     ) throws(BodyProblem) -> Envelope {
@@ -64,11 +32,12 @@ package struct Acceptor: Sendable {
             document: withoutKey(text.document), index: 0, sentAt: nil,
             repairs: Set(text.repairs.map(\.repair)), type: type)
         var envelope = Envelope()
-        take(draft, into: &envelope, from: source, at: now)
+        finish(draft, into: &envelope, from: source, at: now)
         return envelope
     }
 
-    /// The one event of a text, as it would be taken; without a type it is a track.
+    /// The event of a text as the store would accept it, for trying a pipeline out; an event
+    /// without a type is a track.
     package func sample(
         _ bytes: [UInt8], from source: String, at now: Timestamp
     ) throws(Problem) -> Event {
@@ -79,10 +48,11 @@ package struct Acceptor: Sendable {
         guard let event = envelope.events.first?.event else {
             throw envelope.rejections.first?.problem ?? notAnObject("The text")
         }
-        return event.taken(as: EventID(first: now))
+        return event.accepted(as: EventID(first: now))
     }
 
-    /// A body of the form `{"batch": […]}`; what stands beside `batch` is merged into each event.
+    /// The envelope of a body of the form `{"batch": […]}`; what stands beside `batch` is merged
+    /// into each event.
     package func batch(
         _ text: RepairedText, from source: EventSource, at now: Timestamp
     ) throws(BodyProblem) -> Envelope {
@@ -115,14 +85,14 @@ package struct Acceptor: Sendable {
         var duplicates = text.duplicates[...]
         var envelope = Envelope()
         for (index, item) in items.enumerated() {
-            let mine = take(&repairs, before: item.range.upperBound, \.offset)
-            let twice = take(&duplicates, before: item.range.upperBound, \.offset)
+            let mine = removeFirst(&repairs, before: item.range.upperBound, \.offset)
+            let twice = removeFirst(&duplicates, before: item.range.upperBound, \.offset)
             do throws(Problem) {
                 if let duplicate = twice.first { throw problem(of: duplicate) }
                 let draft = EventDraft(
                     document: withoutKey(try merged(item, shared)), index: index,
                     sentAt: shared.sentAt, repairs: Set((common + mine).map(\.repair)), type: nil)
-                take(draft, into: &envelope, from: source, at: now)
+                finish(draft, into: &envelope, from: source, at: now)
             } catch {
                 envelope.rejections.append(
                     Rejection(
@@ -133,8 +103,8 @@ package struct Acceptor: Sendable {
         return envelope
     }
 
-    /// The first elements that stand before an offset; they are taken off the front.
-    private func take<Element>(
+    /// Removes the first elements, as far as they stand before an offset, and returns them.
+    private func removeFirst<Element>(
         _ elements: inout ArraySlice<Element>, before offset: Int, _ place: KeyPath<Element, Int>
     ) -> [Element] {
         let mine = elements.prefix { $0[keyPath: place] < offset }
@@ -154,7 +124,7 @@ package struct Acceptor: Sendable {
 
     private static let credentials: [JSONKey] = ["writeKey", "write_key"]
 
-    /// Keys are credentials: they are not stored with events.
+    /// The document without write keys: they are credentials, and not stored with events.
     private func withoutKey(_ document: JSONDocument) -> JSONDocument {
         let root = document.root
         guard Self.credentials.contains(where: { root[$0] != nil }) else { return document }
@@ -170,7 +140,8 @@ package struct Acceptor: Sendable {
         return (try? JSONReader.read(bytes)) ?? .emptyObject
     }
 
-    private func take(
+    /// Adds the event of a draft to an envelope, or its rejection.
+    private func finish(
         _ draft: EventDraft, into envelope: inout Envelope, from source: EventSource,
         at now: Timestamp
     ) {
@@ -206,16 +177,5 @@ package struct Acceptor: Sendable {
         case .depth: "Flatten the event; at most \(JSONReader.maximumDepth) levels are read."
         case .size: "Send smaller batches."
         }
-    }
-}
-
-/// Who sent an event, as far as accepting it goes.
-package struct EventSource: Sendable {
-    package let name: String
-    package let trusted: Bool
-
-    package init(name: String, trusted: Bool) {
-        self.name = name
-        self.trusted = trusted
     }
 }

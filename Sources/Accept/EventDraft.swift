@@ -1,23 +1,23 @@
 import Events
 import JSON
 
-/// An object on its way to becoming an event.
+/// A JSON object that is checked field by field to become an event.
 struct EventDraft {
     let document: JSONDocument
     let index: Int
-    /// What the batch says about all its events.
+    /// The batch's time of sending, for events without one of their own.
     private let sharedSentAt: JSONValue?
     private let repairs: Set<JSONRepair>
     private let type: EventType?
-    /// What the envelope says, by field; null is the same as absent.
+    /// The value of each field, by its number; null is the same as absent.
     private let values: [JSONValue?]
 
-    /// What is read out of the envelope.
+    /// A field that is read out of the object.
     private enum Field: Int, CaseIterable {
         case type, event, name, messageID, userID, anonymousID, previousID, groupID, sentAt
         case originalTimestamp, timestamp, properties, traits
 
-        /// Both spellings; the first wins.
+        /// The names of the field; the first one wins.
         var spellings: [String] {
             switch self {
             case .type: ["type"]
@@ -167,7 +167,8 @@ struct EventDraft {
             hint: "Send \"userId\", \"anonymousId\" or traits.email with it.")
     }
 
-    /// `timestamp = receivedAt − (sentAt − originalTimestamp)`, as Segment corrects clocks.
+    /// The times of the event: `timestamp = receivedAt − (sentAt − originalTimestamp)`, as Segment
+    /// corrects clocks.
     private func times(
         at now: Timestamp, _ marks: inout [Event.Mark]
     ) -> (happened: Timestamp, sent: Timestamp?) {
@@ -178,6 +179,6 @@ struct EventDraft {
             marks.append(.unreadableTimestamp)
             return (now, sent)
         }
-        return (sent.map { now + (original - $0) } ?? original, sent)
+        return (sent.map { now + original.since($0) } ?? original, sent)
     }
 }

@@ -1,12 +1,16 @@
 package import Events
 
-/// What became of one event that was handed to the store.
+/// The store's answer for one event: its id, and whether it is new.
 package struct Receipt: Sendable, Equatable {
+    /// The id of the event, or of the earlier one that it repeats.
     package let id: EventID
+    /// The message id it is stored under.
     package let messageID: String
-    /// The same message id came from the same source before; nothing new was stored.
+    /// True for a repeat: the same message id came from the same source before; nothing new was
+    /// stored.
     package let duplicate: Bool
 
+    /// An answer for one event.
     package init(id: EventID, messageID: String, duplicate: Bool) {
         self.id = id
         self.messageID = messageID
@@ -14,7 +18,7 @@ package struct Receipt: Sendable, Equatable {
     }
 }
 
-/// Takes events for good.
+/// A store that keeps accepted events on disk and delivers them later.
 package protocol EventStore: Sendable {
     /// Stores an envelope: events with all that follows from them, and rejections, in one
     /// transaction.
@@ -29,7 +33,7 @@ package protocol EventStore: Sendable {
 }
 
 extension EventStore {
-    /// The same, awaited.
+    /// Stores an envelope and waits for the commit.
     package func accept(
         _ envelope: Envelope, from source: String
     ) async throws(Problem) -> [Receipt] {

@@ -1,7 +1,7 @@
 import Events
 import JSON
 
-/// What a batch says once for all its events.
+/// The fields that a batch gives once for all its events.
 struct SharedFields {
     let context: JSONValue?
     let integrations: JSONValue?
@@ -20,7 +20,7 @@ struct SharedFields {
         sentAt = root["sentAt"] ?? root["sent_at"]
     }
 
-    /// The event as a document of its own: its bytes, with the batch's fields where it lacks them.
+    /// An event of the batch as a document of its own, with the batch's fields where it lacks them.
     func merged(into item: JSONValue) -> JSONDocument {
         guard context != nil || integrations != nil else { return JSONDocument(copying: item) }
         let bytes = JSONWriter.make { writer in
@@ -29,11 +29,11 @@ struct SharedFields {
                 writer.key(quoted: member.key.raw)
                 writer.value(member.value)
             }
-            merge("context", context, item["context"], into: &writer)
-            merge("integrations", integrations, item["integrations"], into: &writer)
+            merge("context", context, own: item["context"], into: &writer)
+            merge("integrations", integrations, own: item["integrations"], into: &writer)
             writer.endObject()
         }
-        // Written from slices of a checked text: it can be read again.
+        // The text is made of slices of a checked one, so it can be read again.
         return (try? JSONReader.read(bytes)) ?? .emptyObject
     }
 
@@ -42,7 +42,7 @@ struct SharedFields {
     }
 
     private func merge(
-        _ name: String, _ shared: JSONValue?, _ own: JSONValue?, into writer: inout JSONWriter
+        _ name: String, _ shared: JSONValue?, own: JSONValue?, into writer: inout JSONWriter
     ) {
         guard let shared else { return }
         writer.key(name)

@@ -1,40 +1,29 @@
 package import Events
 import JSON
 
-/// What a destination asks for before anything goes to it.
-package struct ConsentRule: Sendable, Equatable {
-    /// What no answer at all means.
-    package enum Missing: String, Sendable, CaseIterable { case deny, allow }
-    /// Every one of these has to be granted.
-    package let require: [String]
-    package let missing: Missing
-    /// The rule in words, for the log; made once, because every delivery keeps it.
-    package let text: String
-
-    package init(require: [String], missing: Missing) {
-        self.require = require
-        self.missing = missing
-        text = "needs \(require.joined(separator: " and ")); no answer means \(missing.rawValue)"
-    }
-}
-
-/// May this event go to this destination, and why not (DESIGN §6).
+/// Decides whether an event may go to one destination, by consent and suppressions, and why not.
 package struct ConsentGate: Sendable {
+    /// The destination's rule; nil when it asks for no consent.
     package let rule: ConsentRule?
     /// The names under which an event's `integrations` may exclude this destination.
     package let names: [String]
 
+    /// The gate of one destination.
     package init(rule: ConsentRule?, names: [String]) {
         self.rule = rule
         self.names = names.map { $0.lowercased() }
     }
 
-    /// The gate's answer: a reason when the delivery must not go, and what was read.
+    /// The gate's decision, and the record of it for the log.
     package struct Verdict: Sendable, Equatable {
+        /// The reason not to send; nil when the event may go.
         package let reason: Reason?
+        /// The reason in detail, in words.
         package let detail: String?
+        /// The answer that decided.
         package let record: ConsentRecord?
 
+        /// A decision.
         package init(reason: Reason?, detail: String?, record: ConsentRecord?) {
             self.reason = reason
             self.detail = detail
@@ -42,13 +31,14 @@ package struct ConsentGate: Sendable {
         }
     }
 
-    /// Decides from the event, its own answers, and what is stored about the person.
+    /// Decides from the event, its own answers, and the stored standing of each of the person's
+    /// identifiers.
     ///
-    /// `suppresses` marks an event that says itself that somebody must not be sent to: others have
-    /// to hear of it.
-    ///
-    /// `reduces` marks a request that takes something away (unsubscribe, delete); those skip
-    /// consent and suppression, because withdrawing has to reach the destination.
+    /// - Parameters:
+    ///   - reduces: the request takes something away (unsubscribe, delete). It skips consent and
+    ///     suppression, because a withdrawal has to reach the destination.
+    ///   - suppresses: the event itself reports a suppression. It is not held back by one, because
+    ///     other destinations have to hear of it.
     package func decide(
         _ event: Event, own: [ConsentAnswer], stored: [Standing], reduces: Bool,
         suppresses: Bool = false
@@ -64,7 +54,8 @@ package struct ConsentGate: Sendable {
         guard let rule else { return Verdict(reason: nil, detail: nil, record: nil) }
         var record: ConsentRecord?
         for category in rule.require where category != "essential" {
-            let (mine, reason) = answer(for: category, event, own, stored, rule)
+            let (mine, reason) = answer(
+                for: category, event, own: own, stored: stored, by: rule)
             record = mine
             if let reason { return Verdict(reason: reason, detail: describe(mine), record: mine) }
         }
@@ -72,8 +63,8 @@ package struct ConsentGate: Sendable {
     }
 
     private func answer(
-        for category: String, _ event: Event, _ own: [ConsentAnswer], _ stored: [Standing],
-        _ rule: ConsentRule
+        for category: String, _ event: Event, own: [ConsentAnswer], stored: [Standing],
+        by rule: ConsentRule
     ) -> (ConsentRecord, Reason?) {
         var newest: ConsentAnswer?
         func weigh(_ answer: ConsentAnswer) {
@@ -106,7 +97,7 @@ package struct ConsentGate: Sendable {
 
     /// The newest suppression that holds.
     ///
-    /// One that was kept under two identifiers is lifted by either.
+    /// A suppression that is stored under two identifiers is lifted by lifting either.
     private func suppression(in stored: [Standing]) -> Suppression? {
         if stored.allSatisfy(\.suppressions.isEmpty) { return nil }
         let lifted = stored.flatMap(\.suppressions).filter { $0.liftedAt != nil }
@@ -119,7 +110,8 @@ package struct ConsentGate: Sendable {
         }.max { $0.at < $1.at }
     }
 
-    /// `{"Vero": false}` blocks; so does `{"All": false}` unless this destination is true.
+    /// The entry of `integrations` that excludes the destination: `{"<name>": false}` does; so does
+    /// `{"All": false}` unless this destination is true.
     private func exclusion(in event: Event) -> String? {
         guard let integrations = event.integrations else { return nil }
         var all: Bool?
@@ -133,36 +125,5 @@ package struct ConsentGate: Sendable {
             if member.value.bool == true || member.value.kind == .object { isNamed = true }
         }
         return all == false && !isNamed ? "integrations.All is false" : nil
-    }
-}
-
-extension Suppression {
-    /// Such as "unsubscribed in Vero on 2026-06-06T10:15:30.000Z".
-    package var text: String {
-        let source = event.map { ", said event \($0.text)" } ?? ""
-        return "\(cause.replacing("_", with: " ")) in \(origin) on \(at.iso8601)\(source)"
-    }
-}
-
-extension ConsentReader {
-    /// Stores what the event says for good: answers, and the lifting of a suppression.
-    ///
-    /// From a browser key only denials are stored.
-    package func learn(
-        from event: Event, _ identity: Identity, own: [ConsentAnswer], lifts: Bool,
-        in store: inout some ConsentStore
-    ) throws {
-        let answers = event.recordsConsent ? own.filter { event.trusted || !$0.granted } : []
-        let lifts =
-            event.trusted
-            && (lifts || event.isConsentEvent && answers.contains(where: \.granted))
-        guard lifts || !answers.isEmpty else { return }
-        for key in identity.keys {
-            let before = try store.standing(key) ?? Standing()
-            var standing = before
-            for answer in answers { standing.take(answer) }
-            if lifts { standing.lift(at: event.timestamp) }
-            if standing != before { try store.save(standing, for: key) }
-        }
     }
 }

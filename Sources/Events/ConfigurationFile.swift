@@ -1,14 +1,17 @@
 package import JSON
 
-/// A JSON file that a person wrote, read with positions, so that errors can point into it.
+/// A JSON file that a person wrote, read with positions so that errors can point into it.
 ///
 /// Faults are collected, not thrown one by one: a person wants to see all of them.
 package final class ConfigurationFile {
+    /// The file's name, for the errors.
     package let name: String
+    /// The file's JSON.
     package let document: JSONDocument
+    /// The faults that were reported so far.
     package private(set) var faults: [Diagnostic] = []
 
-    /// Reads the text; a syntax error is thrown as one located diagnostic.
+    /// Parses the file; a syntax error is thrown as one fault with its place.
     package init(name: String, bytes: [UInt8]) throws(Diagnostics) {
         self.name = name
         do {
@@ -23,8 +26,10 @@ package final class ConfigurationFile {
         }
     }
 
+    /// The file's outermost value.
     package var root: ConfigurationValue { ConfigurationValue(file: self, json: document.root) }
 
+    /// Notes a fault at a byte of the file.
     package func report(at offset: Int, _ message: String, fix: String) {
         let place = lineAndColumn(of: offset, in: document.bytes)
         faults.append(
@@ -32,7 +37,7 @@ package final class ConfigurationFile {
                 file: name, line: place.line, column: place.column, message: message, fix: fix))
     }
 
-    /// Throws what was reported, in file order; returns when nothing was.
+    /// Throws the reported faults in the order of the file; returns when there are none.
     package func throwFaults() throws(Diagnostics) {
         if faults.isEmpty { return }
         throw Diagnostics(faults.sorted { ($0.line, $0.column) < ($1.line, $1.column) })
@@ -42,22 +47,25 @@ package final class ConfigurationFile {
 /// Line and column of a byte, both counted from 1; columns count characters.
 private func lineAndColumn(of offset: Int, in bytes: [UInt8]) -> (line: Int, column: Int) {
     let before = bytes[..<min(max(offset, 0), bytes.count)]
-    let line = before.count { $0 == 0x0A } + 1
-    let lineStart = before.lastIndex(of: 0x0A).map { $0 + 1 } ?? 0
+    let line = before.count { $0 == UInt8(ascii: "\n") } + 1
+    let lineStart = before.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
     return (line, String(decoding: bytes[lineStart..<before.endIndex], as: UTF8.self).count + 1)
 }
 
-/// A value of such a file.
+/// A value of a configuration file.
 ///
-/// Every reader reports what is wrong and returns nil, so that reading can go on to the next
-/// fault.
+/// Every function that reads it reports a value of the wrong kind and returns nil, so that reading
+/// can go on to the next fault. `what` names the value in the report.
 package struct ConfigurationValue {
+    /// The file that the value is part of.
     package let file: ConfigurationFile
+    /// The value itself.
     package let json: JSONValue
 
     /// The line the value begins on, from 1.
     package var line: Int { lineAndColumn(of: json.offset, in: file.document.bytes).line }
 
+    /// Notes a fault at this value.
     package func report(_ message: String, fix: String) {
         file.report(at: json.offset, message, fix: fix)
     }
@@ -82,6 +90,7 @@ package struct ConfigurationValue {
         return json.elements.map { ConfigurationValue(file: file, json: $0) }
     }
 
+    /// A string; anything else is reported.
     package func string(_ what: String) -> String? {
         if let text = json.string { return text }
         report(
@@ -90,6 +99,7 @@ package struct ConfigurationValue {
         return nil
     }
 
+    /// True or false; anything else is reported.
     package func bool(_ what: String) -> Bool? {
         if let value = json.bool { return value }
         report(
@@ -98,6 +108,7 @@ package struct ConfigurationValue {
         return nil
     }
 
+    /// A whole number in a range; anything else is reported.
     package func integer(_ what: String, in range: ClosedRange<Int>) -> Int? {
         if let value = json.integer, range.contains(value) { return value }
         report(
@@ -106,12 +117,12 @@ package struct ConfigurationValue {
         return nil
     }
 
-    /// Strings only; each other element is reported.
+    /// The strings of an array; each other element is reported.
     package func strings(_ what: String) -> [String] {
         elements(what).compactMap { $0.string("An element of \(what)") }
     }
 
-    /// One of a closed set of words.
+    /// One word of a closed set; another is reported with the nearest that would do.
     package func word<Word: RawRepresentable & CaseIterable>(
         _ what: String, as: Word.Type
     ) -> Word? where Word.RawValue == String {
@@ -122,6 +133,7 @@ package struct ConfigurationValue {
         return nil
     }
 
+    /// The value under a key of an object; nil when there is none.
     package subscript(key: String) -> ConfigurationValue? {
         json[key].map { ConfigurationValue(file: file, json: $0) }
     }
@@ -150,7 +162,7 @@ private func article(_ kind: JSONValue.Kind) -> String {
     }
 }
 
-/// "Did you mean …?" when something is near, else the whole list.
+/// Advice for a word that is not known: "Did you mean …?" when one is near, else all of them.
 package func suggestion(for text: String, among known: [String]) -> String {
     let nearest = known.min { distance(text, $0) < distance(text, $1) }
     if let nearest, distance(text, nearest) <= max(2, nearest.count / 3) {

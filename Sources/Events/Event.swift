@@ -1,39 +1,50 @@
 package import JSON
 
-/// The six kinds of event.
+/// The kind of an event; each is one call of the SDKs.
 package enum EventType: String, Sendable, CaseIterable {
     case track, page, screen, identify, group, alias
 }
 
-/// One thing that happened, in canonical form.
+/// One event in canonical form: a thing that happened, and to whom.
 ///
 /// The envelope's fields are read out once; everything else stays in `document`, byte for byte as
-/// it came (or as it was repaired). Never changed, and therefore shared by all that work on it.
+/// it came (or as it was repaired). Never changed, and therefore shared by all who work on it.
 package final class Event: Sendable {
-    /// Zero until the store has taken the event.
+    /// The event's id; zero until the store has accepted the event.
     package let id: EventID
+    /// The name of the source that sent it.
     package let source: String
-    /// Whether what the event says about identity and consent is believed (DESIGN: a browser key
-    /// is public).
+    /// True when the event is believed about identity and consent; the key of a browser is public,
+    /// and anybody can send with it.
     package let trusted: Bool
+    /// The kind of event.
     package let type: EventType
-    /// The event's name: `event` of a track, `name` of a page or screen.
+    /// The name: `event` of a track, `name` of a page or screen.
     package let name: String?
-    /// Empty until the store derives one, when the sender gave none.
+    /// The sender's id for it, by which a repeat is recognised; empty until the store derives one,
+    /// when the sender gave none.
     package let messageID: String
+    /// The id of a known user.
     package let userID: String?
+    /// The id of a visitor who is not known yet.
     package let anonymousID: String?
+    /// Of an alias: the id that the user had before.
     package let previousID: String?
+    /// Of a group call: the id of the group.
     package let groupID: String?
-    /// When it happened, corrected for the sender's clock.
+    /// The moment it happened, corrected for the sender's clock.
     package let timestamp: Timestamp
+    /// The moment the sender sent it, by the sender's clock.
     package let sentAt: Timestamp?
+    /// The moment it was received.
     package let receivedAt: Timestamp
-    /// What was noticed on the way in: repairs and warnings.
+    /// Repairs and warnings from its acceptance.
     package let marks: [Mark]
+    /// The whole event as it came, or as it was repaired.
     package let document: JSONDocument
     private let sections: Sections
 
+    /// An event with the fields that were read out of its document.
     package init(
         id: EventID = EventID(number: 0), source: String, trusted: Bool, type: EventType,
         name: String? = nil, messageID: String = "", userID: String? = nil,
@@ -78,25 +89,28 @@ package final class Event: Sendable {
         sections = event.sections
     }
 
-    /// The event as it is taken: with its id, and with a message id when the sender gave none.
-    package func taken(as id: EventID) -> Event {
+    /// The event as the store accepts it: with its id, and with a message id when it had none.
+    package func accepted(as id: EventID) -> Event {
         Event(self, id: id, messageID: messageID.isEmpty ? id.text : messageID)
     }
 
     /// The event under another message id.
-    package func named(_ messageID: String) -> Event {
+    package func withMessageID(_ messageID: String) -> Event {
         Event(self, id: id, messageID: messageID)
     }
 
-    /// What was noticed on the way in; shown in the log with the event.
+    /// A repair or a warning from an event's acceptance; shown in the log with the event.
     package enum Mark: String, Sendable, CaseIterable {
+        /// `NaN` or an infinity became null.
         case nonFiniteNumber = "repaired:non_finite_number"
+        /// Half of a surrogate pair became U+FFFD.
         case loneSurrogate = "repaired:lone_surrogate"
         /// Over 32 KB: accepted, but many services refuse it.
         case large = "warning:large_event"
         /// A `timestamp` that is no date; the time of receipt stands in.
         case unreadableTimestamp = "warning:unreadable_timestamp"
 
+        /// The mark of a repair.
         package init(_ repair: JSONRepair) {
             switch repair {
             case .nonFiniteNumber: self = .nonFiniteNumber
@@ -105,17 +119,20 @@ package final class Event: Sendable {
         }
     }
 
-    // The parts of the document that are looked into again and again; nil when it has none.
+    /// The event's `properties`; nil when it has none.
     package var properties: JSONValue? { section(sections.properties) }
+    /// The event's `traits`; nil when it has none.
     package var traits: JSONValue? { section(sections.traits) }
+    /// The event's `context`; nil when it has none.
     package var context: JSONValue? { section(sections.context) }
+    /// The event's `integrations`: which destinations it may go to; nil when it has none.
     package var integrations: JSONValue? { section(sections.integrations) }
 
     private func section(_ index: Int32) -> JSONValue? {
         index < 0 ? nil : JSONValue(document: document, index: Int(index))
     }
 
-    /// Where these parts stand in the document; found in one pass.
+    /// The node of each of these parts in the document, found in one pass; -1 for none.
     private struct Sections {
         var properties: Int32 = -1
         var traits: Int32 = -1
@@ -137,54 +154,12 @@ package final class Event: Sendable {
         }
     }
 
-    /// `traits.<key>`, else `context.traits.<key>`.
+    /// A trait of the person: `traits.<key>`, else `context.traits.<key>`.
     package func trait(_ key: StaticString) -> JSONValue? {
         if let value = traits?[key], !value.isNull { return value }
         return context?["traits"]?[key]
     }
 
-    /// How the log calls this event: its name, or its type when it has none.
+    /// The word for the event in the log: the name of a track, the type of any other.
     package var label: String { type == .track ? name ?? "track" : type.rawValue }
-}
-
-extension String {
-    /// Whether the text has fewer characters (Unicode scalars) than that.
-    package func hasFewerScalars(than count: Int) -> Bool {
-        // Each takes one byte at the least.
-        utf8.count < count || unicodeScalars.count < count
-    }
-}
-
-/// Event names are compared the way Vero folds them: case, spaces, `_` and `-` make no difference.
-///
-/// Source: Vero API reference, events/track ("upper/lower case, spaces and underscores are equal").
-package func folded(_ name: String) -> String {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(name.utf8.count)
-    for byte in name.utf8 {
-        guard byte < 0x80 else {
-            return String(name.lowercased().filter { $0 != " " && $0 != "_" && $0 != "-" })
-        }
-        if let byte = foldedByte(byte) { bytes.append(byte) }
-    }
-    return String(decoding: bytes, as: UTF8.self)
-}
-
-/// Whether a name, folded, is a text that is folded already.
-package func folds(_ name: String, to text: String) -> Bool {
-    var rest = text.utf8.makeIterator()
-    for byte in name.utf8 {
-        guard byte < 0x80 else { return folded(name) == text }
-        if let byte = foldedByte(byte), rest.next() != byte { return false }
-    }
-    return rest.next() == nil
-}
-
-/// An ASCII byte in lower case; nil for those that make no difference.
-private func foldedByte(_ byte: UInt8) -> UInt8? {
-    switch byte {
-    case 0x20, 0x5F, 0x2D: nil
-    case 0x41...0x5A: byte | 0x20
-    default: byte
-    }
 }

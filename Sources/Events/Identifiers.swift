@@ -1,11 +1,13 @@
-/// A stored event's id: milliseconds and a counter in one integer, so that it needs no index.
+/// The id of a stored event: milliseconds and a counter in one integer, so that it needs no index.
 ///
 /// Ids are handed out by the store's one writer and never go backwards, even when the clock does.
 package struct EventID: Sendable, Hashable, Comparable {
+    /// The id as the store keeps it.
     package let number: Int64
     /// Counter bits below the milliseconds: about a million events a millisecond.
     package static let counterBits: Int64 = 20
 
+    /// An id as the store keeps it.
     package init(number: Int64) { self.number = number }
 
     /// The first id of a moment; ids of later moments are larger.
@@ -18,9 +20,11 @@ package struct EventID: Sendable, Hashable, Comparable {
         max(EventID(number: last.number + 1), EventID(first: moment))
     }
 
-    /// `evt_` and thirteen characters of Crockford's base 32, which sort like the number.
+    /// The id as users see it: `evt_` and thirteen characters of Crockford's base 32, which sort
+    /// like the number.
     package var text: String { text(after: "evt_") }
 
+    /// The thirteen characters without `evt_`, as they stand in a delivery's id.
     package var code: String { text(after: "") }
 
     private func text(after prefix: StaticString) -> String {
@@ -36,11 +40,13 @@ package struct EventID: Sendable, Hashable, Comparable {
         }
     }
 
+    /// Reads `evt_…`; nil when the text is no such id.
     package init?(_ text: String) {
         guard text.hasPrefix("evt_") else { return nil }
         self.init(code: text.dropFirst(4))
     }
 
+    /// Reads the thirteen characters alone; nil when they are none.
     package init?(code: Substring) {
         guard code.utf8.count == Self.codeLength else { return nil }
         var number: Int64 = 0
@@ -53,25 +59,30 @@ package struct EventID: Sendable, Hashable, Comparable {
         self.number = number
     }
 
+    /// True when the first event was stored before the second.
     package static func < (left: EventID, right: EventID) -> Bool { left.number < right.number }
 
     private static let codeLength = 13
     private static let alphabet = Array("0123456789abcdefghjkmnpqrstvwxyz".utf8)
 }
 
-/// One event for one destination: the unit of the queue and of the log.
+/// The id of a delivery: one event for one destination, the unit of the queue and of the log.
 package struct DeliveryID: Sendable, Hashable {
+    /// The event.
     package let event: EventID
+    /// The destination's name.
     package let destination: String
 
+    /// The delivery of an event to a destination.
     package init(event: EventID, destination: String) {
         self.event = event
         self.destination = destination
     }
 
-    /// `dlv_`, the event's code, and the destination's name.
+    /// The id as users see it: `dlv_`, the event's code, `_`, and the destination's name.
     package var text: String { "dlv_\(event.code)_\(destination)" }
 
+    /// Reads `dlv_…`; nil when the text is no such id.
     package init?(_ text: String) {
         let rest = text.dropFirst(4)
         guard text.hasPrefix("dlv_"), rest.count > 14, rest.dropFirst(13).first == "_",
@@ -81,8 +92,10 @@ package struct DeliveryID: Sendable, Hashable {
     }
 }
 
-/// The deliveries of one identity to one destination keep their order; this is the identity's part.
+/// The key of an identity's lanes: its deliveries to one destination keep their order.
 package struct LaneKey: Sendable, Hashable {
+    /// The key as the store keeps it.
     package let number: Int64
+    /// A key as the store keeps it.
     package init(number: Int64) { self.number = number }
 }

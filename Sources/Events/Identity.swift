@@ -1,26 +1,33 @@
-/// One identifier of a person: what stored facts are kept under.
+/// One identifier of a person, under which facts about the person are stored.
 package struct IdentityKey: Sendable, Hashable {
     /// The three kinds of identifier.
     package enum Kind: String, Sendable, CaseIterable { case user, email, anonymous }
+    /// The kind of the identifier.
     package let kind: Kind
-    /// Emails are folded to lower case, so that one address is one person.
+    /// The identifier itself; an email in lower case, so that one address is one person.
     package let value: String
 
+    /// An identifier as an event brings it.
     package init(_ kind: Kind, _ value: String) {
         self.kind = kind
         self.value = kind == .email ? value.lowercased() : value
     }
 }
 
-/// Who an event belongs to, as blueprints and the log read it.
+/// The person an event belongs to, as blueprints and the log read it.
 package struct Identity: Sendable, Equatable {
+    /// The user id that the event carries.
     package var userID: String?
-    /// The address that may be sent: the event's own, else the stored one.
+    /// The email address that may be sent: the event's own, else the stored one.
     package var email: String?
+    /// The anonymous id that the event carries.
     package var anonymousID: String?
+    /// The judgement on the event's own email.
     package var emailState: EmailState
+    /// The lane in which the person's deliveries keep their order.
     package var lane: LaneKey
 
+    /// A person as the identifiers of an event give it.
     package init(
         userID: String?, email: String?, anonymousID: String?, emailState: EmailState, lane: LaneKey
     ) {
@@ -31,14 +38,15 @@ package struct Identity: Sendable, Equatable {
         self.lane = lane
     }
 
-    /// Somebody nothing is known about.
+    /// A person about whom nothing is known.
     package static let nobody = Identity(
         userID: nil, email: nil, anonymousID: nil, emailState: .fine, lane: LaneKey(number: 0))
 
-    /// What there is to say about the event's own email.
+    /// The judgement on the email that an event carries.
     package enum EmailState: String, Sendable, CaseIterable {
-        /// It has none, or one that is used as it came.
+        /// The event has none, or one that is used as it came.
         case fine
+        /// Left out: it looks like a digest of an address.
         case hashed
         /// Left out: it is not an address.
         case invalid

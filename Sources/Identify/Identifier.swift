@@ -1,14 +1,15 @@
 package import Events
 import JSON
 
-/// Finds out who an event belongs to, and keeps what it says about that (DESIGN §5).
+/// Finds the person an event belongs to, and stores what the event says about the person's
+/// identifiers.
 package enum Identifier {
-    /// Reads the identity, stores what an identify or alias teaches, and says why the event must
-    /// not be believed, when it must not.
+    /// Finds the identity and stores what an identify or alias says about it; gives a reason when
+    /// the event must not be believed, and then stores nothing.
     ///
     /// - Parameters:
-    ///   - stated: what the event says about its email.
-    ///   - teaches: the event is no identify but teaches like one.
+    ///   - stated: the event's email, already judged.
+    ///   - teaches: true for an event of another kind that is stored like an identify.
     package static func resolve(
         _ event: Event, _ stated: StatedEmail, teaches: Bool = false,
         in store: inout some IdentityStore
@@ -23,13 +24,15 @@ package enum Identifier {
         var identity = Identity(
             userID: event.userID, email: own.email ?? stored, anonymousID: event.anonymousID,
             emailState: own.state, lane: LaneKey(number: 0))
-        identity.lane = try lane(of: identity, known, linked, in: &store)
+        identity.lane = try lane(of: identity, known: known, linked: linked, in: &store)
         let refusal = refusal(of: event, own.state)
         if refusal == nil {
             if teaches || event.type == .identify {
-                try learn(from: event, identity, known, linked, in: &store)
+                try learn(from: event, identity, known: known, in: &store)
             }
-            if event.type == .alias, let taken = try learnAlias(event, known, in: &store) {
+            if event.type == .alias,
+                let taken = try learnAlias(from: event, known: known, in: &store)
+            {
                 identity.lane = taken
             }
         }
@@ -43,7 +46,7 @@ package enum Identifier {
         guard let linked else { return nil }
         guard let owner = linked.userID else { return linked.email }
         if let userID, owner != userID { return nil }
-        // What the user is known by now, not what it was when the two were linked.
+        // The user's email of today, not the one at the time when the two were linked.
         return try store.identity(IdentityKey(.user, owner))?.email ?? linked.email
     }
 
@@ -60,7 +63,8 @@ package enum Identifier {
         }
     }
 
-    /// What a browser key may not say: another email, an alias, or that someone (un)subscribed.
+    /// The reason not to believe an event with a browser key: it may state no other email, no
+    /// alias, and not that a person subscribed or unsubscribed.
     package static func refusal(of event: Event, _ email: Identity.EmailState) -> Reason? {
         if event.trusted { return nil }
         switch event.type {
@@ -72,7 +76,7 @@ package enum Identifier {
     }
 
     private static func lane(
-        of identity: Identity, _ known: IdentityRecord?, _ linked: IdentityRecord?,
+        of identity: Identity, known: IdentityRecord?, linked: IdentityRecord?,
         in store: inout some IdentityStore
     ) throws -> LaneKey {
         if let userID = identity.userID {
@@ -90,8 +94,8 @@ package enum Identifier {
 
     /// Identify calls store the email and tie the anonymous id to the user.
     private static func learn(
-        from event: Event, _ identity: Identity, _ known: IdentityRecord?,
-        _ linked: IdentityRecord?, in store: inout some IdentityStore
+        from event: Event, _ identity: Identity, known: IdentityRecord?,
+        in store: inout some IdentityStore
     ) throws {
         let email = event.trusted ? identity.email : nil
         if let userID = event.userID, let email, known?.email != email {
@@ -112,7 +116,7 @@ package enum Identifier {
 
     /// The new id goes on in the old id's lane, so that their order is kept.
     private static func learnAlias(
-        _ event: Event, _ known: IdentityRecord?, in store: inout some IdentityStore
+        from event: Event, known: IdentityRecord?, in store: inout some IdentityStore
     ) throws -> LaneKey? {
         guard let userID = event.userID, let previousID = event.previousID, userID != previousID
         else { return nil }
@@ -131,11 +135,18 @@ package enum Identifier {
     }
 }
 
-/// What an event says about its email, before anything is known about its person.
+/// The email an event carries, judged before anything is known about its person.
 package enum StatedEmail: Sendable {
-    case none, hashed, invalid
+    /// The event carries no email.
+    case none
+    /// The text looks like a digest.
+    case hashed
+    /// The text is no address.
+    case invalid
+    /// An address.
     case usable(String)
 
+    /// Reads and judges `email` of the event's traits.
     package init(in event: Event) {
         guard let text = event.trait("email")?.string, !text.isEmpty else {
             self = .none
@@ -150,11 +161,13 @@ package enum StatedEmail: Sendable {
 }
 
 extension Event {
-    /// Whether this is a track event that says a person unsubscribed or subscribed again.
+    /// True for a track event that says a person unsubscribed or subscribed again.
     package var changesSubscription: Bool { isUnsubscribe || isResubscribe }
 
+    /// True for a track event that says a person unsubscribed.
     package var isUnsubscribe: Bool { isTrack("unsubscribe", "unsubscribed") }
 
+    /// True for a track event that says a person subscribed again.
     package var isResubscribe: Bool { isTrack("resubscribe", "resubscribed") }
 
     private func isTrack(_ one: String, _ other: String) -> Bool {

@@ -4,25 +4,29 @@ package import HummingbirdCore
 package import Logging
 import NIOCore
 
-/// Limits of the HTTP server, set by us and not left to a library's defaults.
+/// Limits of an HTTP server, set by us and not left to a library's defaults.
 package struct HTTPLimits: Sendable {
+    /// Bytes of one header field, name and value together.
     package var headerFieldBytes = 16 << 10
+    /// Bytes of all header fields of a request.
     package var headerListBytes = 32 << 10
+    /// Header fields of a request.
     package var headerCount = 100
-    /// Seconds a connection may be idle.
-    package var idleSeconds: Int64 = 75
-    /// Connections waiting to be taken.
+    /// The time that a connection may be idle before it is closed.
+    package var idle = Duration.seconds(75)
+    /// Connections that may wait to be accepted.
     package var backlog = 1_024
 
+    /// The limits the program runs with.
     package init() {}
 }
 
-/// Where a server listens.
+/// The address a server listens on: a TCP port or a Unix socket.
 package enum ListenAddress: Sendable, Equatable, CustomStringConvertible {
     case tcp(host: String, port: Int)
     case unix(path: String)
 
-    /// Reads `host:port`, `[::1]:port` or `:port`.
+    /// Reads a TCP address: `host:port`, `[::1]:port` or `:port`.
     package init?(_ text: String) {
         guard let colon = text.lastIndex(of: ":"),
             let port = Int(text[text.index(after: colon)...]), (0...65_535).contains(port)
@@ -31,6 +35,7 @@ package enum ListenAddress: Sendable, Equatable, CustomStringConvertible {
         self = .tcp(host: host.isEmpty ? "127.0.0.1" : String(host), port: port)
     }
 
+    /// The address as it is written in `pipeline.json` and printed at the start.
     package var description: String {
         switch self {
         case .tcp(let host, let port): "\(host.contains(":") ? "[\(host)]" : host):\(port)"
@@ -39,7 +44,7 @@ package enum ListenAddress: Sendable, Equatable, CustomStringConvertible {
     }
 }
 
-/// Builds a server for a router.
+/// Builds an HTTP server for a router.
 ///
 /// - Parameter onListening: gets the address it really listens on, with the port it was given.
 package func makeServer<Context: RequestContext>(
@@ -58,7 +63,7 @@ where Context: InitializableFromSource<ApplicationRequestContextSource> {
         server: server
             ?? .http1(
                 configuration: .init(
-                    idleTimeout: .seconds(limits.idleSeconds),
+                    idleTimeout: TimeAmount(limits.idle),
                     httpDecoderConfiguration: .init(
                         maxHeaderFieldSize: limits.headerFieldBytes,
                         maxHeaderListSize: limits.headerListBytes,

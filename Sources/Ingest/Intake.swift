@@ -3,15 +3,17 @@ package import Events
 import HTTPTypes
 import JSON
 
-/// What becomes of a request with events, whatever way it came: finds its source, reads it, hands
-/// it to the store, and says how it ended (DESIGN §4).
+/// The way of every request with events, whether the router or the connection serves it: finds the
+/// source, reads the body, hands the events to the store, and answers after the commit.
 package final class Intake: Sendable {
+    /// Reads bodies and checks their limits.
     package let acceptor: Acceptor
     let senders: Senders
     let store: any EventStore
     let clock: WorldClock
     private let rates = RateLimits()
 
+    /// An intake that stores what its senders send.
     package init(
         acceptor: Acceptor, senders: Senders, store: any EventStore, clock: WorldClock
     ) {
@@ -21,7 +23,7 @@ package final class Intake: Sendable {
         self.clock = clock
     }
 
-    /// What a path takes.
+    /// The kind of body that a path accepts.
     enum Shape: Sendable { case single(EventType), batch, either }
 
     /// The paths of events, in the spellings of every SDK that was measured.
@@ -32,14 +34,14 @@ package final class Intake: Sendable {
         + ["/v1/batch", "/v1/b", "/v1/import", "/sdk/batch", "/beacon/v1/batch"]
         .map { ($0, .batch) } + [("/v1/events", .either)]
 
-    /// A request as far as it matters here.
+    /// A request as far as it matters to the intake.
     struct Call {
         var headers: HTTPFields = [:]
         /// The key in the address.
         var query: Substring?
-        /// As it came, perhaps compressed.
+        /// The body as it came, perhaps compressed.
         let body: [UInt8]
-        /// Who calls, when the headers were looked at before and say nothing more.
+        /// The source, when the connection has found it already and no header matters any more.
         var source: Source?
     }
 
@@ -49,29 +51,33 @@ package final class Intake: Sendable {
             "Send the write key as Basic user, Bearer token, \"writeKey\" in the body, or ?writeKey=."
     )
 
-    /// Takes a call's events; the answer comes after the commit, or at once with a problem.
+    /// Stores a call's events; the answer comes after the commit, or at once with a problem.
     ///
-    /// - Parameter answer: gets what writes the answer, so that it can be written elsewhere than on
-    ///   the store's thread.
-    func take(
+    /// - Parameter answer: gets a function that makes the answer, so that another thread than the
+    ///   store's can make it.
+    func receive(
         _ call: Call, as shape: Shape,
         answer: @escaping @Sendable (@escaping @Sendable () -> Answer) -> Void
     ) {
         do throws(Problem) {
             let now = clock.now()
-            let (source, text, messageID) = try read(call, at: now)
+            let reading = try read(call, at: now)
+            let source = reading.source
             if source.kind == .browser, let origin = call.headers[.origin],
                 !source.origins.contains(origin)
             {
                 throw CrossOrigin.refusal(origin)
             }
-            if let pause = rates.refusal(of: source.name, source.perSecond, at: now) {
+            if let pause = rates.refusal(
+                of: source.name, perSecond: source.perSecond, at: now)
+            {
                 return answer { pause }
             }
-            let isBatch = isBatch(text, shape)
-            let envelope = try envelope(text, shape, isBatch, source, messageID, at: now)
+            let isBatch = isBatch(reading.text, shape)
+            let envelope = try envelope(reading, as: shape, isBatch: isBatch, at: now)
             store.accept(envelope, from: source.name) { result in
-                // The whole envelope goes along: whoever answers frees its events, not the store.
+                // The function keeps the envelope, so that its events are freed by the thread that
+                // answers and not by the store's.
                 answer { [self, envelope] in
                     let rejections = envelope.rejections
                     return switch result {
@@ -86,24 +92,34 @@ package final class Intake: Sendable {
         }
     }
 
-    /// The same, awaited.
-    func answer(_ call: Call, as shape: Shape) async -> Answer {
+    /// Stores a call's events and waits for the answer.
+    func answer(to call: Call, as shape: Shape) async -> Answer {
         await withCheckedContinuation { continuation in
-            take(call, as: shape) { continuation.resume(returning: $0()) }
+            receive(call, as: shape) { continuation.resume(returning: $0()) }
         }
     }
 
-    /// Who calls, and what the body says; of a signed call also a message id.
-    private func read(
-        _ call: Call, at now: Timestamp
-    ) throws(Problem) -> (source: Source, text: RepairedText, messageID: String?) {
-        if let source = call.source { return (source, try acceptor.read(call.body), nil) }
+    /// A call after its source was found and its body was read.
+    private struct Reading {
+        let source: Source
+        let text: RepairedText
+        /// Of a signed call: the message id of events that have none of their own.
+        var messageID: String?
+    }
+
+    private func read(_ call: Call, at now: Timestamp) throws(Problem) -> Reading {
+        if let source = call.source {
+            return Reading(source: source, text: try acceptor.read(call.body))
+        }
         let keys = senders.keys
         let signer = try keys.signatures.signer(of: call.headers, body: call.body, at: now)
         let body = try inflated(call.body, call.headers)
-        if let signer { return (signer.source, try acceptor.read(body), signer.messageID) }
+        if let signer {
+            return Reading(
+                source: signer.source, text: try acceptor.read(body), messageID: signer.messageID)
+        }
         if let source = keys.source(ofHeader: call.headers[.authorization]) {
-            return (source, try acceptor.read(body), nil)
+            return Reading(source: source, text: try acceptor.read(body))
         }
         let text = try? acceptor.read(body)
         let root = text?.document.root
@@ -111,8 +127,8 @@ package final class Intake: Sendable {
         guard let source = keys.source(of: written ?? call.query.map { String($0) }) else {
             throw Self.unknownKey
         }
-        if let text { return (source, text, nil) }
-        return (source, try acceptor.read(body), nil)
+        if let text { return Reading(source: source, text: text) }
+        return Reading(source: source, text: try acceptor.read(body))
     }
 
     private func isBatch(_ text: RepairedText, _ shape: Shape) -> Bool {
@@ -124,20 +140,20 @@ package final class Intake: Sendable {
     }
 
     private func envelope(
-        _ text: RepairedText, _ shape: Shape, _ isBatch: Bool, _ source: Source,
-        _ messageID: String?, at now: Timestamp
+        _ reading: Reading, as shape: Shape, isBatch: Bool, at now: Timestamp
     ) throws(Problem) -> Envelope {
+        let (text, source) = (reading.text, reading.source.eventSource)
         var type: EventType?
         if case .single(let routed) = shape { type = routed }
         var envelope =
             isBatch
-            ? try acceptor.batch(text, from: source.eventSource, at: now)
-            : try acceptor.single(text, type: type, from: source.eventSource, at: now)
-        guard let messageID else { return envelope }
+            ? try acceptor.batch(text, from: source, at: now)
+            : try acceptor.single(text, type: type, from: source, at: now)
+        guard let messageID = reading.messageID else { return envelope }
         for index in envelope.events.indices
         where envelope.events[index].event.messageID.isEmpty {
             let (place, event) = envelope.events[index]
-            envelope.events[index].event = event.named("\(messageID)_\(place)")
+            envelope.events[index].event = event.withMessageID("\(messageID)_\(place)")
         }
         return envelope
     }

@@ -1,6 +1,6 @@
 extension RandomAccessCollection {
-    /// The first place whose element does not belong before, in a collection in which all that do
-    /// stand first; the end when all do.
+    /// The first index whose element does not belong before; the end when all do. A binary search:
+    /// all elements that belong before must stand first.
     @inlinable package func partitionIndex(_ belongsBefore: (Element) -> Bool) -> Index {
         var (low, count) = (startIndex, count)
         while count > 0 {
@@ -17,7 +17,7 @@ extension RandomAccessCollection {
 }
 
 extension Array {
-    /// All of it in order, in pieces of `count`; the last may be shorter.
+    /// The array cut into pieces of `count` elements, in order; the last may be shorter.
     @inlinable package func slices(of count: Int) -> [ArraySlice<Element>] {
         stride(from: 0, to: self.count, by: count).map { self[$0...].prefix(count) }
     }

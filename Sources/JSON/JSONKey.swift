@@ -3,13 +3,16 @@ package struct JSONKey: Sendable, Hashable, ExpressibleByStringLiteral {
     let bytes: [UInt8]
     let hash: UInt32
 
+    /// Prepares a key.
     package init(_ text: String) {
         bytes = Array(text.utf8)
         hash = bytes.withUnsafeBufferPointer { jsonKeyHash($0) }
     }
 
+    /// Prepares a key that is written in the program.
     package init(stringLiteral value: String) { self.init(value) }
 
+    /// The key as text.
     package var text: String { String(decoding: bytes, as: UTF8.self) }
 
     fileprivate func matches(_ node: JSONNode, of document: JSONDocument) -> Bool {
@@ -41,12 +44,15 @@ func jsonKeyHash(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt32 {
     return UInt32(truncatingIfNeeded: hash)
 }
 
-/// Keys that are looked for together, in one pass over an object.
+/// A set of keys that are found together, in one pass over an object.
 package struct JSONKeySet: Sendable {
     private let keys: [JSONKey]
-    /// For each hash, cut to the table's size, the first key to try and then the next; -1 for none.
+    /// An open hash table: the place in `keys`, at the key's hash or the next free slot; -1 for
+    /// none.
     private let slots: [Int8]
 
+    /// A set of prepared keys.
+    ///
     /// - Parameter names: at most 60 different ones.
     package init(_ names: [String]) {
         keys = names.map { JSONKey($0) }
@@ -61,7 +67,8 @@ package struct JSONKeySet: Sendable {
 
     private static let size = 128
 
-    /// Calls `found` with the place of each key in the list of names, and the value it has.
+    /// Calls `found` for each key that an object has, with its place in the list of names and its
+    /// value.
     package func find(in object: JSONValue, _ found: (Int, JSONValue) -> Void) {
         for member in object.members {
             let node = member.key.node

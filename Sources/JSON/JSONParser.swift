@@ -1,14 +1,18 @@
-/// The recursive part.
+/// A recursive-descent parser that turns a text into a flat list of nodes in one pass.
 ///
-/// Depth is bounded, so recursion is too. Lives no longer than the bytes it is given; every place
-/// is compared with their count before it is read.
+/// Each value becomes one `JSONNode` with the range of its bytes; nothing is decoded or copied. The
+/// nodes of a container's children follow its own, and `next` leads past all of them, so that a
+/// reader steps over what it does not need. A key's node holds the hash of its text instead.
+///
+/// The depth of nesting is limited, and recursion with it. A parser lives no longer than the bytes
+/// it is given; every place is compared with their count before it is read.
 struct JSONParser {
     let bytes: UnsafeBufferPointer<UInt8>
     let repairing: Bool
     var nodes: [JSONNode] = []
     var patches: [JSONPatch] = []
     var duplicates: [JSONError] = []
-    /// Of objects with many keys: their keys' nodes by hash; by the object's node.
+    /// The keys' nodes of each object with many keys, sorted by hash; by the object's node.
     var wide: [Int: [UInt32]] = [:]
     /// The keys of the objects that are open.
     private var keys: [Int] = []
@@ -43,6 +47,7 @@ struct JSONParser {
         }
     }
 
+    /// Notes that a part of the text has to be replaced.
     private mutating func patch(_ range: Range<Int>, _ repair: JSONRepair) throws(JSONError) {
         guard patches.count < JSONReader.maximumRepairs else {
             throw JSONError(
@@ -60,17 +65,17 @@ struct JSONParser {
         }
         guard at < bytes.count else { throw syntax("The text ends where a value is expected") }
         switch bytes[at] {
-        case 0x7B: try object(depth: depth)
-        case 0x5B: try array(depth: depth)
-        case 0x22: try string(as: .string)
-        case 0x74: try literal("true", .yes)
-        case 0x66: try literal("false", .no)
-        case 0x6E: try literal("null", .null)
-        case 0x4E where repairing: try nonFinite("NaN")
-        case 0x49 where repairing: try nonFinite("Infinity")
-        case 0x2D where repairing && at + 1 < bytes.count && bytes[at + 1] == 0x49:
+        case UInt8(ascii: "{"): try object(depth: depth)
+        case UInt8(ascii: "["): try array(depth: depth)
+        case UInt8(ascii: "\""): try string(as: .string)
+        case UInt8(ascii: "t"): try literal("true", .yes)
+        case UInt8(ascii: "f"): try literal("false", .no)
+        case UInt8(ascii: "n"): try literal("null", .null)
+        case UInt8(ascii: "N") where repairing: try nonFinite("NaN")
+        case UInt8(ascii: "I") where repairing: try nonFinite("Infinity")
+        case UInt8(ascii: "-") where repairing && byte(1) == UInt8(ascii: "I"):
             try nonFinite("-Infinity")
-        case 0x2D, 0x30...0x39: try number()
+        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): try number()
         default: throw syntax("Unexpected \(describe(bytes[at])) where a value is expected")
         }
     }
@@ -79,26 +84,26 @@ struct JSONParser {
         let mine = try open(.object, depth: depth)
         let firstKey = keys.count
         skipSpace()
-        if peek(0x7D) {
+        if peek("}") {
             close(mine)
             return
         }
         while true {
             skipSpace()
-            guard peek(0x22) else {
+            guard peek("\"") else {
                 throw syntax("Expected a key in double quotes\(trailingCommaNote)")
             }
             keys.append(nodes.count)
             try string(as: .key)
             skipSpace()
-            guard peek(0x3A) else { throw syntax("Expected ':' after the key") }
+            guard peek(":") else { throw syntax("Expected ':' after the key") }
             at += 1
             skipSpace()
             try value(depth: depth + 1)
             skipSpace()
-            guard try continues(until: 0x7D) else { break }
+            guard try continues(until: "}") else { break }
         }
-        note(keys[firstKey...], of: mine)
+        indexKeys(keys[firstKey...], of: mine)
         keys.removeSubrange(firstKey...)
         close(mine)
     }
@@ -106,28 +111,28 @@ struct JSONParser {
     private mutating func array(depth: Int) throws(JSONError) {
         let mine = try open(.array, depth: depth)
         skipSpace()
-        if peek(0x5D) {
+        if peek("]") {
             close(mine)
             return
         }
         while true {
             skipSpace()
-            if peek(0x5D) { throw syntax("Expected a value\(trailingCommaNote)") }
+            if peek("]") { throw syntax("Expected a value\(trailingCommaNote)") }
             try value(depth: depth + 1)
             skipSpace()
-            guard try continues(until: 0x5D) else { break }
+            guard try continues(until: "]") else { break }
         }
         close(mine)
     }
 
-    /// True after a comma, false at the closing bracket.
-    private mutating func continues(until closing: UInt8) throws(JSONError) -> Bool {
-        if peek(0x2C) {
+    /// True after a comma, which is skipped; false at the closing bracket.
+    private mutating func continues(until closing: Unicode.Scalar) throws(JSONError) -> Bool {
+        if peek(",") {
             at += 1
             return true
         }
         guard peek(closing) else {
-            let expected = closing == 0x7D ? "',' or '}'" : "',' or ']'"
+            let expected = closing == "}" ? "',' or '}'" : "',' or ']'"
             let found = at < bytes.count ? "found \(describe(bytes[at]))" : "the text ends here"
             throw syntax("Expected \(expected); \(found)")
         }
@@ -162,8 +167,8 @@ struct JSONParser {
                 throw syntax("The string that begins here does not end")
             }
             switch bytes[at] {
-            case 0x22: break scan
-            case 0x5C:
+            case UInt8(ascii: "\""): break scan
+            case UInt8(ascii: "\\"):
                 escaped = true
                 try escape()
             case 0x00..<0x20: throw syntax("A control character must be written as an escape")
@@ -192,8 +197,8 @@ struct JSONParser {
             at += marks.trailingZeroBitCount / 8
             if marks != 0 { return }
         }
-        while at < bytes.count, (0x20..<0x80).contains(bytes[at]), bytes[at] != 0x22,
-            bytes[at] != 0x5C
+        while at < bytes.count, (0x20..<0x80).contains(bytes[at]), bytes[at] != UInt8(ascii: "\""),
+            bytes[at] != UInt8(ascii: "\\")
         { at += 1 }
     }
 
@@ -201,8 +206,8 @@ struct JSONParser {
     /// those above the lowest may be marked for nothing.
     private static func special(_ word: UInt64) -> UInt64 {
         let ones: UInt64 = 0x0101_0101_0101_0101
-        let quote = word ^ (ones &* 0x22)
-        let backslash = word ^ (ones &* 0x5C)
+        let quote = word ^ (ones &* UInt64(UInt8(ascii: "\"")))
+        let backslash = word ^ (ones &* UInt64(UInt8(ascii: "\\")))
         let control = (word &- (ones &* 0x20)) & ~word
         return ((quote &- ones) & ~quote | (backslash &- ones) & ~backslash | control | word)
             & (ones &* 0x80)
@@ -218,8 +223,10 @@ struct JSONParser {
     private mutating func escape() throws(JSONError) {
         guard at + 1 < bytes.count else { throw syntax("The text ends inside an escape") }
         switch bytes[at + 1] {
-        case 0x22, 0x5C, 0x2F, 0x62, 0x66, 0x6E, 0x72, 0x74: at += 2
-        case 0x75: try unicodeEscape()
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"),
+            UInt8(ascii: "f"), UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"):
+            at += 2
+        case UInt8(ascii: "u"): try unicodeEscape()
         default: throw syntax("Unknown escape \\\(describe(bytes[at + 1]))")
         }
     }
@@ -230,7 +237,7 @@ struct JSONParser {
             at += 6
             return
         }
-        if unit < 0xDC00, at + 7 < bytes.count, bytes[at + 6] == 0x5C, bytes[at + 7] == 0x75 {
+        if unit < 0xDC00, byte(6) == UInt8(ascii: "\\"), byte(7) == UInt8(ascii: "u") {
             let low = try self.unit(at: at + 6)
             if (0xDC00..<0xE000).contains(low) {
                 at += 12
@@ -278,22 +285,22 @@ struct JSONParser {
 
     private mutating func number() throws(JSONError) {
         let start = at
-        if peek(0x2D) { at += 1 }
-        if peek(0x30) {
+        if peek("-") { at += 1 }
+        if peek("0") {
             at += 1
         } else {
             try digits("Expected a digit")
         }
-        if at < bytes.count, (0x30...0x39).contains(bytes[at]) {
+        if at < bytes.count, bytes[at].isASCIIDigit {
             throw syntax("A number must not begin with a zero")
         }
-        if peek(0x2E) {
+        if peek(".") {
             at += 1
             try digits("Expected a digit after the decimal point")
         }
-        if peek(0x65) || peek(0x45) {
+        if peek("e") || peek("E") {
             at += 1
-            if peek(0x2B) || peek(0x2D) { at += 1 }
+            if peek("+") || peek("-") { at += 1 }
             try digits("Expected a digit in the exponent")
         }
         append(.number, from: start)
@@ -301,7 +308,7 @@ struct JSONParser {
 
     private mutating func digits(_ message: String) throws(JSONError) {
         let start = at
-        while at < bytes.count, (0x30...0x39).contains(bytes[at]) { at += 1 }
+        while at < bytes.count, bytes[at].isASCIIDigit { at += 1 }
         guard at > start else { throw syntax(message) }
     }
 
@@ -339,16 +346,26 @@ struct JSONParser {
     private mutating func skipSpace() {
         while at < bytes.count {
             switch bytes[at] {
-            case 0x20, 0x0A, 0x0D, 0x09: at += 1
+            case UInt8(ascii: " "), UInt8(ascii: "\n"), UInt8(ascii: "\r"), UInt8(ascii: "\t"):
+                at += 1
             default: return
             }
         }
     }
 
-    private func peek(_ byte: UInt8) -> Bool { at < bytes.count && bytes[at] == byte }
+    /// True when an ASCII character comes next.
+    @inline(__always)
+    private func peek(_ character: Unicode.Scalar) -> Bool {
+        at < bytes.count && bytes[at] == UInt8(ascii: character)
+    }
+
+    /// The byte so many places further on; nil after the end.
+    private func byte(_ offset: Int) -> UInt8? {
+        at + offset < bytes.count ? bytes[at + offset] : nil
+    }
 
     private var trailingCommaNote: String {
-        peek(0x7D) || peek(0x5D) ? " (a comma before a closing bracket is not allowed)" : ""
+        peek("}") || peek("]") ? " (a comma before a closing bracket is not allowed)" : ""
     }
 
     private func syntax(_ message: String) -> JSONError {

@@ -1,4 +1,4 @@
-/// Why a text is not JSON that we read, and at which byte.
+/// The error of a text that is not read as JSON: why, and at which byte.
 package struct JSONError: Error, Sendable, Equatable {
     /// The closed set of causes; each is an error code of the ingest API.
     package enum Code: String, Sendable, CaseIterable {
@@ -9,19 +9,23 @@ package struct JSONError: Error, Sendable, Equatable {
         case depth = "too_deep"
         case size = "too_large"
     }
+    /// The cause.
     package let code: Code
     /// Byte offset of the first thing that is wrong.
     package let offset: Int
+    /// The cause in a sentence, for people.
     package let message: String
 }
 
 /// A repair and where it stands in the repaired text.
 package struct RepairedPlace: Sendable {
+    /// Byte offset of the replacement in the repaired text.
     package let offset: Int
+    /// The fault that was replaced.
     package let repair: JSONRepair
 }
 
-/// What was changed so that one bad value does not cost its good neighbours.
+/// A fault that is repaired, so that one bad value does not cost its good neighbours.
 package enum JSONRepair: String, Sendable, CaseIterable {
     /// `NaN`, `Infinity` or `-Infinity`, which many SDKs emit, became `null`.
     case nonFiniteNumber = "non_finite_number"
@@ -29,14 +33,15 @@ package enum JSONRepair: String, Sendable, CaseIterable {
     case loneSurrogate = "lone_surrogate"
 }
 
-/// Strict reader: RFC 8259, UTF-8 only, no duplicate keys, bounded depth, one pass over the bytes.
+/// The entrance to the parser: RFC 8259, UTF-8 only, no duplicate keys, bounded depth, one pass
+/// over the bytes.
 package enum JSONReader {
     /// Nesting allowed in any text; deeper ones are refused with `too_deep`.
     package static let maximumDepth = 64
-    /// Offsets are 32 bits wide.
+    /// Bytes of one text; offsets are 32 bits wide.
     package static let maximumBytes = 1 << 30
 
-    /// Values, keys and brackets of one text; more would cost more memory than a body is worth.
+    /// Values and keys of one text; more would cost more memory than a body is worth.
     package static let maximumNodes = 1_000_000
     /// Repairs of one text; one that needs more is refused.
     package static let maximumRepairs = 10_000
@@ -53,7 +58,7 @@ package enum JSONReader {
         try read(Array(text.utf8))
     }
 
-    /// Reads `bytes`; the two faults that real SDKs produce are repaired and named.
+    /// Reads `bytes`, repairing the two faults that real SDKs produce.
     ///
     /// The document's bytes are then the repaired ones, so that all that follows is strict. Keys
     /// that stand twice are left for the caller to judge: they may be one event's fault alone.
@@ -98,7 +103,7 @@ package enum JSONReader {
         }
     }
 
-    /// What a parser found; the bytes are the caller's.
+    /// The results of a parser, without the bytes.
     private struct Parsed {
         let nodes: [JSONNode]
         let wide: [Int: [UInt32]]
@@ -107,14 +112,16 @@ package enum JSONReader {
     }
 }
 
-/// What a repairing reader found.
+/// A document that was read with repairs, and the list of them.
 package struct RepairedText: Sendable {
+    /// The text after the repairs.
     package let document: JSONDocument
-    /// In the order of the text.
+    /// The repairs, in the order of the text.
     package let repairs: [RepairedPlace]
-    /// Keys that stand twice in their object.
+    /// An error for each key that stands twice in its object.
     package let duplicates: [JSONError]
 
+    /// A document with these repairs.
     package init(document: JSONDocument, repairs: [RepairedPlace], duplicates: [JSONError]) {
         self.document = document
         self.repairs = repairs
@@ -123,7 +130,7 @@ package struct RepairedText: Sendable {
 }
 
 extension JSONRepair {
-    /// What is put in the place of the fault.
+    /// The JSON text that takes the place of the fault.
     var replacement: String {
         switch self {
         case .nonFiniteNumber: "null"
@@ -132,7 +139,7 @@ extension JSONRepair {
     }
 }
 
-/// Where a text has to be repaired, and how.
+/// A part of a text that has to be repaired.
 struct JSONPatch {
     let range: Range<Int>
     let repair: JSONRepair

@@ -1,39 +1,49 @@
 /// Writes JSON text straight into a byte buffer.
 ///
-/// The caller keeps the nesting right; commas are the writer's business.
+/// The caller keeps the nesting right; the writer sets the commas.
 package struct JSONWriter: Sendable {
+    /// The text so far, in UTF-8.
     package private(set) var bytes: [UInt8] = []
-    /// Whether the next member or element needs a comma before it.
+    /// True when the next member or element needs a comma before it.
     private var needsComma = false
 
+    /// A writer with nothing written.
+    ///
+    /// - Parameter capacity: bytes that can be written before the buffer has to grow.
     package init(capacity: Int = 512) { bytes.reserveCapacity(capacity) }
 
+    /// The text so far.
     package var text: String { String(decoding: bytes, as: UTF8.self) }
 
-    /// A place to come back to when what was begun turns out to be empty.
+    /// A place in the text, to come back to when what was begun turns out to be empty.
     package struct Mark: Sendable {
         fileprivate let count: Int
         fileprivate let needsComma: Bool
     }
 
+    /// The place where the next value would be written.
     package var mark: Mark { Mark(count: bytes.count, needsComma: needsComma) }
 
-    /// Forgets everything written since `mark`.
+    /// Removes everything written since `mark`.
     package mutating func rewind(to mark: Mark) {
         bytes.removeSubrange(mark.count...)
         needsComma = mark.needsComma
     }
 
-    package mutating func beginObject() { open(0x7B) }
-    package mutating func endObject() { close(0x7D) }
-    package mutating func beginArray() { open(0x5B) }
-    package mutating func endArray() { close(0x5D) }
+    /// Opens an object; its members follow.
+    package mutating func beginObject() { open(UInt8(ascii: "{")) }
+    /// Closes the object that was opened last.
+    package mutating func endObject() { close(UInt8(ascii: "}")) }
+    /// Opens an array; its elements follow.
+    package mutating func beginArray() { open(UInt8(ascii: "[")) }
+    /// Closes the array that was opened last.
+    package mutating func endArray() { close(UInt8(ascii: "]")) }
 
     /// Writes a member's key; the value must follow.
     package mutating func key(_ text: String) {
         separate()
         appendQuoted(text)
-        bytes.append(0x3A)
+        bytes.append(UInt8(ascii: ":"))
         needsComma = false
     }
 
@@ -41,20 +51,24 @@ package struct JSONWriter: Sendable {
     package mutating func key(quoted: ArraySlice<UInt8>) {
         separate()
         bytes.append(contentsOf: quoted)
-        bytes.append(0x3A)
+        bytes.append(UInt8(ascii: ":"))
         needsComma = false
     }
 
+    /// Writes a string, quoted and escaped.
     package mutating func string(_ text: String) {
         separate()
         appendQuoted(text)
         needsComma = true
     }
 
+    /// Writes a whole number.
     package mutating func integer(_ value: some BinaryInteger) { literal(String(value)) }
 
+    /// Writes `true` or `false`.
     package mutating func bool(_ value: Bool) { literal(value ? "true" : "false") }
 
+    /// Writes `null`.
     package mutating func null() { literal("null") }
 
     private mutating func literal(_ text: String) {
@@ -78,20 +92,21 @@ package struct JSONWriter: Sendable {
         needsComma = true
     }
 
-    /// Writes a member when there is something to write.
+    /// Writes a member whose value is a string; nothing when it is nil.
     package mutating func member(_ name: String, _ text: String?) {
         guard let text else { return }
         key(name)
         string(text)
     }
 
-    /// Writes a member when there is something to write.
+    /// Writes a member whose value is a whole number; nothing when it is nil.
     package mutating func member(_ name: String, _ value: Int?) {
         guard let value else { return }
         key(name)
         integer(value)
     }
 
+    /// Writes a member whose value is `true` or `false`.
     package mutating func member(_ name: String, _ value: Bool) {
         key(name)
         bool(value)
@@ -109,35 +124,41 @@ package struct JSONWriter: Sendable {
     }
 
     private mutating func separate() {
-        if needsComma { bytes.append(0x2C) }
+        if needsComma { bytes.append(UInt8(ascii: ",")) }
     }
 
     private mutating func appendQuoted(_ text: String) {
-        bytes.append(0x22)
+        bytes.append(UInt8(ascii: "\""))
         var text = text
         text.withUTF8 { utf8 in
             // Most texts need no escapes.
-            if utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x22 && $0 != 0x5C }) {
+            if utf8.allSatisfy({
+                $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\")
+            }) {
                 bytes.append(contentsOf: utf8)
             } else {
                 for byte in utf8 { appendEscaped(byte) }
             }
         }
-        bytes.append(0x22)
+        bytes.append(UInt8(ascii: "\""))
     }
 
     private mutating func appendEscaped(_ byte: UInt8) {
         switch byte {
-        case 0x22: bytes.append(contentsOf: [0x5C, 0x22])
-        case 0x5C: bytes.append(contentsOf: [0x5C, 0x5C])
-        case 0x0A: bytes.append(contentsOf: [0x5C, 0x6E])
-        case 0x0D: bytes.append(contentsOf: [0x5C, 0x72])
-        case 0x09: bytes.append(contentsOf: [0x5C, 0x74])
+        case UInt8(ascii: "\""): append("\\\"")
+        case UInt8(ascii: "\\"): append("\\\\")
+        case UInt8(ascii: "\n"): append("\\n")
+        case UInt8(ascii: "\r"): append("\\r")
+        case UInt8(ascii: "\t"): append("\\t")
         case 0x00..<0x20:
             let hex = String(byte, radix: 16)
             bytes.append(contentsOf: Array("\\u00\(hex.count == 1 ? "0" : "")\(hex)".utf8))
         default: bytes.append(byte)
         }
+    }
+
+    private mutating func append(_ text: StaticString) {
+        text.withUTF8Buffer { bytes.append(contentsOf: $0) }
     }
 }
 

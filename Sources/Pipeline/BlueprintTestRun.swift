@@ -54,7 +54,7 @@ package enum BlueprintTestRun {
             at: Timestamp(milliseconds: 1_767_225_600_000))
         if let rejection = envelope.rejections.first { throw rejection.problem }
         let event = envelope.events[0].event
-        return event.taken(as: EventID(first: event.receivedAt))
+        return event.accepted(as: EventID(first: event.receivedAt))
     }
 
     private static func compare(

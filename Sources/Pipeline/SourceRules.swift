@@ -64,13 +64,13 @@ package struct Effect: Sendable {
             let before = try store.standing(key) ?? Standing()
             var standing = before
             if let suppress {
-                standing.take(
+                standing.merge(
                     Suppression(cause: suppress, at: at, origin: origin, event: event.id))
             }
             if !lift.isEmpty { standing.lift(lift, at: at, origin: origin) }
             for (categories, granted) in [(deny, false), (grant, true)] {
                 for category in categories {
-                    standing.take(
+                    standing.merge(
                         ConsentAnswer(category: category, granted: granted, at: at, origin: origin))
                 }
             }

@@ -53,7 +53,7 @@ package struct Secrets: Sendable, CustomStringConvertible, CustomReflectable {
     /// The text with every secret that occurs in it masked: for answers that echo one.
     package func mask(_ text: String) -> String {
         var text = text
-        for form in forms where text.holds(form) {
+        for form in forms where text.containsBytes(of: form) {
             text = text.replacing(form, with: "***")
         }
         return text

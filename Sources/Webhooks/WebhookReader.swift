@@ -50,7 +50,7 @@ package struct WebhookReader: Sendable {
                     var event = try event(
                         item, repairs: repairs, headers: headers, from: source, at: now)
                     if let messageID, Self.lacksOwnID(event, headers: headers, from: source) {
-                        event = event.named(messageID)
+                        event = event.withMessageID(messageID)
                     }
                     reading.envelope.events.append((index, event))
                 } catch {
@@ -65,7 +65,7 @@ package struct WebhookReader: Sendable {
                 let event = reading.envelope.events[last].event
                 let id = event.messageID
                 if !id.isEmpty, !seen.insert(id).inserted {
-                    reading.envelope.events[last].event = event.named("\(id)_\(index)")
+                    reading.envelope.events[last].event = event.withMessageID("\(id)_\(index)")
                 }
             }
             return reading

@@ -6,6 +6,9 @@ import NIOCore
 
 @main
 struct Sluice: AsyncParsableCommand {
+    /// The program's version; a command and a server have to have the same.
+    static let version = "0.1.0"
+
     static let configuration = CommandConfiguration(
         commandName: "sluice",
         abstract: "Receives your events once and forwards them, mapped and with consent.",
@@ -20,7 +23,7 @@ struct Sluice: AsyncParsableCommand {
 
             Exit codes: 0 done, 1 failed (or found something wrong), 2 wrong use of the command.
             """,
-        version: "sluice 0.1.0",
+        version: "sluice \(version)",
         groupedSubcommands: [
             CommandGroup(
                 name: "Run",

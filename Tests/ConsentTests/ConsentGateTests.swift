@@ -32,7 +32,7 @@ private func answer(_ granted: Bool, at text: String) -> ConsentAnswer {
 
 private func standing(_ answers: ConsentAnswer...) -> Standing {
     var standing = Standing()
-    for answer in answers { standing.take(answer) }
+    for answer in answers { standing.merge(answer) }
     return standing
 }
 

@@ -39,7 +39,7 @@ import Testing
             {"type":"track","event":"\(name)","userId":"1","properties":\(properties),
              "context":{"traits":{"email":"jane@example.com"}}}
             """, source: "vero", trusted: trusted, at: moment ?? now)
-        return event.taken(as: EventID(first: event.receivedAt))
+        return event.accepted(as: EventID(first: event.receivedAt))
     }
 
     private var suppressing: [String: [Effect]] {

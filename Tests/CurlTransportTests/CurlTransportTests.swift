@@ -130,7 +130,7 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
         let transport = CurlTransport()
         let url = server.url
         await withTaskGroup(of: Void.self) { group in
-            for number in 0..<200 {
+            for number in 0..<64 {
                 group.addTask {
                     let request = OutgoingRequest(
                         method: "POST", url: url, headers: [], body: Array("n\(number)".utf8),

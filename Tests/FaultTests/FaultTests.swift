@@ -1,9 +1,15 @@
 import Deliver
 import Events
-import Foundation
 import JSON
+import Log
 import SluiceTesting
 import Testing
+
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
 
 @testable import SQLiteStore
 
@@ -127,7 +133,7 @@ extension Faults {
         /// The numbers of each user's events in the order they were accepted.
         private func acceptOrder(_ data: String) throws -> [String: [Int]] {
             let connection = try Connection(
-                path: data + "/sluice.db", mode: .readOnly, busyTimeout: 10_000)
+                path: data + "/sluice.db", mode: .readOnly, busyTimeout: .seconds(10))
             let select = try connection.prepare(
                 "SELECT user_id, message_id FROM events ORDER BY id")
             var order: [String: [Int]] = [:]

@@ -1,6 +1,6 @@
 import Deliver
 import Events
-import Foundation
+import Log
 import SluiceTesting
 import Testing
 

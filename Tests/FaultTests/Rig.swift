@@ -1,11 +1,16 @@
 import CurlTransport
 import Deliver
 import Events
-import Foundation
 import JSON
 import Request
 import SluiceTesting
 import Testing
+
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
 
 @testable import SQLiteStore
 
@@ -14,8 +19,7 @@ enum Extent: String {
     case off, short, full
 
     static let now =
-        Extent(rawValue: ProcessInfo.processInfo.environment["SLUICE_FAULTS"] ?? "off")
-        ?? .off
+        Extent(rawValue: environmentVariable("SLUICE_FAULTS") ?? "off") ?? .off
 
     /// A number of rounds.
     static func rounds(short: Int, full: Int) -> Int { now == .full ? full : short }
@@ -23,7 +27,7 @@ enum Extent: String {
 
 /// Says once in a line what was found, for the table of the long run.
 func report(_ line: String) {
-    FileHandle.standardError.write(Data("faults: \(line)\n".utf8))
+    writeToStandardError("faults: \(line)")
 }
 
 /// Why these tests cannot run here; nil when they can.
@@ -168,7 +172,7 @@ struct Ledger {
 
     init(_ directory: String) throws {
         let connection = try Connection(
-            path: directory + "/sluice.db", mode: .readOnly, busyTimeout: 10_000)
+            path: directory + "/sluice.db", mode: .readOnly, busyTimeout: .seconds(10))
         let events = try connection.prepare("SELECT message_id FROM events")
         while try events.step() { messages.insert(events.text(0) ?? "") }
         let deliveries = try connection.prepare(

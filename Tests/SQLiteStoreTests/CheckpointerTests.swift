@@ -7,17 +7,17 @@ import Testing
     @Test func `is copied into the file beside the writer, who only catches up`() async throws {
         let folder = try TemporaryFolder()
         let path = folder.path + "/sluice.db"
-        let writer = try Connection(path: path, mode: .readWrite, busyTimeout: 1_000)
+        let writer = try Connection(path: path, mode: .readWrite, busyTimeout: .seconds(1))
         _ = try writer.text("PRAGMA journal_mode = WAL")
         writer.countLogPages()
         try writer.execute("CREATE TABLE pages (body BLOB)")
-        let checkpointer = try Checkpointer(path: path, busyTimeout: 1_000) { _ in }
+        let checkpointer = try Checkpointer(path: path, busyTimeout: .seconds(1)) { _ in }
         defer { checkpointer.close() }
         for _ in 0...Checkpointer.pages {
             try writer.execute("INSERT INTO pages VALUES (randomblob(4000))")
         }
         let before = try folder.size(of: "sluice.db")
-        checkpointer.noteCommit(writer)
+        checkpointer.copyLog(of: writer)
         // The writer does nothing here.
         _ = try await eventually("most of the log is in the file") {
             try folder.size(of: "sluice.db") > before + 4_096 * Int64(Checkpointer.pages / 2)
@@ -25,7 +25,7 @@ import Testing
         }
         _ = try await eventually("the log begins anew") {
             try writer.execute("INSERT INTO pages VALUES (randomblob(4000))")
-            checkpointer.noteCommit(writer)
+            checkpointer.copyLog(of: writer)
             return writer.logPages < Checkpointer.pages ? true : nil
         }
         #expect(try writer.text("PRAGMA integrity_check") == "ok")

@@ -2,21 +2,23 @@ import Accept
 import Consent
 import Deliver
 import Events
+import Log
 import Pipeline
 import SluiceTesting
 import Testing
 
 @testable import SQLiteStore
+import Store
 
 /// A store without room in memory: everything waits for a claim.
 private final class Bench: Sendable {
     private let claims = Locked<[[Job]]>([])
     let clock = ManualClock()
-    let store: SQLiteStore
+    let store: StoreEngine
 
     init(_ folder: TemporaryFolder, _ pipeline: Pipeline) throws {
         let claims = claims
-        store = try SQLiteStore(
+        store = try SQLiteStore.open(
             directory: folder.path, pipeline: pipeline, room: Room(), clock: clock.world,
             hashKey: [1],
             news: { news in
@@ -140,35 +142,5 @@ private final class Bench: Sendable {
         #expect(try await bench.deliver() == Array(replayed.prefix(5)) + fresh.prefix(5))
         #expect(try await bench.deliver() == Array(replayed.suffix(4)) + fresh.suffix(4))
         bench.store.close()
-    }
-}
-
-@Suite struct `The watch over consent` {
-    private let person = Identity(
-        userID: "u", email: "A@b.example", anonymousID: nil, emailState: .fine,
-        lane: LaneKey(number: 1))
-
-    @Test func `knows nothing before it has begun`() {
-        #expect(ConsentWatch().mayDiffer(EventID(number: 5), person))
-    }
-
-    @Test func `asks for a look at what came before, and at who has changed since`() {
-        var watch = ConsentWatch()
-        watch.restart(after: EventID(number: 5))
-        #expect(watch.mayDiffer(EventID(number: 5), person))
-        #expect(!watch.mayDiffer(EventID(number: 6), person))
-        watch.note(IdentityKey(.user, "v"))
-        #expect(!watch.mayDiffer(EventID(number: 6), person))
-        watch.note(IdentityKey(.email, "a@b.example"))
-        #expect(watch.mayDiffer(EventID(number: 6), person))
-    }
-
-    @Test func `says when it remembers too many`() {
-        var watch = ConsentWatch()
-        watch.restart(after: EventID(number: 5))
-        for number in 0...ConsentWatch.most { watch.note(IdentityKey(.user, String(number))) }
-        #expect(watch.isFull)
-        watch.restart(after: EventID(number: 9))
-        #expect(!watch.isFull && watch.mayDiffer(EventID(number: 9), person))
     }
 }

@@ -1,3 +1,4 @@
+import Store
 import Testing
 
 @testable import SQLiteStore
@@ -6,11 +7,11 @@ import Testing
     private let connection: Connection
 
     init() throws {
-        connection = try Connection(path: ":memory:", mode: .readWrite, busyTimeout: 0)
+        connection = try Connection(path: ":memory:", mode: .readWrite, busyTimeout: .zero)
         try Schema.migrate(connection, key: [1])
     }
 
-    private func digest(_ number: Int) -> Digest128 { Hasher128.digest(messageID: "m\(number)") }
+    private func digest(_ number: Int) -> Digest128 { Hasher128.digest(ofMessageID: "m\(number)") }
 
     private func store(_ numbers: Range<Int>, inRuns: Bool = false) throws {
         let insert = try connection.prepare(

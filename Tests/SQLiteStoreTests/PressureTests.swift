@@ -3,11 +3,13 @@ import CSQLite
 import Deliver
 import Events
 import JSON
+import Log
 import Pipeline
 import SluiceTesting
 import Testing
 
 @testable import SQLiteStore
+import Store
 
 /// A store with limits, whose disk and clock are the test's.
 private final class Bench: Sendable {
@@ -16,18 +18,18 @@ private final class Bench: Sendable {
     let free = Locked<Int64?>(nil)
     let faults = Locked<[StoreFault]>([])
     private let claimed = Locked<[Job]>([])
-    let store: SQLiteStore
+    let store: StoreEngine
 
     init(_ change: (inout StoreLimits) -> Void = { _ in }, isEnabled: Bool = true) throws {
         folder = try TemporaryFolder()
-        var options = SQLiteStore.Options()
+        var options = StoreEngine.Options()
         change(&options.limits)
-        options.houseInterval = 0
+        options.houseInterval = .zero
         let free = free
         let faults = faults
         let claimed = claimed
         options.freeSpace = { free.withLock { $0 } }
-        store = try SQLiteStore(
+        store = try SQLiteStore.open(
             directory: folder.path,
             pipeline: Pipeline(destinations: [try Fixtures.destination(isEnabled: isEnabled)]),
             room: Room(), clock: clock.world, hashKey: [1], options: options,
@@ -96,25 +98,25 @@ private final class Bench: Sendable {
     @Test func `removes bodies first, then rows, and only what has ended`() async throws {
         let bench = try Bench(
             {
-                $0.bodies = StoreLimits.day
-                $0.events = 10 * StoreLimits.day
+                $0.bodies = .days(1)
+                $0.events = .days(10)
             }, isEnabled: false)
         let id = try await bench.accept("m1")
-        bench.clock.advance(milliseconds: StoreLimits.day + 1_000)
+        bench.clock.advance(milliseconds: 86_400_000 + 1_000)
         let log = try bench.log
         _ = try await eventually("the body to go") {
             try log.event(id)?.event.document.root.isEmpty == true ? true : nil
         }
         #expect(try log.deliveries(of: id).count == 1, "what became of it stays")
         #expect(try log.events(messageID: "m1") == [id], "a repeat is still recognised")
-        bench.clock.advance(milliseconds: 10 * StoreLimits.day)
+        bench.clock.advance(milliseconds: 10 * 86_400_000)
         _ = try await eventually("the row to go") { try log.event(id) == nil ? true : nil }
         #expect(try log.deliveries(of: id).isEmpty && log.events(messageID: "m1").isEmpty)
         bench.store.close()
     }
 
     @Test func `removes many without letting the log grow, though nothing comes`() async throws {
-        let bench = try Bench({ $0.events = 10 * StoreLimits.day }, isEnabled: false)
+        let bench = try Bench({ $0.events = .days(10) }, isEnabled: false)
         let text = String(repeating: "x", count: 12_000)
         var last: EventID?
         for batch in 0..<40 {
@@ -131,7 +133,7 @@ private final class Bench: Sendable {
             last = try await bench.store.accept(Envelope(events: events), from: "backend").last?.id
         }
         let before = try bench.folder.size(of: "sluice.db-wal")
-        bench.clock.advance(milliseconds: 11 * StoreLimits.day)
+        bench.clock.advance(milliseconds: 11 * 86_400_000)
         let (log, id) = (try bench.log, try #require(last))
         _ = try await eventually("the rows to go") {
             bench.clock.advance(milliseconds: 100)
@@ -144,9 +146,9 @@ private final class Bench: Sendable {
     }
 
     @Test func `keeps the body of what still waits`() async throws {
-        let bench = try Bench { $0.bodies = StoreLimits.day }
+        let bench = try Bench { $0.bodies = .days(1) }
         let id = try await bench.accept("m1")
-        bench.clock.advance(milliseconds: 100 * StoreLimits.day)
+        bench.clock.advance(milliseconds: 100 * 86_400_000)
         _ = try await bench.accept("m2")
         let log = try bench.log
         for _ in 1...20 { bench.store.flush() }
@@ -176,7 +178,7 @@ private final class Bench: Sendable {
             job.ended(.retry(due: now + 1_000, leavesLane: false), at: now)
         ])
         let waiting = try await bench.accept("m3", user: "3")
-        bench.clock.advance(milliseconds: -2 * StoreLimits.day)
+        bench.clock.advance(milliseconds: -2 * 86_400_000)
         _ = try await eventually("it to be due again") {
             let due = try bench.log.deliveries(of: id)[0].dueAt
             return due.map { $0 <= bench.clock.now } == true ? true : nil
@@ -192,7 +194,7 @@ private final class Bench: Sendable {
     @Test func `two days forward ends nothing and keeps repeats recognised`() async throws {
         let bench = try Bench()
         let id = try await bench.accept("m1")
-        bench.clock.advance(milliseconds: 2 * StoreLimits.day)
+        bench.clock.advance(milliseconds: 2 * 86_400_000)
         #expect(try await bench.accept("m1") == id)
         #expect(try bench.log.deliveries(of: id)[0].state == .queued)
         bench.store.close()
@@ -200,10 +202,10 @@ private final class Bench: Sendable {
 }
 
 @Suite struct `An event that ends the program` {
-    private func open(_ folder: TemporaryFolder, crashedOn id: DeliveryID?) throws -> SQLiteStore {
-        var options = SQLiteStore.Options()
+    private func open(_ folder: TemporaryFolder, crashedOn id: DeliveryID?) throws -> StoreEngine {
+        var options = StoreEngine.Options()
         options.crashedOn = id
-        return try SQLiteStore(
+        return try SQLiteStore.open(
             directory: folder.path,
             pipeline: Pipeline(destinations: [try Fixtures.destination()]), room: Room(),
             clock: ManualClock().world, hashKey: [1], options: options, news: { _ in })
@@ -263,7 +265,7 @@ private final class Bench: Sendable {
         let folder = try TemporaryFolder()
         _ = try folder.write(String(repeating: "no database ", count: 1_000), to: "sluice.db")
         let problem = #expect(throws: Problem.self) {
-            try SQLiteStore(
+            try SQLiteStore.open(
                 directory: folder.path, pipeline: Pipeline(destinations: []), room: Room(),
                 clock: ManualClock().world, hashKey: [1], news: { _ in })
         }
@@ -277,7 +279,7 @@ private final class Bench: Sendable {
         let folder = try TemporaryFolder()
         do {
             let connection = try Connection(
-                path: folder.path + "/sluice.db", mode: .readWrite, busyTimeout: 1_000)
+                path: folder.path + "/sluice.db", mode: .readWrite, busyTimeout: .seconds(1))
             try Schema.migrate(connection, key: [1], upTo: version)
             try connection.execute(
                 """
@@ -294,11 +296,11 @@ private final class Bench: Sendable {
         }
         let old = #expect(throws: Problem.self) { try SQLiteLog(directory: folder.path) }
         #expect(old?.code == "store_other_version")
-        var options = SQLiteStore.Options()
+        var options = StoreEngine.Options()
         // The rows are from 1970: what is old stays here.
-        options.limits.bodies = .max
-        options.limits.events = .max
-        let store = try SQLiteStore(
+        options.limits.bodies = .days(100_000)
+        options.limits.events = .days(100_000)
+        let store = try SQLiteStore.open(
             directory: folder.path,
             pipeline: Pipeline(destinations: [try Fixtures.destination()]), room: Room(),
             clock: ManualClock().world, hashKey: [2], options: options, news: { _ in })
@@ -321,7 +323,7 @@ private final class Bench: Sendable {
         INSERT INTO events (id, source, trusted, type, name, message_id, user_id,
             email_state, lane, happened_at, received_at, marks, body)
         VALUES (6, 1, 1, 'track', 'Product Viewed', 'm6', 'u', 'fine', 7, 1, 1, '', x'7B7D');
-        INSERT INTO messages VALUES (1, x'\(hexadecimal(Hasher128.digest(messageID: "m6").bytes))', 6);
+        INSERT INTO messages VALUES (1, x'\(hexadecimal(Hasher128.digest(ofMessageID: "m6").bytes))', 6);
         INSERT INTO deliveries (event, destination, lane, state, revision, attempt, ended_at)
         VALUES (6, 1, 7, 'delivered', 'r', 2, 2);
         INSERT INTO attempts (event, destination, run, number, step, started_at, class)

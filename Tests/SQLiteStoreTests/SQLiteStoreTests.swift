@@ -2,22 +2,25 @@ import Accept
 import CSQLite
 import Deliver
 import Events
+import Log
 import Pipeline
 import SQLiteStore
+import Store
 import SluiceTesting
 import Testing
 
 @Suite struct `The SQLite store` {
     @Test(arguments: StoreContract.all)
     func keeps(contract: StoreContract) async throws {
-        let folder = try TemporaryFolder()
-        try await contract.check(try open(folder, ManualClock()))
+        var setUp = try StoreSetUp()
+        contract.setUp(&setUp)
+        try await contract.check(try StoreFolder().open(setUp))
     }
 
     @Test func `has synchronous FULL on the connection that writes`() throws {
         // GRDB's trap: NORMAL in WAL loses the last commits on power loss, after the 200.
         let folder = try TemporaryFolder()
-        let store = try SQLiteStore(
+        let store = try SQLiteStore.open(
             directory: folder.path, pipeline: Pipeline(destinations: []), room: Room(),
             clock: ManualClock().world, hashKey: [1], news: { _ in })
         #expect(store.settings["synchronous"] == "2")
@@ -39,18 +42,18 @@ import Testing
     }
 
     @Test func `refuses a file of a newer version`() throws {
-        let folder = try TemporaryFolder()
+        let folder = try StoreFolder()
         var database: OpaquePointer?
         sqlite3_open(folder.path + "/sluice.db", &database)
         sqlite3_exec(database, "PRAGMA user_version = 99", nil, nil, nil)
         sqlite3_close(database)
-        let problem = #expect(throws: Problem.self) { try open(folder, ManualClock()) }
+        let problem = #expect(throws: Problem.self) { try folder.open() }
         #expect(problem?.code == "store_too_new")
     }
 
     @Test func `commits many waiting events together and answers each`() async throws {
-        let folder = try TemporaryFolder()
-        let store = try open(folder, ManualClock())
+        let folder = try StoreFolder()
+        let store = try folder.open()
         let receipts = try await withThrowingTaskGroup(of: Receipt.self) { group in
             for number in 0..<200 {
                 group.addTask {
@@ -70,11 +73,11 @@ import Testing
     {
         let folder = try TemporaryFolder()
         var options = SQLiteStore.Options()
-        options.busyTimeout = 20
-        let store = try SQLiteStore(
-            directory: folder.path, pipeline: try StoreContract.pipeline(),
-            room: Room(StoreContract.room), clock: ManualClock().world, hashKey: [1],
-            options: options, news: { _ in })
+        options.busyTimeout = .milliseconds(20)
+        let store = try SQLiteStore.open(
+            directory: folder.path, pipeline: try StoreSetUp().pipeline,
+            room: Room(), clock: ManualClock().world, hashKey: [1],
+            sqlite: options, news: { _ in })
         var other: OpaquePointer?
         sqlite3_open(folder.path + "/sluice.db", &other)
         // The store's own housekeeping may hold the lock for a moment.
@@ -95,8 +98,8 @@ import Testing
     }
 
     @Test func `lets one piece of work that cannot be done harm nothing else`() async throws {
-        let folder = try TemporaryFolder()
-        let store = try open(folder, ManualClock())
+        let folder = try StoreFolder()
+        let store = try folder.open()
         let events = try (0..<3).map { try Fixtures.track(user: "\($0)", message: "m\($0)") }
         let envelope = Envelope(events: events.enumerated().map { ($0.offset, $0.element) })
         let receipts = try await store.events.accept(envelope, from: "backend")
@@ -120,8 +123,8 @@ import Testing
     }
 
     @Test func `keeps no secret in the file`() async throws {
-        let folder = try TemporaryFolder()
-        let store = try open(folder, ManualClock())
+        let folder = try StoreFolder()
+        let store = try folder.open()
         let event = try Fixtures.track(user: "1")
         _ = try await store.events.accept(Envelope(events: [(0, event)]), from: "backend")
         store.flush()
@@ -132,19 +135,30 @@ import Testing
     }
 }
 
-private func open(_ folder: TemporaryFolder, _ clock: ManualClock) throws -> StoreUnderTest {
-    let news = Locked<[StoreNews]>([])
-    let store = try SQLiteStore(
-        directory: folder.path, pipeline: try StoreContract.pipeline(),
-        room: Room(StoreContract.room), clock: clock.world,
-        hashKey: [UInt8](repeating: 7, count: 32)
-    ) { fresh in news.withLock { $0 += fresh } }
-    return StoreUnderTest(
-        events: store, deliveries: store, log: try SQLiteLog(directory: folder.path), clock: clock,
-        flush: { store.flush() }, news: { news.withLock { $0 } },
-        reopened: {
-            // The first store is left as it is: nothing is closed in order, as in a crash.
-            store.flush()
-            return try open(folder, clock)
-        })
+/// A folder with a store in it; every store that was opened there is closed with it.
+private final class StoreFolder: Sendable {
+    private let folder: TemporaryFolder
+    private let opened = Locked<[StoreEngine]>([])
+
+    init() throws { folder = try TemporaryFolder() }
+
+    deinit { for store in opened.withLock({ $0 }) { store.close() } }
+
+    var path: String { folder.path }
+
+    /// Opens the store; the folder stays as long as what is returned.
+    func open(
+        _ setUp: StoreSetUp? = nil, clock: ManualClock = ManualClock()
+    ) throws -> StoreUnderTest {
+        let setUp = try setUp ?? StoreSetUp()
+        let news = Locked<[StoreNews]>([])
+        let store = try SQLiteStore.open(
+            directory: path, pipeline: setUp.pipeline, room: Room(setUp.room), clock: clock.world,
+            hashKey: [UInt8](repeating: 7, count: 32), options: setUp.options
+        ) { fresh in news.withLock { $0 += fresh } }
+        opened.withLock { $0.append(store) }
+        return StoreUnderTest(
+            engine: store, log: try SQLiteLog(directory: path), clock: clock,
+            news: { news.withLock { $0 } }, reopen: { try self.open($0, clock: clock) })
+    }
 }

@@ -14,13 +14,13 @@ struct BenchCommand: AsyncParsableCommand {
             median of the rounds. Measure a release build: swift build -c release.
             """)
 
-    /// What can be measured.
+    /// The parts that can be measured.
     enum Part: String, CaseIterable, ExpressibleByArgument {
         /// Taken, delivered and logged, as fast as it goes.
         case through
         /// Taken only, the destination held.
         case ingest
-        /// What waited, released.
+        /// The release of what waited.
         case delivery
         /// At a steady rate.
         case latency

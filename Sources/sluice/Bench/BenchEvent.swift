@@ -26,7 +26,7 @@ struct BenchEvent {
         var places: [Int] = []
         var at = 0
         while at < bytes.count {
-            if bytes[at] == 0x23 {
+            if bytes[at] == UInt8(ascii: "#") {
                 places.append(at)
                 at += Self.digits
             } else {
@@ -41,7 +41,7 @@ struct BenchEvent {
         for (index, place) in places.enumerated() {
             var rest = index == 1 ? number % Self.users : number
             for position in (place..<place + Self.digits).reversed() {
-                bytes[position] = 0x30 + UInt8(rest % 10)
+                bytes[position] = UInt8(ascii: "0") + UInt8(rest % 10)
                 rest /= 10
             }
         }

@@ -17,7 +17,7 @@ struct BenchLoad {
         var seconds = 0.0
         /// Nanoseconds to each answer, sorted.
         var latencies: [UInt64] = []
-        /// When each numbered event was sent.
+        /// The moment at which each numbered event was sent.
         var sentAt: [UInt64] = []
 
         var perSecond: Double { Double(events) / max(seconds, 0.001) }
@@ -61,7 +61,7 @@ struct BenchLoad {
             if now > end + 30_000_000_000 { break }
             for client in clients where !client.isBusy && !isOver {
                 guard isDue(number - first, now - begin) else { break }
-                fill(client, &event, &number)
+                fill(client, with: &event, from: &number)
                 client.startedAt = benchClock()
                 if perSecond != nil { result.sentAt.append(client.startedAt) }
                 client.push()
@@ -74,7 +74,7 @@ struct BenchLoad {
                 continue
             }
             for index in polls.indices where polls[index].revents != 0 {
-                try take(clients[index], &result, &chunk)
+                try readAnswer(of: clients[index], into: &result, by: &chunk)
             }
         }
         result.seconds = Double(benchClock() - begin) / 1e9
@@ -82,13 +82,13 @@ struct BenchLoad {
         return result
     }
 
-    /// Whether so many events may have been sent by now.
+    /// True when so many events may have been sent by now.
     private func isDue(_ sent: Int, _ nanoseconds: UInt64) -> Bool {
         guard let perSecond else { return true }
         return Double(sent) <= Double(nanoseconds) * Double(perSecond) / 1e9
     }
 
-    private func fill(_ client: Client, _ event: inout BenchEvent, _ number: inout Int) {
+    private func fill(_ client: Client, with event: inout BenchEvent, from number: inout Int) {
         let isBatch = batch > 1
         let count = isBatch ? batch * (event.bytes.count + 1) + 11 : event.bytes.count
         client.output.removeAll(keepingCapacity: true)
@@ -100,18 +100,18 @@ struct BenchLoad {
             """.utf8)
         if isBatch { client.output += Array("{\"batch\":[".utf8) }
         for index in 0..<batch {
-            if index > 0 { client.output.append(0x2C) }
+            if index > 0 { client.output.append(UInt8(ascii: ",")) }
             event.number(number)
             client.output += event.bytes
             number += 1
         }
-        if isBatch { client.output += [0x5D, 0x7D] }
+        if isBatch { client.output += Array("]}".utf8) }
         client.sent = 0
         client.isBusy = true
     }
 
-    private func take(
-        _ client: Client, _ result: inout Result, _ chunk: inout [UInt8]
+    private func readAnswer(
+        of client: Client, into result: inout Result, by chunk: inout [UInt8]
     ) throws {
         if client.sent < client.output.count { client.push() }
         guard client.socket.read(into: &client.input, by: &chunk) else {

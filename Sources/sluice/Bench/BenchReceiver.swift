@@ -26,7 +26,7 @@ final class BenchReceiver: Sendable {
 
     var requests: Int { count.withLock { $0 } }
 
-    /// When each event of a paced load arrived, since this was last asked.
+    /// The arrival times of a paced load's events, since this was last asked.
     func takeArrivals() -> [(event: Int, at: UInt64)] {
         seen.withLock { seen in
             defer { seen = [] }

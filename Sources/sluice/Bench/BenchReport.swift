@@ -3,7 +3,7 @@ import Events
 import Glibc
 import JSON
 
-/// What was measured, by name, with what it was measured on.
+/// The measured values by name, and the machine they were measured on.
 struct BenchReport {
     enum Unit: String {
         case perSecond = "/s"
@@ -12,6 +12,7 @@ struct BenchReport {
         case milliseconds = "ms"
         case seconds = "s"
         case megabytes = "MB"
+        case allocations = "allocations"
     }
     private struct Row {
         let name: String
@@ -31,11 +32,19 @@ struct BenchReport {
         self.rounds = rounds
     }
 
-    mutating func add(_ name: String, _ value: Double, _ unit: Unit) {
+    mutating func add(_ name: String, _ value: Double, in unit: Unit) {
         if let index = rows.firstIndex(where: { $0.name == name }) {
             rows[index].values.append(value)
         } else {
             rows.append(Row(name: name, unit: unit, values: [value]))
+        }
+    }
+
+    /// Adds the time of a stage, and its allocations when they were counted.
+    mutating func add(_ name: String, costing cost: StageCost) {
+        add(name, cost.microseconds, .microseconds)
+        if let allocations = cost.allocations {
+            add("\(name), allocations", allocations, .allocations)
         }
     }
 

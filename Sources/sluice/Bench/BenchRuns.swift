@@ -1,3 +1,5 @@
+import Console
+import CurlTransport
 import Events
 import FoundationEssentials
 import Glibc
@@ -18,21 +20,24 @@ struct BenchRuns {
             ("64 connections", 64, 1), ("256 connections", 256, 1), ("batches of 100", 16, 100),
         ] {
             let measured = try await withServer { server in
-                try await measure(server, connections, batch)
+                try await measure(server, connections: connections, batch: batch)
             }
             let (before, after, load, memory) = measured
             let accepted = Double(after.accepted - before.accepted)
-            report.add("through, \(name): accepted", accepted / seconds, .perSecond)
+            report.add("through, \(name): accepted", accepted / seconds, in: .perSecond)
             let delivered = Double(after.delivered - before.delivered)
-            report.add("through, \(name): delivered and logged", delivered / seconds, .perSecond)
-            report.add("through, \(name): answer p50", load.latencies.quantile(0.5), .milliseconds)
-            report.add("through, \(name): answer p99", load.latencies.quantile(0.99), .milliseconds)
-            let cpu = (after.cpuSeconds - before.cpuSeconds) / max(accepted, 1) * 1000
-            report.add("through, \(name): processor, 1,000 events", cpu, .seconds)
-            let bytes = Double(after.bytesWritten - before.bytesWritten) / max(accepted, 1)
-            report.add("through, \(name): written, 1,000 events", bytes / 1000, .megabytes)
             report.add(
-                "through, \(name): peak memory", Double(memory) / 1_048_576, .megabytes)
+                "through, \(name): delivered and logged", delivered / seconds, in: .perSecond)
+            report.add(
+                "through, \(name): answer p50", load.latencies.quantile(0.5), in: .milliseconds)
+            report.add(
+                "through, \(name): answer p99", load.latencies.quantile(0.99), in: .milliseconds)
+            let cpu = (after.cpuSeconds - before.cpuSeconds) / max(accepted, 1) * 1000
+            report.add("through, \(name): processor, 1,000 events", cpu, in: .seconds)
+            let bytes = Double(after.bytesWritten - before.bytesWritten) / max(accepted, 1)
+            report.add("through, \(name): written, 1,000 events", bytes / 1000, in: .megabytes)
+            report.add(
+                "through, \(name): peak memory", Double(memory) / 1_048_576, in: .megabytes)
             report.failures += load.failures
         }
     }
@@ -40,29 +45,34 @@ struct BenchRuns {
     /// Events taken while the destination is held, then what waits released.
     func held(_ report: inout BenchReport) async throws {
         try await withServer { server in
-            let control = Control(directory: server.data)
-            try await control.hold("vero", because: "sluice bench")
+            let transport = CurlTransport()
+            defer { transport.close() }
+            let operations = OperationsClient(
+                transport: transport, socket: DataFolder(server.data).socketPath,
+                version: Sluice.version)
+            try await operations.hold("vero", because: "sluice bench")
             for (name, batch) in [("one a request", 1), ("batches of 100", 100)] {
-                let (before, after, load, _) = try await measure(server, 64, batch)
+                let (before, after, load, _) = try await measure(
+                    server, connections: 64, batch: batch)
                 let accepted = Double(after.accepted - before.accepted) / seconds
-                report.add("ingest, \(name): accepted", accepted, .perSecond)
+                report.add("ingest, \(name): accepted", accepted, in: .perSecond)
                 report.add(
-                    "ingest, \(name): answer p99", load.latencies.quantile(0.99), .milliseconds)
+                    "ingest, \(name): answer p99", load.latencies.quantile(0.99), in: .milliseconds)
                 report.failures += load.failures
             }
-            _ = try await control.release("vero")
+            _ = try await operations.release("vero")
             try await Task.sleep(for: .milliseconds(500))
             let before = try server.usage()
-            report.add("delivery: waiting", Double(before.accepted - before.delivered), .events)
+            report.add("delivery: waiting", Double(before.accepted - before.delivered), in: .events)
             let begin = benchClock()
             try await Task.sleep(for: .seconds(seconds))
             let after = try server.usage()
             let took = Double(benchClock() - begin) / 1e9
             report.add(
                 "delivery: delivered and logged", Double(after.delivered - before.delivered) / took,
-                .perSecond)
+                in: .perSecond)
             report.add(
-                "delivery: peak memory", Double(server.peakMemory) / 1_048_576, .megabytes)
+                "delivery: peak memory", Double(server.peakMemory) / 1_048_576, in: .megabytes)
         }
     }
 
@@ -83,16 +93,17 @@ struct BenchRuns {
                     return load.sentAt.indices.contains(index) ? at - load.sentAt[index] : nil
                 }.sorted()
                 let name = "at \(rate) events/s"
-                report.add("\(name): answer p50", load.latencies.quantile(0.5), .milliseconds)
-                report.add("\(name): answer p99", load.latencies.quantile(0.99), .milliseconds)
-                report.add("\(name): sent to delivered p50", taken.quantile(0.5), .milliseconds)
-                report.add("\(name): sent to delivered p99", taken.quantile(0.99), .milliseconds)
+                report.add("\(name): answer p50", load.latencies.quantile(0.5), in: .milliseconds)
+                report.add("\(name): answer p99", load.latencies.quantile(0.99), in: .milliseconds)
+                report.add("\(name): sent to delivered p50", taken.quantile(0.5), in: .milliseconds)
+                report.add(
+                    "\(name): sent to delivered p99", taken.quantile(0.99), in: .milliseconds)
                 report.failures += load.failures + max(0, load.sentAt.count - taken.count)
             }
         }
     }
 
-    /// What has come at the receiver, once so many have, or once nothing has come for five seconds.
+    /// Waits until so many requests have come, or until none has come for five seconds.
     ///
     /// - Parameter first: those before belong to the warm-up, and may still be coming.
     private func arrivals(
@@ -114,13 +125,13 @@ struct BenchRuns {
         try await withFolder { own in
             let stages = BenchStages(
                 folder: own, blueprint: blueprint, event: event, seconds: min(seconds, 1))
-            report.add("stage: read an event", try stages.read(), .microseconds)
-            report.add("stage: map it to its request", try stages.map(), .microseconds)
-            report.add("stage: map 500 properties", try stages.mapMany(500), .microseconds)
-            report.add(
-                "stage: commit an event, 100 at once", try await stages.commit(), .microseconds)
+            report.add("stage: read an event", costing: try stages.read())
+            report.add("stage: decide where it goes", costing: try stages.decide())
+            report.add("stage: map it to its request", costing: try stages.map())
+            report.add("stage: map 500 properties", costing: try stages.mapMany(500))
+            report.add("stage: commit an event, 100 at once", costing: try await stages.commit())
             let rate = await stages.curl(to: receiver.port)
-            report.add("stage: curl, 64 at a time", rate, .perSecond)
+            report.add("stage: curl, 64 at a time", rate, in: .perSecond)
         }
     }
 
@@ -131,7 +142,7 @@ struct BenchRuns {
     )
 
     private func measure(
-        _ server: BenchServer, _ connections: Int, _ batch: Int
+        _ server: BenchServer, connections: Int, batch: Int
     ) async throws -> Measured {
         let load = BenchLoad(
             port: server.port, connections: connections, batch: batch,

@@ -10,7 +10,7 @@ final class BenchServer {
     private let metricsPort: UInt16
     private let process: pid_t
 
-    /// What the process has used up to a moment.
+    /// The process's use of the machine up to a moment.
     struct Usage {
         var cpuSeconds = 0.0
         var bytesWritten = 0
@@ -19,8 +19,9 @@ final class BenchServer {
         var delivered = 0
     }
 
-    /// Milliseconds the server gets to listen.
-    private static let patience = 20_000
+    /// The time the server gets to listen, and between two looks.
+    private static let patience: Duration = .seconds(20)
+    private static let pause: Duration = .milliseconds(20)
 
     init(folder: String, blueprint: String, receiver: UInt16) throws {
         let free = try (0..<2).map { _ in try LoopbackSocket(listening: 1) }
@@ -28,14 +29,16 @@ final class BenchServer {
         for socket in free { socket.close() }
         data = folder + "/data"
         let file = folder + "/pipeline.json"
-        try Self.pipeline(port, metricsPort, data, blueprint, receiver)
-            .write(toFile: file, atomically: false, encoding: .utf8)
+        try Self.pipeline(
+            port: port, metrics: metricsPort, data: data, blueprint: blueprint, receiver: receiver
+        )
+        .write(toFile: file, atomically: false, encoding: .utf8)
         process = try Self.start(["serve", "--config", file], log: folder + "/server.log")
         try waitUntilReady(folder + "/server.log")
     }
 
     private static func pipeline(
-        _ port: UInt16, _ metrics: UInt16, _ data: String, _ blueprint: String, _ receiver: UInt16
+        port: UInt16, metrics: UInt16, data: String, blueprint: String, receiver: UInt16
     ) -> String {
         """
         { "listen": "127.0.0.1:\(port)", "metrics": "127.0.0.1:\(metrics)", "data": "\(data)",
@@ -68,9 +71,9 @@ final class BenchServer {
     }
 
     private func waitUntilReady(_ log: String) throws {
-        for _ in 0..<Self.patience / 20 {
+        for _ in 0..<Self.patience.milliseconds / Self.pause.milliseconds {
             if let answer = try? get("/readyz", port), answer.contains("ready") { return }
-            usleep(20_000)
+            usleep(UInt32(Self.pause.milliseconds) * 1_000)
         }
         let said = (try? readFile(log)).map { String(decoding: $0, as: UTF8.self) } ?? ""
         stop()
@@ -91,8 +94,9 @@ final class BenchServer {
     func usage() throws -> Usage {
         var usage = Usage()
         let page = try get("/metrics", metricsPort)
-        usage.accepted = Self.sum(page, "sluice_events_accepted_total{")
-        usage.delivered = Self.sum(page, "sluice_deliveries_total{", "state=\"delivered\"")
+        usage.accepted = Self.sum(of: page, "sluice_events_accepted_total{")
+        usage.delivered = Self.sum(
+            of: page, "sluice_deliveries_total{", holding: "state=\"delivered\"")
         let fields = text("stat").split(separator: ")").last?.split(separator: " ") ?? []
         // utime and stime: fields 14 and 15 of proc(5), in ticks.
         let ticks = fields.count > 12 ? (Int(fields[11]) ?? 0) + (Int(fields[12]) ?? 0) : 0
@@ -115,7 +119,7 @@ final class BenchServer {
         return word.flatMap { Int($0) } ?? 0
     }
 
-    private static func sum(_ page: String, _ start: String, _ part: String = "") -> Int {
+    private static func sum(of page: String, _ start: String, holding part: String = "") -> Int {
         page.split(separator: "\n").filter { $0.hasPrefix(start) && $0.contains(part) }
             .compactMap { $0.split(separator: " ").last.flatMap { Int($0) } }.reduce(0, +)
     }

@@ -97,8 +97,11 @@ struct HTTPMessage {
     let body: Range<Int>
 
     private static let lengthName = Array("content-length:".utf8)
+    private static let newline = UInt8(ascii: "\n")
+    /// The bit that tells small letters from capitals.
+    private static let caseBit: UInt8 = 0x20
 
-    /// Nil while the message has not come whole.
+    /// Reads the message at the beginning of a buffer; nil while it has not come whole.
     init?(_ buffer: [UInt8]) {
         guard let end = Self.headEnd(buffer) else { return nil }
         let length = Self.length(buffer[..<end]) ?? 0
@@ -111,7 +114,11 @@ struct HTTPMessage {
         buffer.withUnsafeBufferPointer { bytes in
             var at = 3
             while at < bytes.count {
-                if bytes[at] == 0x0A, bytes[at - 1] == 0x0D, bytes[at - 2] == 0x0A { return at + 1 }
+                if bytes[at] == newline, bytes[at - 1] == UInt8(ascii: "\r"),
+                    bytes[at - 2] == newline
+                {
+                    return at + 1
+                }
                 at += 1
             }
             return nil
@@ -123,13 +130,16 @@ struct HTTPMessage {
             var line = 0
             while line + lengthName.count < bytes.count {
                 let isLength = lengthName.indices.allSatisfy {
-                    bytes[line + $0] | 0x20 == lengthName[$0] | 0x20
+                    bytes[line + $0] | caseBit == lengthName[$0] | caseBit
                 }
                 if isLength {
-                    let text = bytes[(line + lengthName.count)...].prefix { $0 != 0x0D }
-                    return Int(String(decoding: text.drop { $0 == 0x20 }, as: UTF8.self))
+                    let text = bytes[(line + lengthName.count)...].prefix {
+                        $0 != UInt8(ascii: "\r")
+                    }
+                    return Int(
+                        String(decoding: text.drop { $0 == UInt8(ascii: " ") }, as: UTF8.self))
                 }
-                while line < bytes.count, bytes[line] != 0x0A { line += 1 }
+                while line < bytes.count, bytes[line] != newline { line += 1 }
                 line += 1
             }
             return nil

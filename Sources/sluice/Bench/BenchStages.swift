@@ -7,7 +7,7 @@ import JSON
 import Map
 import Pipeline
 import Request
-import SQLiteStore
+import Store
 
 /// Each stage alone, in this process, one thread's work at a time.
 struct BenchStages {
@@ -18,19 +18,29 @@ struct BenchStages {
 
     private static let source = EventSource(name: "bench", trusted: true)
 
-    /// Microseconds from a body to an event.
-    func read() throws -> Double {
+    /// The cost of reading an event from a request's body.
+    func read() throws -> StageCost {
         let acceptor = Acceptor()
-        return try microseconds { _ = try accept(event, acceptor) }
+        return try measure { _ = try accept(event, acceptor) }
     }
 
-    /// Microseconds from an event to the bytes of its request, secrets in place.
-    func map() throws -> Double {
+    /// The cost of deciding which destinations an event goes to, about a person not known before.
+    func decide() throws -> StageCost {
+        let pipeline = try pipeline(blueprint, preset: "default")
+        let event = try accept(event, Acceptor())
+        return try measure {
+            var people = MemoryPeople()
+            _ = try pipeline.decide(event, pipeline.read(event), in: &people)
+        }
+    }
+
+    /// The cost of mapping an event to the bytes of its request, secrets in place.
+    func map() throws -> StageCost {
         try mapping(try destination(blueprint, preset: "default"), event)
     }
 
-    /// The same by a blueprint with many mappings, all of which the event has.
-    func mapMany(_ count: Int) throws -> Double {
+    /// The cost of mapping by a blueprint with many mappings, each of a property the event has.
+    func mapMany(_ count: Int) throws -> StageCost {
         let file = folder + "/many.json"
         let names = (0..<count).map { "p\($0)" }
         let mappings = names.map { "\"data.\($0)\": \"properties.\($0)\"" }
@@ -49,41 +59,40 @@ struct BenchStages {
         return try mapping(try destination(file, preset: "default"), Array(text.utf8))
     }
 
-    private func mapping(_ destination: Destination, _ bytes: [UInt8]) throws -> Double {
+    private func mapping(_ destination: Destination, _ bytes: [UInt8]) throws -> StageCost {
         let event = try accept(bytes, Acceptor())
         let identity = Identity(
             userID: event.userID, email: event.trait("email")?.string, anonymousID: nil,
             emailState: .fine, lane: LaneKey(number: 0))
-        return try microseconds {
+        return try measure {
             let request = try destination.builder.requests(for: event, of: identity)[0]
             _ = destination.builder.outgoing(request, for: event, at: event.receivedAt)
         }
     }
 
-    /// Microseconds a stored event takes, 100 to a transaction and fsynced; nothing is delivered.
-    func commit() async throws -> Double {
+    /// The cost of storing an event, 100 to a transaction and fsynced; nothing is delivered.
+    func commit() async throws -> StageCost {
         let file = try pipeline(blueprint, preset: "default")
-        let data = folder + "/commit"
-        _ = try DataDirectory(data)
-        let store = try SQLiteStore(
-            directory: data, pipeline: file, room: Room([:]), clock: .system,
-            hashKey: Chance.bytes(32), news: { _ in })
+        let data = DataFolder(folder + "/commit")
+        let lock = try data.lock()
+        defer { withExtendedLifetime(lock) {} }
+        let store = try data.openStore(pipeline: file)
         defer { store.close() }
         let acceptor = Acceptor()
         var template = BenchEvent(run: 1, isTracked: false)
         var stored = 0
-        var nanoseconds: UInt64 = 0
-        while Double(nanoseconds) < seconds * 1e9 {
+        var meter = StageMeter()
+        while Double(meter.nanoseconds) < seconds * 1e9 {
             let events = try (0..<100).map { index in
                 template.number(stored + index)
                 return (index, try accept(template.bytes, acceptor))
             }
-            let begin = benchClock()
+            meter.begin()
             _ = try await store.accept(Envelope(events: events), from: "bench")
-            nanoseconds += benchClock() - begin
+            meter.end()
             stored += 100
         }
-        return Double(nanoseconds) / 1000 / Double(stored)
+        return meter.cost(ofEach: stored)
     }
 
     /// Requests a second with 64 at a time, to a receiver in this process.
@@ -167,16 +176,17 @@ struct BenchStages {
         return try PipelineFile.read(file, .init(environment: [:])).pipeline
     }
 
-    /// The mean of as many runs as fit in the time.
-    private func microseconds(_ body: () throws -> Void) rethrows -> Double {
-        var count = 0
-        let begin = benchClock()
-        var now = begin
-        while Double(now - begin) < seconds * 1e9 {
+    /// The mean cost of as many runs as fit in the time, after some that warm up.
+    private func measure(_ body: () throws -> Void) rethrows -> StageCost {
+        for _ in 0..<100 { try body() }
+        var runs = 0
+        var meter = StageMeter()
+        while Double(meter.nanoseconds) < seconds * 1e9 {
+            meter.begin()
             for _ in 0..<100 { try body() }
-            count += 100
-            now = benchClock()
+            meter.end()
+            runs += 100
         }
-        return Double(now - begin) / 1000 / Double(count)
+        return meter.cost(ofEach: runs)
     }
 }

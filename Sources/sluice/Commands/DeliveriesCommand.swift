@@ -1,7 +1,7 @@
 import ArgumentParser
-import Deliver
 import Events
 import JSON
+import Log
 
 struct DeliveriesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -48,7 +48,7 @@ struct DeliveriesCommand: AsyncParsableCommand {
     private func show(_ rows: [DeliveryRow], header: Bool = true) {
         let terminal = Terminal.standard
         if output.json {
-            for row in rows { terminal.write(json: JSONWriter.make { row.write(to: &$0) }) }
+            for row in rows { terminal.write(json: JSONWriter.make { row.appendJSON(to: &$0) }) }
             return
         }
         if rows.isEmpty, header, !follow {
@@ -71,7 +71,7 @@ struct DeliveriesCommand: AsyncParsableCommand {
     ]
 }
 
-/// Which deliveries a command is about.
+/// The options that select deliveries.
 struct FilterOptions: ParsableArguments {
     @Option(help: "Only this state: \(StateChoice.words.joined(separator: ", ")).")
     var state: StateChoice?
@@ -92,10 +92,10 @@ struct FilterOptions: ParsableArguments {
     var status: StatusRange?
 
     @Option(help: "How far to look back, such as 10m, 24h, 7d.")
-    var since = Span(milliseconds: 86_400_000)
+    var since = Span(.hours(24))
 
     func filter(limit: Int, now: Timestamp) -> DeliveryFilter {
-        var filter = DeliveryFilter(since: now + -since.milliseconds, limit: limit)
+        var filter = DeliveryFilter(since: now - since.duration, limit: limit)
         filter.state = state?.state
         filter.isHeld = state?.isHeld ?? false
         filter.reason = reason
@@ -106,7 +106,7 @@ struct FilterOptions: ParsableArguments {
         return filter
     }
 
-    /// What was asked for, in words; whose events they are is not said.
+    /// The selection in words, without the person: it is kept in the audit.
     var words: [String] {
         [
             state.map { "state \($0.state?.rawValue ?? "held")" },
@@ -117,7 +117,7 @@ struct FilterOptions: ParsableArguments {
     }
 }
 
-/// One HTTP status, or a class of them.
+/// An HTTP status such as `404`, or a class such as `4xx`.
 struct StatusRange: ExpressibleByArgument {
     let range: ClosedRange<Int>
 
@@ -170,7 +170,7 @@ struct DeliveryCommand: ParsableCommand {
         }
         let terminal = Terminal.standard
         if output.json {
-            terminal.write(json: JSONWriter.make { detail.write(to: &$0) })
+            terminal.write(json: JSONWriter.make { detail.appendJSON(to: &$0) })
             return
         }
         terminal.write(
@@ -213,7 +213,7 @@ struct RejectedCommand: ParsableCommand {
         let rows = try options.log().rejected(limit: limit)
         let terminal = Terminal.standard
         if output.json {
-            for row in rows { terminal.write(json: JSONWriter.make { row.write(to: &$0) }) }
+            for row in rows { terminal.write(json: JSONWriter.make { row.appendJSON(to: &$0) }) }
             return
         }
         if rows.isEmpty { terminal.writeError("No event was rejected.") }
@@ -224,21 +224,5 @@ struct RejectedCommand: ParsableCommand {
             terminal.write("  \(printable(row.problem.message)) \(row.problem.hint)")
             terminal.write("  \(printable(String(decoding: row.body.prefix(200), as: UTF8.self)))")
         }
-    }
-}
-
-extension RejectedRow {
-    fileprivate func write(to writer: inout JSONWriter) {
-        writer.beginObject()
-        writer.member("number", Int(number))
-        writer.member("source", source)
-        writer.member("receivedAt", receivedAt.iso8601)
-        writer.member("messageId", messageID)
-        writer.member("code", problem.code)
-        writer.member("message", problem.message)
-        writer.member("hint", problem.hint)
-        writer.member("body", String(decoding: body, as: UTF8.self))
-        writer.member("headers", headers)
-        writer.endObject()
     }
 }

@@ -4,9 +4,9 @@ import Deliver
 import Events
 import Identify
 import JSON
+import Log
 import Map
 import Pipeline
-import SQLiteStore
 import Webhooks
 
 struct ExplainCommand: ParsableCommand {
@@ -44,25 +44,33 @@ struct ExplainCommand: ParsableCommand {
         }
         guard let source else {
             let (event, people) = try read()
-            show(try dryRun(event, people, file))
+            show(try dryRun(of: event, knowing: people, by: file))
             return
         }
-        for incoming in try Incoming.read(source, try readFile(event), headers, file) {
+        let webhooks = try IncomingWebhook.read(
+            try readFile(event), headers: headers, from: source, in: file.webhooks)
+        for rejection in webhooks.rejections {
+            Terminal.standard.writeError(
+                "Webhook \(rejection.index) would be kept apart: \(rejection.problem.message) "
+                    + rejection.problem.hint)
+        }
+        for incoming in webhooks.events {
             let people = try known(incoming.event, email: incoming.event.trait("email")?.string)
-            show(try dryRun(incoming.event, people, file), incoming)
+            show(try dryRun(of: incoming.event, knowing: people, by: file), incoming)
         }
     }
 
     private func dryRun(
-        _ event: Event, _ people: MemoryPeople, _ file: PipelineFile
+        of event: Event, knowing people: MemoryPeople, by file: PipelineFile
     ) throws -> DryRun {
         try DryRun(event, pipeline: file.pipeline, people: people, destination: destination)
     }
 
-    private func show(_ run: DryRun, _ incoming: Incoming? = nil) {
+    private func show(_ run: DryRun, _ incoming: IncomingWebhook? = nil) {
         let terminal = Terminal.standard
         if output.json {
-            terminal.write(json: JSONWriter.make { run.write(to: &$0, incoming) })
+            terminal.write(
+                json: JSONWriter.make { run.appendJSON(to: &$0, webhook: incoming?.preview) })
             return
         }
         for line in incoming?.lines ?? [] { terminal.write(line) }
@@ -84,28 +92,10 @@ struct ExplainCommand: ParsableCommand {
         return (read, try known(read, email: read.trait("email")?.string))
     }
 
-    /// What the store knows about the event's person by now; nothing where there is no store.
+    /// The stored knowledge about the event's person; nothing where there is no store.
     private func known(_ event: Event, email: String?) throws -> MemoryPeople {
-        var people = MemoryPeople()
-        guard DataDirectory.hasStore(try options.directory()) else { return people }
-        let store = try options.store()
-        var keys = [
-            event.userID.map { IdentityKey(.user, $0) },
-            event.previousID.map { IdentityKey(.user, $0) },
-            event.anonymousID.map { IdentityKey(.anonymous, $0) },
-            email.map { IdentityKey(.email, $0) },
-        ].compactMap { $0 }
-        var seen: Set<IdentityKey> = []
-        while let key = keys.popLast() {
-            guard seen.insert(key).inserted else { continue }
-            let (identity, standing) = try store.known(key)
-            if let standing { people.save(standing, for: key) }
-            guard let identity else { continue }
-            people.save(identity, for: key)
-            if let email = identity.email { keys.append(IdentityKey(.email, email)) }
-            if let user = identity.userID { keys.append(IdentityKey(.user, user)) }
-        }
-        return people
+        guard DataFolder(try options.directory()).hasStore else { return MemoryPeople() }
+        return try options.log().people(of: event, email: email)
     }
 }
 
@@ -123,77 +113,13 @@ extension DryRun {
         for outcome in outcomes { lines += outcome.lines(terminal) }
         return lines
     }
-
-    fileprivate func write(to writer: inout JSONWriter, _ incoming: Incoming?) {
-        writer.beginObject()
-        if let incoming {
-            writer.key("webhook")
-            writer.beginObject()
-            writer.member("kind", incoming.kind)
-            incoming.trace.writeMembers(to: &writer)
-            writer.endObject()
-        }
-        writer.key("event")
-        writer.beginObject()
-        EventRow(event: event, identity: identity).writeMembers(to: &writer)
-        writer.endObject()
-        writer.key("destinations")
-        writer.beginArray()
-        for outcome in outcomes { outcome.write(to: &writer) }
-        writer.endArray()
-        writer.key("effects")
-        writer.beginArray()
-        for change in changes { writer.string(change) }
-        writer.endArray()
-        writer.endObject()
-    }
 }
 
-/// A webhook on its way to becoming an event.
-private struct Incoming {
-    let kind: String
-    let event: Event
-    let trace: MappingTrace
-
-    /// The webhooks of a body; what cannot be used is thrown.
-    static func read(
-        _ name: String, _ bytes: [UInt8], _ headers: [String], _ file: PipelineFile
-    ) throws -> [Incoming] {
-        guard let source = file.webhooks.first(where: { $0.name == name }) else {
-            throw noSuchSource(
-                name, among: file.webhooks.map(\.name), kind: "webhook source")
-        }
-        var fields: [String: String] = [:]
-        for header in headers {
-            guard let colon = header.firstIndex(of: ":") else { continue }
-            let value = header[header.index(after: colon)...].drop { $0 == " " }
-            fields[header[..<colon].lowercased()] = String(value)
-        }
-        let now = WorldClock.system.now()
-        let reading = WebhookReader(acceptor: Acceptor()).read(
-            bytes, headers: fields, from: source, at: now)
-        if let problem = reading.problem { throw problem }
-        for rejection in reading.envelope.rejections {
-            Terminal.standard.writeError(
-                "Webhook \(rejection.index) would be kept apart: \(rejection.problem.message) "
-                    + rejection.problem.hint)
-        }
-        let items = try Acceptor().read(bytes).document.root
-        let all = items.kind == .array ? items.elements : [items]
-        return reading.envelope.events.compactMap { index, event in
-            guard
-                let input = MapInput(
-                    webhook: all[index], headers: fields, source: name, at: now)
-            else { return nil }
-            let kind = source.blueprint.kind(of: input)
-            return Incoming(
-                kind: kind, event: event.taken(as: EventID(first: now)),
-                trace: source.blueprint.plan(for: kind).trace(input, kind: kind))
-        }
-    }
-
-    var lines: [String] {
-        ["webhook: \(kind.isEmpty ? "of no kind" : "\"\(printable(kind))\"")."] + trace.lines
+extension IncomingWebhook {
+    /// The webhook's mapping as lines for a terminal.
+    fileprivate var lines: [String] {
+        let kind = preview.kind.isEmpty ? "of no kind" : "\"\(printable(preview.kind))\""
+        return ["webhook: \(kind)."] + preview.trace.lines
     }
 }
 
@@ -210,31 +136,6 @@ extension MappingTrace {
             }
         }
         return lines
-    }
-
-    fileprivate func writeMembers(to writer: inout JSONWriter) {
-        writer.key("mapped")
-        writer.beginArray()
-        for row in rows {
-            writer.beginObject()
-            writer.member("source", row.source)
-            writer.member("before", row.before)
-            writer.member("target", row.target)
-            writer.member("after", row.after)
-            writer.member("rule", row.rule)
-            writer.endObject()
-        }
-        writer.endArray()
-        writer.key("unmapped")
-        writer.beginArray()
-        for item in unused {
-            writer.beginObject()
-            writer.member("source", item.source)
-            writer.member("before", item.before)
-            writer.member("line", item.line)
-            writer.endObject()
-        }
-        writer.endArray()
     }
 }
 
@@ -263,18 +164,5 @@ extension DryRun.Outcome {
             lines.append("  " + printable(body ?? request.body.text, lines: true))
         }
         return lines
-    }
-
-    fileprivate func write(to writer: inout JSONWriter) {
-        writer.beginObject()
-        writer.member("destination", destination)
-        writer.member("verdict", reason?.state.rawValue ?? "sent")
-        writer.member("reason", reason?.rawValue)
-        writer.member("detail", detail)
-        writer.member("hint", reason?.hint)
-        (trace ?? .empty).writeMembers(to: &writer)
-        writer.key("requests")
-        DeliveryDetail.write(requests, to: &writer)
-        writer.endObject()
     }
 }

@@ -1,11 +1,10 @@
 import ArgumentParser
-import Deliver
 import Events
 import FoundationEssentials
 import JSON
-import SQLiteStore
+import Log
 
-/// Which pipeline and which data; the same for every command.
+/// The options that name the pipeline and the data; the same for every command.
 struct StoreOptions: ParsableArguments {
     @Option(help: "The pipeline file (default: pipeline.json).")
     var config: String?
@@ -38,21 +37,10 @@ struct StoreOptions: ParsableArguments {
     }
 
     /// The log of that directory, for reading.
-    func log() throws -> any DeliveryLog { try store() }
-
-    /// The same, with what is stored about people.
-    func store() throws -> SQLiteLog {
-        let directory = try directory()
-        guard DataDirectory.hasStore(directory) else {
-            throw Problem(
-                code: "no_store", message: "There is no store in \(directory).",
-                hint: "Start the server first, or name the directory with --data.")
-        }
-        return try SQLiteLog(directory: directory)
-    }
+    func log() throws -> any DeliveryLog { try DataFolder(directory()).openLog() }
 }
 
-/// How a command that reads puts things out.
+/// The option for the form in which a command that reads prints.
 struct OutputOptions: ParsableArguments {
     @Flag(help: "Print JSON, for programs.")
     var json = false
@@ -65,11 +53,11 @@ func checkLimit(_ limit: Int) throws {
     }
 }
 
-/// A span of time such as `90s`, `10m`, `24h`, `7d`.
+/// A span of time such as `90s`, `10m`, `24h`, `7d`, as people write it.
 struct Span: ExpressibleByArgument {
-    let milliseconds: Int64
+    let duration: Duration
 
-    init(milliseconds: Int64) { self.milliseconds = milliseconds }
+    init(_ duration: Duration) { self.duration = duration }
 
     init?(argument: String) {
         let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3_600, "d": 86_400]
@@ -77,8 +65,8 @@ struct Span: ExpressibleByArgument {
             let count = Int64(argument.dropLast()),
             (0...36_500 * 86_400).contains(count)
         else { return nil }
-        milliseconds = count * unit * 1000
+        duration = .seconds(count * unit)
     }
 
-    var defaultValueDescription: String { "\(milliseconds / 3_600_000)h" }
+    var defaultValueDescription: String { "\(duration.milliseconds / 3_600_000)h" }
 }

@@ -1,9 +1,9 @@
 import ArgumentParser
 import Consent
-import Deliver
 import Events
 import JSON
-import SQLiteStore
+import Log
+import Store
 
 struct ConsentCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -22,26 +22,17 @@ struct ConsentShowCommand: ParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func run() throws {
-        let log = try options.store()
+        let log = try options.log()
         let found = try log.standings(of: id)
         if output.json {
-            Terminal.standard.write(json: JSONWriter.make { found.write(to: &$0) })
+            Terminal.standard.write(json: JSONWriter.make { found.appendJSON(to: &$0) })
             return
         }
-        let lines = found.flatMap(\.lines)
+        let lines = found.flatMap(\.sentences)
         if lines.isEmpty {
             Terminal.standard.write("Nothing is stored about the consent of \(printable(id)).")
         }
         for line in lines { Terminal.standard.write(printable(line)) }
-    }
-}
-
-extension SQLiteLog {
-    /// What is stored about the consent of a person, who is named by a user id or an email.
-    func standings(of id: String) throws -> [Standing] {
-        try [IdentityKey.Kind.user, .email].compactMap {
-            try known(IdentityKey($0, id)).standing
-        }
     }
 }
 
@@ -72,78 +63,19 @@ struct ConsentSetCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let keys = try await Control(directory: try options.directory()).setConsent(
-            id, answers, lift: lift)
-        Terminal.standard.write("Stored for \(keys) identifier(s) of \(printable(id)).")
+        let identifiers = try await options.give {
+            try await $0.setConsent(of: id, to: answers, lifting: lift)
+        }
+        Terminal.standard.write("Stored for \(identifiers) identifier(s) of \(printable(id)).")
     }
 }
 
-/// An answer on the command line.
-struct ConsentChoice: ExpressibleByArgument {
-    let category: String
-    let granted: Bool
-
-    var text: String { "\(category)=\(granted ? "yes" : "no")" }
-
-    init?(argument: String) {
+/// An answer on the command line, such as `marketing=no`.
+extension ConsentChoice: ExpressibleByArgument {
+    package init?(argument: String) {
         let parts = argument.split(separator: "=", maxSplits: 1)
         guard parts.count == 2, ["yes", "no"].contains(parts[1]) else { return nil }
-        category = String(parts[0])
-        granted = parts[1] == "yes"
-    }
-
-    func answer(at now: Timestamp) -> ConsentAnswer {
-        ConsentAnswer(category: category, granted: granted, at: now, origin: "sluice consent set")
-    }
-}
-
-extension Standing {
-    /// What is stored, in sentences.
-    var lines: [String] {
-        let answers = answers.map { answer in
-            let word = answer.granted ? "granted" : "denied"
-            return
-                "Stored: \(answer.category) \(word) on \(answer.at.iso8601), by \(answer.origin)."
-        }
-        let held = suppressions.map { suppression in
-            let lifted = suppression.liftedAt.map { "; lifted on \($0.iso8601)" }
-            return "Stored: \(suppression.text)\(lifted ?? "; nothing is sent")."
-        }
-        return answers + held
-    }
-}
-
-extension [Standing] {
-    func write(to writer: inout JSONWriter) {
-        writer.beginArray()
-        for standing in self {
-            writer.beginObject()
-            writer.key("answers")
-            writer.beginArray()
-            for answer in standing.answers {
-                writer.beginObject()
-                writer.member("category", answer.category)
-                writer.member("granted", answer.granted)
-                writer.member("at", answer.at.iso8601)
-                writer.member("origin", answer.origin)
-                writer.endObject()
-            }
-            writer.endArray()
-            writer.key("suppressions")
-            writer.beginArray()
-            for suppression in standing.suppressions {
-                writer.beginObject()
-                writer.member("cause", suppression.cause)
-                writer.member("at", suppression.at.iso8601)
-                writer.member("origin", suppression.origin)
-                writer.member("event", suppression.event?.text)
-                writer.member("liftedAt", suppression.liftedAt?.iso8601)
-                writer.endObject()
-            }
-            writer.endArray()
-            writer.endObject()
-        }
-        writer.endArray()
+        self.init(category: String(parts[0]), isGranted: parts[1] == "yes")
     }
 }
 
@@ -167,23 +99,22 @@ struct ForgetCommand: AsyncParsableCommand {
     @OptionGroup var options: StoreOptions
 
     func run() async throws {
-        let log = try options.store()
+        let log = try options.log()
         guard yes else {
             let events = try Explanation.events(for: id, in: log, limit: 10_000)
             Terminal.standard.write(
                 "\(events.count) events of \(printable(id)) are kept. Remove them with --yes")
             return
         }
-        let report = try await Control(directory: try options.directory()).forget(id) {
-            try PipelineFile.read(options.configPath, .init(environment: StoreOptions.environment))
-        }
+        let report = try await options.give(needsPipeline: true) { try await $0.forget(id) }
         for line in report.lines { Terminal.standard.write(printable(line)) }
         if !report.isClean { throw ExitCode.failure }
     }
 }
 
-extension Forgetting.Report {
-    var lines: [String] {
+extension ForgetReport {
+    /// The report as lines for a terminal.
+    fileprivate var lines: [String] {
         var lines = ["\(events) events and \(rejected) rejected bodies were removed."]
         if !forwarded.isEmpty { lines.append("Deleted at \(forwarded.joined(separator: ", ")).") }
         for line in unforwarded { lines.append("Not deleted at \(line).") }
@@ -206,32 +137,7 @@ struct ExportCommand: ParsableCommand {
 
     @OptionGroup var options: StoreOptions
 
-    /// Events that are printed at the most.
-    private static let limit = 1_000_000
-
     func run() throws {
-        let log = try options.store()
-        let standings = try log.standings(of: id)
-        let byUser = try log.events(of: IdentityKey(.user, id), limit: Self.limit)
-        let byEmail = try log.events(of: IdentityKey(.email, id), limit: Self.limit)
-        var writer = JSONWriter()
-        writer.beginObject()
-        writer.member("person", id)
-        writer.key("consent")
-        standings.write(to: &writer)
-        writer.key("events")
-        writer.beginArray()
-        for event in Set(byUser + byEmail).sorted() {
-            guard let story = try Explanation(event: event, only: nil, log: log) else { continue }
-            writer.beginObject()
-            writer.key("body")
-            writer.value(story.row.event.document.root)
-            writer.key("log")
-            story.write(to: &writer)
-            writer.endObject()
-        }
-        writer.endArray()
-        writer.endObject()
-        Terminal.standard.write(json: writer.bytes)
+        Terminal.standard.write(json: try PersonExport(of: id, from: try options.log()).json())
     }
 }

@@ -2,10 +2,10 @@ import ArgumentParser
 import Deliver
 import Events
 import JSON
+import Log
 import Map
 import Pipeline
-import Request
-import SQLiteStore
+import Store
 
 struct ReplayCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -61,25 +61,27 @@ struct ReplayCommand: AsyncParsableCommand {
     func run() async throws {
         let file = try PipelineFile.read(
             options.configPath, .init(environment: StoreOptions.environment, data: options.data))
-        let log = try options.store()
+        let log = try options.log()
         let plan = try ReplayPlan(
-            try rows(log), log: log, pipeline: file.pipeline, asWas: asWas,
-            onlyChanged: onlyChanged, now: WorldClock.system.now())
+            of: try rows(log), in: log, pipeline: file.pipeline,
+            mode: ReplayPlan.Mode(asWas: asWas, onlyChanged: onlyChanged),
+            at: WorldClock.system.now())
         for line in plan.lines(sample: Self.sample) { Terminal.standard.write(line) }
         guard yes else {
             if !plan.going.isEmpty { Terminal.standard.write("Send them with --yes") }
             return
         }
-        var result = ReplayOrder.Result()
+        var result = ReplayOrder.Outcome()
         var rest = plan.going.map(\.row.id)[...]
-        let control = Control(directory: try options.directory())
         while !rest.isEmpty {
             var order = ReplayOrder(
                 deliveries: Array(rest.prefix(Self.slice)), asWas: asWas, perSecond: rate,
                 reason: words)
             order.first = plan.going.count - rest.count
             rest = rest.dropFirst(Self.slice)
-            let step = try await control.replay(order, pipeline: file.pipeline)
+            let step = try await options.give(needsPipeline: true) { [order] in
+                try await $0.replay(order)
+            }
             result.queued += step.queued
             result.filtered += step.filtered
             result.refused += step.refused
@@ -88,14 +90,14 @@ struct ReplayCommand: AsyncParsableCommand {
             "\(result.queued) queued, \(result.filtered) filtered, \(result.refused) refused.")
     }
 
-    private func rows(_ log: SQLiteLog) throws -> [DeliveryRow] {
+    private func rows(_ log: any DeliveryLog) throws -> [DeliveryRow] {
         guard ids.isEmpty else { return try ids.flatMap { try rows(of: $0, log) } }
         var filter = selection.filter(limit: limit, now: WorldClock.system.now())
         filter.oldestFirst = true
         return try log.deliveries(filter)
     }
 
-    private func rows(of id: String, _ log: SQLiteLog) throws -> [DeliveryRow] {
+    private func rows(of id: String, _ log: any DeliveryLog) throws -> [DeliveryRow] {
         if let delivery = DeliveryID(id) {
             return try log.deliveries(of: delivery.event).filter { $0.id == delivery }
         }
@@ -109,7 +111,7 @@ struct ReplayCommand: AsyncParsableCommand {
         }
     }
 
-    /// What was asked for, for the audit.
+    /// The selection and the mode in words, for the audit.
     private var words: String {
         let own = [
             ids.isEmpty ? nil : "\(ids.count) ids", asWas ? "as was" : nil,
@@ -119,62 +121,9 @@ struct ReplayCommand: AsyncParsableCommand {
     }
 }
 
-/// What a replay would do, worked out without doing it.
-struct ReplayPlan {
-    struct Item {
-        let row: DeliveryRow
-        /// What would be sent.
-        let requests: [MappedRequest]
-        let isChanged: Bool
-    }
-    private(set) var going: [Item] = []
-    private var unchanged = 0
-    private var unfinished = 0
-    private var refused: [String: Int] = [:]
-    private var repeats = 0
-
-    /// Milliseconds in which Vero takes an equal event for a repeat; others may never.
-    private static let window: Int64 = 300_000
-
-    init(
-        _ rows: [DeliveryRow], log: SQLiteLog, pipeline: Pipeline, asWas: Bool,
-        onlyChanged: Bool, now: Timestamp
-    ) throws {
-        for row in rows {
-            guard row.state.isFinal else {
-                unfinished += 1
-                continue
-            }
-            guard let destination = pipeline[row.id.destination],
-                let detail = try log.detail(row.id)
-            else {
-                refused["the destination is gone", default: 0] += 1
-                continue
-            }
-            let event = detail.event
-            guard !event.event.document.root.isEmpty else {
-                refused["the body was removed", default: 0] += 1
-                continue
-            }
-            if asWas, detail.requests.isEmpty {
-                refused["it never had a request", default: 0] += 1
-                continue
-            }
-            let requests =
-                asWas
-                ? detail.requests
-                : (try? destination.builder.requests(for: event.event, of: event.identity)) ?? []
-            let isChanged = requests != detail.requests
-            if onlyChanged, !isChanged {
-                unchanged += 1
-                continue
-            }
-            if row.state == .delivered, now - row.receivedAt > Self.window { repeats += 1 }
-            going.append(Item(row: row, requests: requests, isChanged: isChanged))
-        }
-    }
-
-    func lines(sample: Int) -> [String] {
+extension ReplayPlan {
+    /// The plan as lines for a terminal, with a few of its deliveries.
+    fileprivate func lines(sample: Int) -> [String] {
         var lines = ["\(going.count) deliveries would be sent again."]
         for item in going.prefix(sample) {
             let row = item.row

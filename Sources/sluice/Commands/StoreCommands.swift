@@ -1,7 +1,6 @@
 import ArgumentParser
 import Events
-import Pipeline
-import SQLiteStore
+import Store
 
 struct StoreCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -20,7 +19,7 @@ struct StoreCheckCommand: ParsableCommand {
 
     func run() throws {
         _ = try options.log()
-        let faults = try StoreFile(directory: try options.directory()).faults()
+        let faults = try DataFolder(try options.directory()).check()
         for fault in faults { Terminal.standard.write(printable(fault)) }
         Terminal.standard.write(faults.isEmpty ? "The store is good." : "\(faults.count) faults.")
         if !faults.isEmpty { throw ExitCode.failure }
@@ -44,7 +43,7 @@ struct StoreBackupCommand: ParsableCommand {
 
     func run() throws {
         _ = try options.log()
-        try StoreFile(directory: try options.directory()).backup(to: file)
+        try DataFolder(try options.directory()).backup(to: file)
         Terminal.standard.write("The store was copied to \(file).")
     }
 }
@@ -59,7 +58,7 @@ struct StoreCompactCommand: AsyncParsableCommand {
 
     func run() async throws {
         _ = try options.log()
-        try await Control(directory: try options.directory()).compact()
+        try await options.give { try await $0.compact() }
         Terminal.standard.write("The store was compacted.")
     }
 }

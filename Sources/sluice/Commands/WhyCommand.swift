@@ -1,9 +1,8 @@
 import ArgumentParser
 import Consent
-import Deliver
 import Events
 import JSON
-import SQLiteStore
+import Log
 
 struct WhyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -25,7 +24,7 @@ struct WhyCommand: ParsableCommand {
     func validate() throws { try checkLimit(limit) }
 
     func run() throws {
-        let log = try options.store()
+        let log = try options.log()
         let events = try Explanation.events(for: id, in: log, limit: limit)
         guard !events.isEmpty else {
             throw Problem(
@@ -35,11 +34,11 @@ struct WhyCommand: ParsableCommand {
             )
         }
         let only = DeliveryID(id)?.destination
-        let stories = try events.compactMap { try Explanation(event: $0, only: only, log: log) }
+        let stories = try events.compactMap { try Explanation(of: $0, only: only, from: log) }
         if output.json {
             let bytes = JSONWriter.make { writer in
                 writer.beginArray()
-                for story in stories { story.write(to: &writer) }
+                for story in stories { story.appendJSON(to: &writer) }
                 writer.endArray()
             }
             Terminal.standard.write(json: bytes)
@@ -52,43 +51,16 @@ struct WhyCommand: ParsableCommand {
         }
     }
 
-    /// What is stored about a person's consent, when the id is a person's.
-    private func standing(in log: SQLiteLog) throws -> [String] {
-        let lines = try log.standings(of: id).flatMap(\.lines)
+    /// The stored consent of a person, when the id is a person's.
+    private func standing(in log: any DeliveryLog) throws -> [String] {
+        let lines = try log.standings(of: id).flatMap(\.sentences)
         return lines.isEmpty ? [] : lines.map { printable($0) } + [""]
     }
 }
 
-/// One event's chain: how it came in, who it is, and what each destination did with it.
-struct Explanation {
-    let row: EventRow
-    let details: [DeliveryDetail]
-
-    init?(event: EventID, only: String?, log: any DeliveryLog) throws {
-        guard let row = try log.event(event) else { return nil }
-        self.row = row
-        let deliveries = try log.deliveries(of: event).filter {
-            only == nil || $0.id.destination == only
-        }
-        details = try deliveries.compactMap { try log.detail($0.id) }
-    }
-
-    /// The events an id of any kind stands for, newest first.
-    static func events(
-        for id: String, in log: any DeliveryLog, limit: Int
-    ) throws -> [EventID] {
-        if let event = EventID(id) { return try log.event(event) == nil ? [] : [event] }
-        if let delivery = DeliveryID(id) {
-            return try log.event(delivery.event) == nil ? [] : [delivery.event]
-        }
-        let byMessage = try log.events(messageID: id)
-        if !byMessage.isEmpty { return byMessage }
-        let byUser = try log.events(of: IdentityKey(.user, id), limit: limit)
-        if !byUser.isEmpty { return byUser }
-        return try log.events(of: IdentityKey(.email, id), limit: limit)
-    }
-
-    func lines(_ terminal: Terminal) -> [String] {
+extension Explanation {
+    /// The chain of the event as lines for a terminal.
+    fileprivate func lines(_ terminal: Terminal) -> [String] {
         let event = row.event
         var lines = [
             "\(terminal.colour(printable(event.label), .bold)) · \(event.id.text) · message \(printable(event.messageID))",
@@ -134,49 +106,5 @@ struct Explanation {
             lines.append("  What to do: \(advice)")
         }
         return lines
-    }
-
-    func write(to writer: inout JSONWriter) {
-        writer.beginObject()
-        row.writeMembers(to: &writer)
-        writer.key("deliveries")
-        writer.beginArray()
-        for detail in details { detail.write(to: &writer) }
-        writer.endArray()
-        writer.endObject()
-    }
-}
-
-extension DeliveryDetail {
-    /// The delivery with its requests and attempts, as JSON.
-    func write(to writer: inout JSONWriter) {
-        writer.beginObject()
-        row.writeMembers(to: &writer)
-        writer.key("requests")
-        Self.write(requests, to: &writer)
-        writer.key("attemptList")
-        writer.beginArray()
-        for attempt in attempts { attempt.write(to: &writer) }
-        writer.endArray()
-        writer.endObject()
-    }
-
-    /// Requests as they are shown: secrets masked.
-    static func write(_ requests: [MappedRequest], to writer: inout JSONWriter) {
-        writer.beginArray()
-        for request in requests {
-            writer.beginObject()
-            writer.member("name", request.name)
-            writer.member("method", request.method)
-            writer.member("url", request.url.text)
-            writer.key("body")
-            if request.encoding == .json {
-                writer.raw(request.body.bytes[...])
-            } else {
-                writer.string(request.body.text)
-            }
-            writer.endObject()
-        }
-        writer.endArray()
     }
 }

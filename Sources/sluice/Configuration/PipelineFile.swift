@@ -7,18 +7,18 @@ import JSON
 import Map
 import Pipeline
 import Request
-import SQLiteStore
+import Store
 import Webhooks
 
-/// `pipeline.json`, read and checked whole (DESIGN §12).
+/// `pipeline.json`, read and checked whole.
 struct PipelineFile {
     var listen: ListenAddress
     var data: String
-    /// Where metrics are shown; nil for nowhere.
+    /// The address on which metrics are shown; nil for none.
     var metrics: ListenAddress?
     var sources: [Source]
     var webhooks: [WebhookSource]
-    /// Where alerts are posted to; nil for nowhere.
+    /// The address to which alerts are posted; nil for none.
     var alertsURL: String?
     /// Networks that are reached although they are private.
     var allowedNetworks: [String]
@@ -27,15 +27,23 @@ struct PipelineFile {
     var files: [String] = []
     var pipeline: Pipeline
 
-    /// What commands may put in the file's place.
+    /// Values that commands may put in the place of the file's.
     struct Overrides {
         var environment: [String: String]
         var listen: String?
         var data: String?
-        /// Whether variables and parameters must have values; explaining an event needs none.
+        /// True when variables and parameters must have values; explaining an event needs none.
         var needsSecrets = true
-        /// The built-in stand-in's address; destinations with Vero's blueprint then go there.
-        var standIn: String?
+        /// The built-in stand-in for a service, when one takes its place.
+        var standIn: StandIn?
+    }
+
+    /// A server of ours that takes the place of the service that a blueprint speaks to.
+    struct StandIn {
+        /// The name of the blueprint whose destinations are sent there.
+        var blueprint: String
+        /// The value of the blueprint's parameter `base_url`.
+        var url: String
     }
 
     static func read(_ path: String, _ overrides: Overrides) throws -> PipelineFile {
@@ -71,7 +79,7 @@ struct PipelineDecoder {
         let codes = consentCodes()
         let networks = allowedNetworks()
         let destinations = (root["destinations"]?.members("\"destinations\"") ?? []).compactMap {
-            destination($0.key, $0.value, networks, codes)
+            destination($0.key, $0.value, networks: networks, codes: codes)
         }
         let sources = SourcesDecoder(pipeline: self, codes: codes).sources(root["sources"])
         return PipelineFile(
@@ -147,10 +155,10 @@ struct PipelineDecoder {
         return limits
     }
 
-    /// A span of time such as `30d`, in milliseconds.
-    private func span(_ value: ConfigurationValue?, _ what: String) -> Int64? {
+    /// A span of time such as `30d`.
+    private func span(_ value: ConfigurationValue?, _ what: String) -> Duration? {
         guard let value, let text = value.string(what) else { return nil }
-        if let span = Span(argument: text) { return span.milliseconds }
+        if let span = Span(argument: text) { return span.duration }
         value.report("\"\(text)\" is no span of time.", fix: "Write such as \"30d\" or \"12h\".")
         return nil
     }
@@ -200,13 +208,14 @@ struct PipelineDecoder {
     ]
 
     private func destination(
-        _ name: String, _ value: ConfigurationValue, _ networks: [String],
-        _ codes: [String: String]
+        _ name: String, _ value: ConfigurationValue, networks: [String], codes: [String: String]
     ) -> Destination? {
         value.refuseUnknownKeys(Self.destinationKeys, in: "A destination")
         checkName(name, "destination", at: value)
-        guard let blueprint = read(value, "destination", Blueprint.read) else { return nil }
-        let standIn = blueprint.name == "vero" ? overrides.standIn : nil
+        guard let blueprint = blueprint(of: value, "destination", by: Blueprint.read) else {
+            return nil
+        }
+        let standIn = overrides.standIn.flatMap { $0.blueprint == blueprint.name ? $0 : nil }
         let presetName = value["preset"]?.string("\"preset\"") ?? "default"
         guard let preset = blueprint.presets[presetName] else {
             (value["preset"] ?? value).report(
@@ -214,14 +223,14 @@ struct PipelineDecoder {
                 fix: suggestion(for: presetName, among: Array(blueprint.presets.keys)))
             return nil
         }
-        var parameters = parameters(value, blueprint, preset)
-        if let standIn { parameters["base_url"] = standIn }
+        var parameters = parameters(of: value, for: blueprint, preset: preset)
+        if let standIn { parameters["base_url"] = standIn.url }
         let allowed = standIn == nil ? networks : networks + ["127.0.0.1/32"]
         return Destination(
             name: name, isEnabled: value["enabled"]?.bool("\"enabled\"") ?? true,
             blueprint: blueprint, preset: preset, parameters: parameters,
             consent: consent(value["consent"], codes), limits: limits(value["limits"], allowed),
-            remark: standIn == nil ? nil : "to the built-in stand-in, not to Vero")
+            remark: standIn == nil ? nil : "to the built-in stand-in, not to \(blueprint.title)")
     }
 
     func checkName(_ name: String, _ what: String, at value: ConfigurationValue) {
@@ -236,9 +245,9 @@ struct PipelineDecoder {
     }
 
     /// The blueprint that a source or destination names; its faults are reported here too.
-    func read<Read>(
-        _ value: ConfigurationValue, _ what: String,
-        _ reader: (String, [UInt8]) throws(Diagnostics) -> Read
+    func blueprint<Read>(
+        of value: ConfigurationValue, _ what: String,
+        by reader: (String, [UInt8]) throws(Diagnostics) -> Read
     ) -> Read? {
         guard let blueprint = value["blueprint"] else {
             value.report("The \(what) has no \"blueprint\".", fix: "Name its file.")
@@ -260,7 +269,7 @@ struct PipelineDecoder {
     }
 
     private func parameters(
-        _ value: ConfigurationValue, _ blueprint: Blueprint, _ preset: Blueprint.Preset
+        of value: ConfigurationValue, for blueprint: Blueprint, preset: Blueprint.Preset
     ) -> [String: String] {
         let given = value["parameters"]
         given?.refuseUnknownKeys(blueprint.parameters.map(\.name), in: "The blueprint")
@@ -276,7 +285,7 @@ struct PipelineDecoder {
                 if !text.isEmpty { result[ParameterValues.key(name, event: event)] = text }
             }
         }
-        checkSecrets(given, result, preset)
+        checkSecrets(in: result, of: preset, at: given)
         let used = preset.parameters
         for parameter in blueprint.parameters
         where parameter.isRequired && overrides.needsSecrets && used.contains(parameter.name) {
@@ -293,7 +302,7 @@ struct PipelineDecoder {
 
     /// A secret that cannot sign would leave requests without a signature.
     private func checkSecrets(
-        _ given: ConfigurationValue?, _ parameters: [String: String], _ preset: Blueprint.Preset
+        in parameters: [String: String], of preset: Blueprint.Preset, at given: ConfigurationValue?
     ) {
         var seen: Set<String> = []
         for signing in preset.signings where seen.insert(signing.parameter).inserted {

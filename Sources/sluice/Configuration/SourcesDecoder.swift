@@ -33,8 +33,8 @@ struct SourcesDecoder {
             switch given.word("\"kind\"", as: Kind.self) {
             case nil: continue
             case .webhook: add(webhook: name, value, to: &sources)
-            case .server: add(.server, name, value, &owners, to: &sources)
-            case .browser: add(.browser, name, value, &owners, to: &sources)
+            case .server: add(.server, named: name, value, owners: &owners, to: &sources)
+            case .browser: add(.browser, named: name, value, owners: &owners, to: &sources)
             }
         }
         return sources
@@ -43,12 +43,12 @@ struct SourcesDecoder {
     // MARK: Senders with keys
 
     private func add(
-        _ kind: Source.Kind, _ name: String, _ value: ConfigurationValue,
-        _ owners: inout [String: String], to sources: inout Sources
+        _ kind: Source.Kind, named name: String, _ value: ConfigurationValue,
+        owners: inout [String: String], to sources: inout Sources
     ) {
         value.refuseUnknownKeys(
             Self.commonKeys + ["keys", "hmac_secrets", "origins"], in: "A source")
-        let keys = texts(value["keys"], "\"keys\"", "A key")
+        let keys = texts(of: value["keys"], "\"keys\"", each: "A key")
         for key in keys {
             if let owner = owners[key], owner != name {
                 value.report(
@@ -57,7 +57,7 @@ struct SourcesDecoder {
             }
             owners[key] = name
         }
-        let secrets = texts(value["hmac_secrets"], "\"hmac_secrets\"", "A secret")
+        let secrets = texts(of: value["hmac_secrets"], "\"hmac_secrets\"", each: "A secret")
         let isOn = value["enabled"]?.bool("\"enabled\"") ?? true
         let source = Source(
             name: name, kind: kind,
@@ -77,9 +77,9 @@ struct SourcesDecoder {
 
     /// Texts with their variables replaced; empty ones are ignored.
     private func texts(
-        _ value: ConfigurationValue?, _ list: String, _ what: String
+        of list: ConfigurationValue?, _ name: String, each what: String
     ) -> [String] {
-        (value?.elements(list) ?? []).compactMap { pipeline.variables.expand($0, what) }
+        (list?.elements(name) ?? []).compactMap { pipeline.variables.expand($0, what) }
             .filter { !$0.isEmpty }
     }
 
@@ -92,7 +92,7 @@ struct SourcesDecoder {
             Self.commonKeys + ["blueprint", "tokens", "secrets", "verify", "answer"],
             in: "A webhook source")
         pipeline.checkName(name, "source", at: value)
-        let tokens = texts(value["tokens"], "\"tokens\"", "A token")
+        let tokens = texts(of: value["tokens"], "\"tokens\"", each: "A token")
         for token in tokens
         where token.utf8.count < WebhookSource.shortestToken
             || percentEncoded(token) != token
@@ -101,11 +101,12 @@ struct SourcesDecoder {
                 "A token is too short, or cannot stand in an address.",
                 fix: "Make one of 128 bits or more: openssl rand -hex 32")
         }
-        guard let blueprint = pipeline.read(value, "source", SourceBlueprint.read) else { return }
+        guard let blueprint = pipeline.blueprint(of: value, "source", by: SourceBlueprint.read)
+        else { return }
         let source = WebhookSource(
             name: name, isEnabled: value["enabled"]?.bool("\"enabled\"") ?? true,
             trusted: value["trusted"]?.bool("\"trusted\"") ?? true, tokens: tokens,
-            secrets: texts(value["secrets"], "\"secrets\"", "A secret"),
+            secrets: texts(of: value["secrets"], "\"secrets\"", each: "A secret"),
             verification: value["verify"].map { Verification($0) }, blueprint: blueprint,
             answer: value["answer"].map { pipeline.variables.expand(json: $0) },
             perSecond: pipeline.perSecond(value["per_second"]))

@@ -1,13 +1,13 @@
-/// What the stand-in does wrong on purpose: `WHAT[:HOW][@TEXT]`.
+/// A rule for what the stand-in does wrong on purpose: `WHAT[:HOW][@TEXT]`.
 struct FaultRule: Sendable, Equatable {
     enum Fault: Sendable, Equatable {
         case status(Int, retryAfter: Int?)
-        case slow(milliseconds: Int64)
+        case slow(Duration)
         case reset
         case noReply
     }
     let fault: Fault
-    /// How often for each different request; nil for always.
+    /// The number of times for each different request; nil for always.
     let times: Int?
     /// Only requests whose body holds this text.
     let text: String?
@@ -30,7 +30,7 @@ struct FaultRule: Sendable, Equatable {
             guard let seconds = argument.flatMap({ Double($0.filter { $0 != "s" }) }),
                 (0...3_600).contains(seconds)
             else { return nil }
-            (fault, times) = (.slow(milliseconds: Int64(seconds * 1000)), nil)
+            (fault, times) = (.slow(.milliseconds(Int64(seconds * 1000))), nil)
         case "reset": (fault, times) = (.reset, argument.flatMap { Int($0) })
         case "no-reply": (fault, times) = (.noReply, argument.flatMap { Int($0) })
         case "429":

@@ -20,8 +20,8 @@ import Darwin
 /// It knows the methods and paths, answers 200, 400 and 401, checks lengths and addresses, ignores
 /// repeats for five minutes, and writes one JSON line for each request into its ledger.
 final class MockVero: Sendable {
-    /// Milliseconds in which Vero ignores the same event of the same user.
-    private static let dedupeWindow: Int64 = 300_000
+    /// The time in which Vero ignores the same event of the same user.
+    private static let dedupeWindow: Duration = .minutes(5)
     /// Vero: "less than 255 characters".
     private static let lengthLimit = 255
 
@@ -61,7 +61,7 @@ final class MockVero: Sendable {
             for suffix in ["", ".json"] {
                 router.on(RouterPath("/api/v2\(path)\(suffix)"), method: method) {
                     request, context in
-                    try await self.answer(request, path, context)
+                    try await self.answer(request, at: path, in: context)
                 }
             }
         }
@@ -70,14 +70,16 @@ final class MockVero: Sendable {
     }
 
     private func answer(
-        _ request: Request, _ path: String, _ context: MockContext
+        _ request: Request, at path: String, in context: MockContext
     ) async throws -> Response {
         let body = Array(try await request.body.collect(upTo: 4 << 20).readableBytesView)
         let text = String(decoding: body, as: UTF8.self)
         if let fault = fault(for: request, text) {
-            if let response = try await apply(fault, request, text, context) { return response }
+            if let response = try await apply(fault, to: request, body: text, in: context) {
+                return response
+            }
         }
-        let (status, message, repeated) = judge(body, path, request)
+        let (status, message, repeated) = judge(body, at: path, of: request)
         write(request, text, status: status.code, repeated: repeated, fault: nil)
         return Self.reply(status, message)
     }
@@ -98,13 +100,15 @@ final class MockVero: Sendable {
         }
     }
 
-    /// Nil when the request is answered as usual after all, only later.
+    /// Goes wrong as a rule says.
+    ///
+    /// - Returns: nil when the request is answered as usual after all, only later.
     private func apply(
-        _ fault: FaultRule.Fault, _ request: Request, _ body: String, _ context: MockContext
+        _ fault: FaultRule.Fault, to request: Request, body: String, in context: MockContext
     ) async throws -> Response? {
         switch fault {
-        case .slow(let milliseconds):
-            try await Task.sleep(for: .milliseconds(milliseconds))
+        case .slow(let pause):
+            try await Task.sleep(for: pause)
             return nil
         case .status(let code, let retryAfter):
             write(request, body, status: code, repeated: false, fault: "status")
@@ -130,7 +134,7 @@ final class MockVero: Sendable {
     // MARK: Vero's own checks
 
     private func judge(
-        _ body: [UInt8], _ path: String, _ request: Request
+        _ body: [UInt8], at path: String, of request: Request
     ) -> (HTTPResponse.Status, String, repeated: Bool) {
         guard let root = (try? JSONReader.read(body))?.root, root.kind == .object else {
             return (.badRequest, "The body is not a JSON object.", false)
@@ -179,7 +183,7 @@ final class MockVero: Sendable {
             .joined(separator: "\u{1F}")
         let now = clock.now()
         return state.withLock { state in
-            if let before = state.seen[key], now - before < Self.dedupeWindow { return true }
+            if let before = state.seen[key], now.since(before) < Self.dedupeWindow { return true }
             state.seen[key] = now
             return false
         }

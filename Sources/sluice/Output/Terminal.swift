@@ -3,7 +3,7 @@ import FoundationEssentials
 
 import Glibc
 
-/// Where commands write: data to standard output, everything else to standard error.
+/// The place where commands write: data to standard output, the rest to standard error.
 struct Terminal: Sendable {
     enum Colour: String { case green = "32", red = "31", yellow = "33", faint = "2", bold = "1" }
 

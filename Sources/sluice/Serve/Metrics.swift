@@ -1,17 +1,17 @@
-import Deliver
 import Events
 import HTTPTypes
 import Hummingbird
 import Ingest
+import Log
 import NIOCore
-import SQLiteStore
+import Store
 
-/// What Prometheus reads, on an address of its own: counts, waiting, latencies, file and disk.
+/// The page for Prometheus, on an address of its own: counts, waiting, latencies, file and disk.
 ///
 /// Names follow its conventions (prometheus.io, "Metric and label naming"); no label holds what
 /// an event said.
 struct MetricsRoutes: Sendable {
-    let store: SQLiteStore
+    let store: StoreEngine
     let log: any DeliveryLog
     let clock: WorldClock
     let data: String
@@ -33,27 +33,32 @@ struct MetricsRoutes: Sendable {
         let now = clock.now()
         for row in try log.destinations() {
             let label = "destination=\"\(row.name)\""
-            page.gauge("sluice_deliveries_waiting", "Deliveries that wait.", label, row.waiting)
-            let age = row.oldestWaiting.map { max(0, now - $0) / 1000 } ?? 0
-            page.gauge(
-                "sluice_oldest_waiting_seconds", "Age of the oldest that waits.", label, Int(age))
-            page.gauge(
-                "sluice_destination_held", "1 when it is held.", label, row.hold == nil ? 0 : 1)
-            page.gauge(
-                "sluice_destination_resting", "1 when it rests because it does not answer.", label,
-                row.restingUntil == nil ? 0 : 1)
+            page.addGauge(
+                "sluice_deliveries_waiting", "Deliveries that wait.", labels: label,
+                value: row.waiting)
+            let age = row.oldestWaiting.map { max(0, now.since($0).milliseconds / 1000) } ?? 0
+            page.addGauge(
+                "sluice_oldest_waiting_seconds", "Age of the oldest that waits.", labels: label,
+                value: Int(age))
+            page.addGauge(
+                "sluice_destination_held", "1 when it is held.", labels: label,
+                value: row.hold == nil ? 0 : 1)
+            page.addGauge(
+                "sluice_destination_resting", "1 when it rests because it does not answer.",
+                labels: label,
+                value: row.restingUntil == nil ? 0 : 1)
         }
-        page.gauge(
-            "sluice_store_takes_events", "0 when events are answered 503.", "",
-            store.pressure == nil && store.lastFailure == nil ? 1 : 0)
+        page.addGauge(
+            "sluice_store_takes_events", "0 when events are answered 503.",
+            value: store.pressure == nil && store.lastFailure == nil ? 1 : 0)
         for (name, file) in [("sluice_store_bytes", ""), ("sluice_wal_bytes", "-wal")] {
-            page.gauge(
-                name, "Bytes of the store's \(file.isEmpty ? "file" : "log").", "",
-                Int(fileBytes(at: store.path + file) ?? 0))
+            page.addGauge(
+                name, "Bytes of the store's \(file.isEmpty ? "file" : "log").",
+                value: Int(fileBytes(at: store.path + file) ?? 0))
         }
-        page.gauge(
-            "sluice_disk_free_bytes", "Bytes that are free on the disk.", "",
-            Int(freeBytes(at: data) ?? 0))
+        page.addGauge(
+            "sluice_disk_free_bytes", "Bytes that are free on the disk.",
+            value: Int(freeBytes(at: data) ?? 0))
         return page.text
     }
 
@@ -63,25 +68,27 @@ struct MetricsRoutes: Sendable {
         for (key, count) in counts {
             switch key {
             case .accepted(let source):
-                page.counter(
-                    "sluice_events_accepted_total", "Events taken.", "source=\"\(source)\"", count)
+                page.addCounter(
+                    "sluice_events_accepted_total", "Events taken.", labels: "source=\"\(source)\"",
+                    value: count)
             case .duplicate(let source):
-                page.counter(
+                page.addCounter(
                     "sluice_events_duplicate_total", "Repeats recognised.",
-                    "source=\"\(source)\"", count)
+                    labels: "source=\"\(source)\"", value: count)
             case .rejected(let source):
-                page.counter(
+                page.addCounter(
                     "sluice_events_rejected_total", "Events that could not be used.",
-                    "source=\"\(source)\"", count)
+                    labels: "source=\"\(source)\"", value: count)
             case .ended(let destination, let state, let reason):
-                page.counter(
+                page.addCounter(
                     "sluice_deliveries_total", "Deliveries by how they ended.",
-                    "destination=\"\(destination)\",state=\"\(state.rawValue)\","
-                        + "reason=\"\(reason?.rawValue ?? "")\"", count)
+                    labels: "destination=\"\(destination)\",state=\"\(state.rawValue)\","
+                        + "reason=\"\(reason?.rawValue ?? "")\"", value: count)
             case .attempt(let destination, let kind):
-                page.counter(
+                page.addCounter(
                     "sluice_attempts_total", "Attempts by what the answer meant.",
-                    "destination=\"\(destination)\",class=\"\(kind.rawValue)\"", count)
+                    labels: "destination=\"\(destination)\",class=\"\(kind.rawValue)\"",
+                    value: count)
             case .latency(let destination, let bucket):
                 let none = [Int](repeating: 0, count: Tally.buckets.count + 1)
                 latencies[destination, default: none][bucket] += count
@@ -89,9 +96,10 @@ struct MetricsRoutes: Sendable {
             }
         }
         for (destination, buckets) in latencies {
-            page.histogram(
+            page.addHistogram(
                 "sluice_delivery_seconds", "From acceptance to the good answer.",
-                "destination=\"\(destination)\"", buckets, sum: sums[destination] ?? 0)
+                labels: "destination=\"\(destination)\"", buckets: buckets,
+                sum: sums[destination] ?? 0)
         }
     }
 }
@@ -101,16 +109,16 @@ private struct Page {
     private var heads: [String: String] = [:]
     private var lines: [String: [String]] = [:]
 
-    mutating func counter(_ name: String, _ help: String, _ labels: String, _ value: Int) {
-        add(name, help, "counter", labels, "\(value)")
+    mutating func addCounter(_ name: String, _ help: String, labels: String, value: Int) {
+        add(name, help, type: "counter", labels: labels, value: value)
     }
 
-    mutating func gauge(_ name: String, _ help: String, _ labels: String, _ value: Int) {
-        add(name, help, "gauge", labels, "\(value)")
+    mutating func addGauge(_ name: String, _ help: String, labels: String = "", value: Int) {
+        add(name, help, type: "gauge", labels: labels, value: value)
     }
 
-    mutating func histogram(
-        _ name: String, _ help: String, _ labels: String, _ buckets: [Int], sum: Int
+    mutating func addHistogram(
+        _ name: String, _ help: String, labels: String, buckets: [Int], sum: Int
     ) {
         heads[name] = "# HELP \(name) \(help)\n# TYPE \(name) histogram"
         var total = 0
@@ -125,7 +133,7 @@ private struct Page {
     }
 
     private mutating func add(
-        _ name: String, _ help: String, _ type: String, _ labels: String, _ value: String
+        _ name: String, _ help: String, type: String, labels: String, value: Int
     ) {
         heads[name] = "# HELP \(name) \(help)\n# TYPE \(name) \(type)"
         lines[name, default: []].append("\(name)\(labels.isEmpty ? "" : "{\(labels)}") \(value)")

@@ -1,20 +1,20 @@
 import Events
 import Glibc
 import Logging
-import SQLiteStore
+import Store
 import ServiceLifecycle
 import UnixSignals
 
-/// Takes a changed pipeline while the server runs: on SIGHUP, and when a file of it has changed.
+/// Replaces the pipeline while the server runs: on SIGHUP, and when a file of it has changed.
 ///
-/// One that is wrong is refused whole, with line and column; the last good one stays.
+/// A faulty pipeline is refused whole, with line and column, and the last good one stays in force.
 struct Reloader: Service {
     let server: Server
     let read: @Sendable () throws -> PipelineFile
     let logger: Logger
 
-    /// Milliseconds between two looks at the files.
-    private static let pause = 1_000
+    /// The time between two looks at the files.
+    private static let pause: Duration = .seconds(1)
 
     func run() async throws {
         // One after the other, whoever asks.
@@ -35,7 +35,7 @@ struct Reloader: Service {
     private func watch(_ changed: @Sendable () -> Void) async throws {
         var before = Self.stamps(server.live.now.files)
         while true {
-            try await Task.sleep(for: .milliseconds(Self.pause))
+            try await Task.sleep(for: Self.pause)
             let now = Self.stamps(server.live.now.files)
             if now != before { changed() }
             before = now
@@ -46,16 +46,16 @@ struct Reloader: Service {
         do {
             let file = try read()
             try await server.replace(file)
-            try await server.store.noteReload(nil)
+            try await server.store.saveReloadFault(nil)
             logger.notice("The pipeline was read again.")
         } catch {
             let fault = (error as? Problem).map { "\($0.message) \($0.hint)" } ?? "\(error)"
             logger.error("The changed pipeline is not taken; the last good one stays: \(fault)")
-            try? await server.store.noteReload(fault)
+            try? await server.store.saveReloadFault(fault)
         }
     }
 
-    /// What tells that a file is another one: when it was changed, its size, its number.
+    /// The marks of a changed file: the time of its last change, its size, its number.
     private static func stamps(_ files: [String]) -> [[Int64]] {
         files.map { path in
             var found = stat()

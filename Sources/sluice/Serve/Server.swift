@@ -1,13 +1,15 @@
 import Accept
+import Console
 import CurlTransport
 import Deliver
 import Events
 import Hummingbird
 import Ingest
+import Log
 import Logging
 import Pipeline
 import Request
-import SQLiteStore
+import Store
 import ServiceLifecycle
 import UnixSignals
 
@@ -19,18 +21,19 @@ import Darwin
 
 /// The running program: store, transport, deliverer and the two HTTP servers, put together.
 struct Server: Sendable {
-    /// The time in-flight exchanges get when the program is stopped.
-    static let gracefulTime = Duration.seconds(20)
+    /// The time that exchanges under way get when the program is stopped.
+    static let gracePeriod: Duration = .seconds(20)
 
-    let directory: DataDirectory
-    let store: SQLiteStore
-    let log: SQLiteLog
+    let folder: DataFolder
+    let store: StoreEngine
+    let log: any DeliveryLog
     let transport: CurlTransport
     let deliverer: Deliverer
     let live: Live
+    private let lock: DataFolder.Lock
     private let senders: Senders
     private let intake: Intake
-    /// What was read at the start; where it listens and keeps its data does not change.
+    /// The pipeline file as it was at the start: the addresses and the data directory stay.
     private let file: PipelineFile
     private let clock: WorldClock
     private let logger: Logger
@@ -45,38 +48,39 @@ struct Server: Sendable {
         senders = Senders(file.sources, file.webhooks)
         self.clock = clock
         self.logger = logger
-        try DataDirectory.checkLength(file.data)
-        directory = try DataDirectory(file.data)
+        folder = DataFolder(file.data)
+        try folder.checkLength()
+        lock = try folder.lock()
         transport = CurlTransport()
         let pipeline = file.pipeline
         let limits = file.limits
         let room = Room(limits.mapValues(\.inMemory))
-        let marker = WorkMarker(directory: file.data)
+        let note = folder.workNote()
         var options = TransportOptions()
         options.allowedNetworks = file.allowedNetworks
         let alerts = Alerts(
             url: file.alertsURL, options: options, transport: transport, logger: logger)
         let deliverer = Deliverer(
             transport: TokenKeeper(transport, clock: clock), turns: transport, builders: live,
-            room: room, clock: clock,
-            alerts: { alerts($0) }, mark: { marker.mark($0) })
+            room: room,
+            clock: clock,
+            alerts: { alerts($0) }, mark: note.mark)
         self.deliverer = deliverer
         let data = file.data
-        var storeOptions = SQLiteStore.Options()
+        var storeOptions = StoreEngine.Options()
         storeOptions.limits = file.storeLimits
-        storeOptions.crashedOn = marker.found
+        storeOptions.crashedOn = note.found
         if storeOptions.limits.reserve == StoreLimits.standardReserve {
             // Never more than a tenth of a small disk.
             let tenth = diskBytes(at: data).map { $0 / 10 } ?? .max
             storeOptions.limits.reserve = min(storeOptions.limits.reserve, tenth)
         }
         storeOptions.freeSpace = { freeBytes(at: data) }
-        store = try SQLiteStore(
-            directory: file.data, pipeline: pipeline, room: room, clock: clock,
-            hashKey: Chance.bytes(32), options: storeOptions,
-            faults: { Self.report($0, logger, clock, alerts) }
+        store = try folder.openStore(
+            pipeline: pipeline, room: room, clock: clock, options: storeOptions,
+            faults: { Self.report($0, to: logger, and: alerts, at: clock.now()) }
         ) { deliverer.tell($0) }
-        log = try SQLiteLog(directory: file.data)
+        log = try folder.openLog()
         intake = Intake(acceptor: Acceptor(), senders: senders, store: store, clock: clock)
         let machine = DeliveryMachine(
             limits: limits, held: store.held, schedule: schedule, now: clock.now(),
@@ -86,16 +90,16 @@ struct Server: Sendable {
 
     /// Says what the store cannot do; ends the program when the store cannot be trusted any more.
     ///
-    /// After a failed fsync it is unknown what is on disk (DESIGN §10).
+    /// After a failed fsync it is unknown what is on disk.
     private static func report(
-        _ fault: StoreFault, _ logger: Logger, _ clock: WorldClock, _ alerts: Alerts
+        _ fault: StoreFault, to logger: Logger, and alerts: Alerts, at now: Timestamp
     ) {
         switch fault {
         case .pressed(let pressure):
             let problem = pressure.problem
             alerts(
                 Alert(
-                    kind: .storePressed, destination: nil, at: clock.now(), hint: problem.message,
+                    kind: .storePressed, destination: nil, at: now, hint: problem.message,
                     fix: problem.hint, delivery: nil))
         case .passing(let text): logger.error("The store cannot be written now: \(text)")
         case .single(let text): logger.error("Something could not be stored: \(text)")
@@ -142,7 +146,7 @@ struct Server: Sendable {
         try await group.run()
     }
 
-    /// One that fails takes the others down in order, not all at once.
+    /// Services of which one that fails takes the others down in order, not all at once.
     static func together(
         _ services: [any Service]
     ) -> [ServiceGroupConfiguration.ServiceConfiguration] {
@@ -151,14 +155,13 @@ struct Server: Sendable {
         }
     }
 
-    /// In the order they start; they are stopped in reverse, each one awaited.
+    /// The services in the order they start; they are stopped in reverse, each one awaited.
     func services(
         _ onListening: @escaping @Sendable (ListenAddress) async -> Void
     ) -> [any Service] {
         let store = store
         let transport = transport
         let deliverer = deliverer
-        let live = live
         let pages = file.metrics.map { address in
             makeServer(
                 MetricsRoutes(store: store, log: log, clock: clock, data: file.data).router(),
@@ -168,21 +171,25 @@ struct Server: Sendable {
             Closing { store.close() },
             Closing { transport.close() },
             Closing {
-                _ = deliverer.drain(atMost: Self.gracefulTime)
+                _ = deliverer.drain(atMost: Self.gracePeriod)
                 store.flush()
                 deliverer.stop()
             },
             makeServer(
-                ControlRoutes(
-                    store: store,
-                    kept: KeptBodies(store: store, log: log) { live.now.webhooks }, log: log,
-                    pipeline: { live.now.pipeline }, clock: clock
-                ).router(),
-                listen: .unix(path: DataDirectory.socketPath(file.data)), logger: logger),
+                OperatorAPI(operations: operations, version: Sluice.version).router(),
+                listen: .unix(path: folder.socketPath), logger: logger),
             makeIngestServer(
                 ingestRouter(), intake: intake, listen: file.listen, logger: logger,
                 onListening: onListening),
         ] + [pages].compactMap { $0 }
+    }
+
+    /// The orders of operators, carried out in this server.
+    private var operations: LocalOperations {
+        let live = live
+        return LocalOperations(
+            folder: folder, store: store, log: log,
+            pipeline: { (live.now.pipeline, live.now.webhooks) }, clock: clock, isServing: true)
     }
 
     private func ingestRouter() -> Router<BasicRequestContext> {
@@ -203,7 +210,7 @@ struct Server: Sendable {
     }
 }
 
-/// Something that has to be closed when the program stops.
+/// A service that waits for the program to stop and then closes something.
 private struct Closing: Service {
     let close: @Sendable () -> Void
 

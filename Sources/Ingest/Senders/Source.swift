@@ -1,0 +1,38 @@
+import Accept
+
+/// A source of the pipeline: who may send events, and with which keys.
+package final class Source: Sendable {
+    /// The two kinds of source that send events over the ingest API.
+    package enum Kind: String, Sendable, CaseIterable { case server, browser }
+    /// The source's name in `pipeline.json`.
+    package let name: String
+    /// The kind of the source.
+    package let kind: Kind
+    /// True when the source is believed about people; the key of a browser is public.
+    package let trusted: Bool
+    /// Write keys, any of which names the source.
+    package let keys: [String]
+    /// Secrets of signed requests; two during a rotation.
+    package let hmacSecrets: [String]
+    /// Origins of pages that may send, exactly as browsers name them.
+    package let origins: [String]
+    /// Requests that may come a second; nil for no limit.
+    package let perSecond: Double?
+    /// The source as the acceptor knows it.
+    let eventSource: EventSource
+
+    /// A source as `pipeline.json` describes it.
+    package init(
+        name: String, kind: Kind, trusted: Bool, keys: [String], hmacSecrets: [String] = [],
+        origins: [String] = [], perSecond: Double? = nil
+    ) {
+        self.name = name
+        self.kind = kind
+        self.trusted = trusted
+        self.keys = keys
+        self.hmacSecrets = hmacSecrets
+        self.origins = origins
+        self.perSecond = perSecond
+        eventSource = EventSource(name: name, trusted: trusted)
+    }
+}

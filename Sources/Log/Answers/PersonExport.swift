@@ -1,0 +1,44 @@
+import Consent
+import Events
+import JSON
+
+/// The answer to a person who asks for their data: all that is kept of them.
+package struct PersonExport {
+    /// Events that are exported at the most.
+    private static let limit = 1_000_000
+
+    private let id: String
+    private let log: any DeliveryLog
+
+    /// - Parameter id: a user id or an email.
+    package init(of id: String, from log: any DeliveryLog) {
+        self.id = id
+        self.log = log
+    }
+
+    /// The person's consent, events with their bodies, and deliveries, as one JSON object.
+    package func json() throws -> [UInt8] {
+        let standings = try log.standings(of: id)
+        let byUser = try log.events(of: IdentityKey(.user, id), limit: Self.limit)
+        let byEmail = try log.events(of: IdentityKey(.email, id), limit: Self.limit)
+        var writer = JSONWriter()
+        writer.beginObject()
+        writer.member("person", id)
+        writer.key("consent")
+        standings.appendJSON(to: &writer)
+        writer.key("events")
+        writer.beginArray()
+        for event in Set(byUser + byEmail).sorted() {
+            guard let story = try Explanation(of: event, from: log) else { continue }
+            writer.beginObject()
+            writer.key("body")
+            writer.value(story.row.event.document.root)
+            writer.key("log")
+            story.appendJSON(to: &writer)
+            writer.endObject()
+        }
+        writer.endArray()
+        writer.endObject()
+        return writer.bytes
+    }
+}

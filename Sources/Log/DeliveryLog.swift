@@ -1,0 +1,46 @@
+package import Consent
+package import Events
+import Identify
+
+/// The log as it is read: by commands, by the API, and while a server writes it.
+///
+/// Reads are short and never wait for the writer. They throw when the store's file cannot be read.
+package protocol DeliveryLog: Sendable {
+    /// The event of an id; nil when the log has none.
+    func event(_ id: EventID) throws -> EventRow?
+    /// The events of a message id: one for each source that used it.
+    func events(messageID: String) throws -> [EventID]
+    /// The newest events of a person, newest first.
+    ///
+    /// - Parameter key: a user id or an email.
+    func events(of key: IdentityKey, limit: Int) throws -> [EventID]
+    /// The deliveries of an event, in the order of the pipeline's destinations.
+    func deliveries(of event: EventID) throws -> [DeliveryRow]
+    /// The delivery of an id with its event, requests and attempts; nil when the log has none.
+    func detail(_ id: DeliveryID) throws -> DeliveryDetail?
+    /// The deliveries that a filter lets through, in its order, at most as many as its limit.
+    func deliveries(_ filter: DeliveryFilter) throws -> [DeliveryRow]
+    /// The newest rejected bodies, newest first.
+    func rejected(limit: Int) throws -> [RejectedRow]
+    /// Rejected bodies of one source, oldest first, that come after a number.
+    func rejected(source: String, after number: Int64, limit: Int) throws -> [RejectedRow]
+    /// The destinations, in the order in which the pipeline first named them.
+    func destinations() throws -> [DestinationRow]
+    /// The sources of the pipeline.
+    func sources() throws -> [SourceRow]
+    /// The stored knowledge about one identifier of a person.
+    func person(_ key: IdentityKey) throws -> KnownPerson
+    /// The fault of a changed pipeline file that the server refused; nil when there is none.
+    func reloadFault() throws -> String?
+}
+
+extension DeliveryLog {
+    /// The stored consent of a person: one entry for each identifier that has some.
+    ///
+    /// - Parameter id: a user id or an email.
+    package func standings(of id: String) throws -> [Standing] {
+        try [IdentityKey.Kind.user, .email].compactMap {
+            try person(IdentityKey($0, id)).standing
+        }
+    }
+}

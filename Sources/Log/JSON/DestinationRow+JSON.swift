@@ -1,0 +1,31 @@
+import Events
+package import JSON
+
+extension [DestinationRow] {
+    /// The destinations and how they stand, as a JSON array.
+    package func appendJSON(to writer: inout JSONWriter) {
+        writer.beginArray()
+        for row in self { row.appendJSON(to: &writer) }
+        writer.endArray()
+    }
+}
+
+extension DestinationRow {
+    /// The destination and how it stands, as JSON.
+    package func appendJSON(to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.member("name", name)
+        writer.member("state", state)
+        writer.member("heldSince", hold?.since.iso8601)
+        writer.member("hint", hold?.hint)
+        writer.member("fix", hold?.fix)
+        writer.member("example", hold?.delivery)
+        writer.member("restingUntil", restingUntil?.iso8601)
+        writer.member("waiting", waiting)
+        writer.member("oldestWaiting", oldestWaiting?.iso8601)
+        writer.member("lastDelivered", lastDelivered?.iso8601)
+        writer.member("lastError", lastError)
+        writer.member("lastErrorAt", lastErrorAt?.iso8601)
+        writer.endObject()
+    }
+}

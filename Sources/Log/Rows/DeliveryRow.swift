@@ -1,0 +1,60 @@
+package import Events
+
+/// A delivery as the log keeps it, for lists; `DeliveryDetail` has everything.
+package struct DeliveryRow: Sendable {
+    package var id: DeliveryID
+    package var eventName: String
+    package var source: String
+    package var messageID: String
+    package var userID: String?
+    package var email: String?
+    package var receivedAt: Timestamp
+    package var state: DeliveryState
+    package var reason: Reason?
+    package var detail: String?
+    package var consent: ConsentRecord?
+    package var revision: String
+    package var run: Int
+    /// The number of the last attempt, open or ended; 0 before the first.
+    package var attempt: Int
+    /// The HTTP status of the last complete answer.
+    package var status: Int?
+    package var dueAt: Timestamp?
+    package var endedAt: Timestamp?
+    /// True when it was sent while an earlier delivery of the same person was still being retried.
+    package var outOfOrder: Bool
+    /// The destination's hold, while this delivery waits for it; else nil.
+    package var hold: Hold?
+
+    package init(
+        id: DeliveryID, eventName: String, source: String, messageID: String, userID: String?,
+        email: String?, receivedAt: Timestamp, state: DeliveryState, reason: Reason?,
+        detail: String?, consent: ConsentRecord?, revision: String, run: Int, attempt: Int,
+        status: Int?, dueAt: Timestamp?, endedAt: Timestamp?, outOfOrder: Bool, hold: Hold?
+    ) {
+        self.id = id
+        self.eventName = eventName
+        self.source = source
+        self.messageID = messageID
+        self.userID = userID
+        self.email = email
+        self.receivedAt = receivedAt
+        self.state = state
+        self.reason = reason
+        self.detail = detail
+        self.consent = consent
+        self.revision = revision
+        self.run = run
+        self.attempt = attempt
+        self.status = status
+        self.dueAt = dueAt
+        self.endedAt = endedAt
+        self.outOfOrder = outOfOrder
+        self.hold = hold
+    }
+
+    /// The state as people see it: `held` for what waits at a held destination.
+    package var shownState: String {
+        hold != nil && !state.isFinal && state != .sending ? "held" : state.rawValue
+    }
+}

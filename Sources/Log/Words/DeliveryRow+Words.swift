@@ -1,0 +1,56 @@
+import Events
+
+/// The sentences about a delivery: the same for the command line, the API and pages.
+extension DeliveryRow {
+    /// The delivery's fate so far, in a sentence.
+    package var sentence: String {
+        let destination = id.destination
+        switch state {
+        case .delivered:
+            let answer = status.map { " with \($0)" } ?? ""
+            let when = endedAt.map { " at \($0.iso8601)" } ?? ""
+            let tries = attempt > 1 ? " on attempt \(attempt)" : ""
+            let remark = detail.map { " (\($0))" } ?? ""
+            return "Delivered to \(destination)\(when)\(tries); it answered\(answer)\(remark)."
+        case .filtered:
+            return "Not sent to \(destination): \(reasonText)."
+        case .failed: return "Failed at \(destination): \(reasonText)."
+        case .expired: return "Given up for \(destination) after \(attempt) attempts."
+        case .cancelled: return "Cancelled for \(destination): \(reasonText)."
+        case .queued, .retrying:
+            if let hold { return "Waits for \(destination), which is held: \(hold.hint)" }
+            return waitingSentence
+        case .sending: return "Being sent to \(destination): attempt \(attempt) is open."
+        }
+    }
+
+    private var waitingSentence: String {
+        guard let dueAt else {
+            return "Waits for \(id.destination) behind an earlier event of the same person."
+        }
+        guard state == .retrying else { return "Waits for its turn at \(id.destination)." }
+        return
+            "Attempt \(attempt) at \(id.destination) failed; the next one is due \(dueAt.iso8601)."
+    }
+
+    private var reasonText: String {
+        let text = reason?.sentence ?? "no reason was recorded"
+        return detail.map { "\(text) (\($0))" } ?? text
+    }
+
+    /// The advice to an operator; nil when there is nothing to do.
+    package var advice: String? {
+        if let hold, !state.isFinal {
+            return "\(hold.fix) Then: sluice destination release \(id.destination)"
+        }
+        return reason?.hint
+    }
+
+    /// The answer of the consent check; nil when the destination asked for none.
+    package var consentSentence: String? {
+        consent.map { consent in
+            "Consent: \(consent.category) was \(consent.answer) in \(consent.origin) "
+                + "(\(consent.at.iso8601)); the destination \(consent.rule)."
+        }
+    }
+}

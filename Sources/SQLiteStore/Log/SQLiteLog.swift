@@ -1,0 +1,144 @@
+import Consent
+package import Log
+package import Events
+import Identify
+import Store
+
+/// Reads the store's file without changing it; works beside a running server and without one.
+package final class SQLiteLog: DeliveryLog {
+    private let connection: Locked<Connection>
+    private let hasher: Hasher128
+
+    /// Opens the store of `directory` read-only.
+    package init(directory: String) throws {
+        let opened = try Connection(
+            path: directory + "/sluice.db", mode: .readOnly, busyTimeout: .seconds(5))
+        guard try opened.text("PRAGMA user_version") == String(Schema.migrations.count) else {
+            throw Problem(
+                code: "store_other_version",
+                message: "The store in \(directory) was written by another version of Sluice.",
+                hint:
+                    "Start the server once with this version; it brings an older store up to date.")
+        }
+        hasher = Hasher128(key: try SQLiteSession.hashKey(opened))
+        connection = Locked(opened)
+    }
+
+    package func event(_ id: EventID) throws -> EventRow? {
+        try connection.withLock { connection in
+            let select = try connection.prepare(EventTable.select)
+            return try EventTable.load(id, by: select).map {
+                EventRow(event: $0.event, identity: $0.identity)
+            }
+        }
+    }
+
+    package func person(_ key: IdentityKey) throws -> KnownPerson {
+        try connection.withLock { connection in
+            let person = try PersonTable(connection).row(hasher.digest(of: key))
+            return KnownPerson(identity: person?.identity, standing: person?.standing)
+        }
+    }
+
+    package func reloadFault() throws -> String? {
+        try connection.withLock { connection in
+            let select = try connection.prepare(
+                "SELECT value FROM meta WHERE key = 'reload_fault'")
+            guard try select.step(), let bytes = select.blob(0), !bytes.isEmpty else { return nil }
+            return String(decoding: bytes, as: UTF8.self)
+        }
+    }
+
+    package func events(messageID: String) throws -> [EventID] {
+        try connection.withLock { connection in
+            let select = try connection.prepare(
+                """
+                \(KeyIndex.eventsOfMessage("SELECT id FROM sources"))
+                UNION SELECT id FROM events WHERE \(KeyIndex.unfolded) AND message_id = ?1
+                ORDER BY event
+                """)
+            return try Self.identifiers(
+                select.bind(1, messageID).bind(2, Hasher128.digest(ofMessageID: messageID)))
+        }
+    }
+
+    package func events(of key: IdentityKey, limit: Int) throws -> [EventID] {
+        try connection.withLock { connection in
+            let select = try connection.prepare(
+                "\(KeyIndex.events(of: "?1")) ORDER BY event DESC LIMIT ?2")
+            return try Self.identifiers(select.bind(1, number(of: key)).bind(2, limit))
+        }
+    }
+
+    package func deliveries(of event: EventID) throws -> [DeliveryRow] {
+        try connection.withLock { connection in
+            let select = try connection.prepare(
+                DeliveryColumn.select() + " WHERE d.event = ? ORDER BY destinations.id")
+            return try DeliveryColumn.rows(select.bind(1, event.number))
+        }
+    }
+
+    package func deliveries(_ filter: DeliveryFilter) throws -> [DeliveryRow] {
+        try connection.withLock { connection in
+            let search = try DeliverySearch(filter, connection, number: number(of:))
+            return try DeliveryColumn.rows(search.statement)
+        }
+    }
+
+    package func detail(_ id: DeliveryID) throws -> DeliveryDetail? {
+        guard let row = try deliveries(of: id.event).first(where: { $0.id == id }),
+            let event = try event(id.event)
+        else { return nil }
+        return try connection.withLock { connection in
+            let destination = try connection.prepare(
+                "SELECT id FROM destinations WHERE name = ?")
+            _ = try destination.bind(1, id.destination).step()
+            let number = destination.int64(0)
+            let requests = try connection.prepare(PinnedRequests.select)
+            requests.bind(1, id.event.number).bind(2, number)
+            return DeliveryDetail(
+                row: row, event: event, requests: try PinnedRequests.read(requests),
+                attempts: try AttemptColumn.rows(
+                    of: DeliveryPlace(id.event, number), connection))
+        }
+    }
+
+    package func rejected(limit: Int) throws -> [RejectedRow] {
+        try rejected("ORDER BY id DESC LIMIT ?") { $0.bind(1, limit) }
+    }
+
+    package func rejected(
+        source: String, after number: Int64, limit: Int
+    ) throws -> [RejectedRow] {
+        try rejected("WHERE source = ? AND id > ? ORDER BY id LIMIT ?") {
+            $0.bind(1, source).bind(2, number).bind(3, limit)
+        }
+    }
+
+    private func rejected(
+        _ condition: String, _ bind: (Statement) -> Statement
+    ) throws -> [RejectedRow] {
+        try connection.withLock { connection in
+            let select = try connection.prepare("\(RejectionColumn.select) \(condition)")
+            return try RejectionColumn.rows(bind(select))
+        }
+    }
+
+    package func sources() throws -> [SourceRow] {
+        try connection.withLock { try SourceColumn.rows($0) }
+    }
+
+    package func destinations() throws -> [DestinationRow] {
+        try connection.withLock { try DestinationColumn.rows($0) }
+    }
+
+    // MARK: Rows
+
+    func number(of key: IdentityKey) -> Int64 { hasher.digest(of: key).number }
+
+    static func identifiers(_ rows: Statement) throws -> [EventID] {
+        var events: [EventID] = []
+        while try rows.step() { events.append(EventID(number: rows.int64(0))) }
+        return events
+    }
+}

@@ -1,0 +1,116 @@
+import Consent
+import Events
+import Identify
+import Store
+
+/// People: their rows, their events, and what is emptied of them.
+extension SQLiteSession {
+    var hasPeople: Bool { people.hasRows }
+
+    func person(_ key: Digest128) throws -> PersonRecord? { try people.row(key) }
+
+    func save(_ person: PersonRecord, for key: Digest128) throws {
+        try people.save(person, for: key)
+    }
+
+    func removePerson(_ key: Digest128) throws { try people.remove(key) }
+
+    func identifiers(_ kind: IdentityKey.Kind, inEventsOf key: Int64) throws -> Set<String> {
+        try flush()
+        let column =
+            switch kind {
+            case .user: "user_id"
+            case .email: "email"
+            case .anonymous: "anonymous_id"
+            }
+        let select = try connection.prepare(
+            """
+            SELECT DISTINCT \(column) FROM events
+            WHERE id IN (\(KeyIndex.events(of: "?1"))) AND \(column) IS NOT NULL
+            """)
+        select.bind(1, key)
+        var texts: Set<String> = []
+        while try select.step() { if let text = select.text(0) { texts.insert(text) } }
+        return texts
+    }
+
+    func events(ofKey key: Int64) throws -> [PersonEvent] {
+        try flush()
+        return try personEvents(
+            connection.prepare(
+                "SELECT id, user_id, 0 FROM events WHERE id IN (\(KeyIndex.events(of: "?1")))"
+            ).bind(1, key))
+    }
+
+    func events(naming text: String) throws -> [PersonEvent] {
+        try flush()
+        return try personEvents(
+            connection.prepare(
+                """
+                SELECT id, user_id, previous_id = ?1 FROM events
+                WHERE anonymous_id = ?1 OR previous_id = ?1
+                """
+            ).bind(1, text))
+    }
+
+    private func personEvents(_ rows: Statement) throws -> [PersonEvent] {
+        var found: [PersonEvent] = []
+        while try rows.step() {
+            found.append(
+                PersonEvent(
+                    id: EventID(number: rows.int64(0)), userID: rows.text(1),
+                    isAlias: rows.int(2) == 1))
+        }
+        return found
+    }
+
+    func source(of event: EventID) throws -> String? {
+        try flush()
+        return try events.source(of: event)
+    }
+
+    func hasOpenDelivery(_ event: EventID) throws -> Bool {
+        try flush()
+        return try deliveries.hasOpen(event)
+    }
+
+    func endWaiting(
+        of event: EventID, for reason: Reason, at moment: Timestamp
+    ) throws -> [(destination: DestinationNumber, lane: LaneKey)] {
+        try flush()
+        return try deliveries.endWaiting(of: event, for: reason, at: moment)
+    }
+
+    func empty(_ event: EventID) throws {
+        try flush()
+        try keys.forgetKeys(of: event)
+        for sql in [
+            """
+            UPDATE events SET user_id = NULL, anonymous_id = NULL, previous_id = NULL,
+                group_id = NULL, email = NULL, message_id = '', user_key = NULL,
+                email_key = NULL, lane = 0, body = NULL WHERE id = ?
+            """,
+            """
+            UPDATE attempts SET answer = NULL, note = NULL, requests = NULL, bodies = NULL
+            WHERE event = ?
+            """,
+            "UPDATE deliveries SET detail = NULL, lane = 0 WHERE event = ?",
+        ] {
+            try connection.prepare(sql).bind(1, event.number).run()
+        }
+    }
+
+    func forEachRejection(
+        _ body: (_ number: Int64, _ bytes: [UInt8], _ beside: String) -> Void
+    ) throws {
+        try rejections.forEach(body)
+    }
+
+    func removeRejections(_ numbers: [Int64]) throws { try rejections.remove(numbers) }
+
+    func removeErrors(holding texts: Set<String>) throws {
+        let remove = try connection.prepare(
+            "UPDATE destinations SET last_error = NULL WHERE instr(lower(last_error), ?) > 0")
+        for text in texts { try remove.reset().bind(1, text).run() }
+    }
+}

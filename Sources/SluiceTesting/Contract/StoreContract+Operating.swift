@@ -1,0 +1,147 @@
+import Accept
+import Consent
+import Deliver
+import Events
+import Log
+import Pipeline
+import Store
+
+/// Promises about operators' orders: hold, release, probe, drop, replay, another pipeline.
+extension StoreContract {
+    static let operating: [StoreContract] = [
+        StoreContract("keeps an operator's hold whatever answers say, until its release") { store in
+            try await store.engine.hold("vero", because: "maintenance")
+            try expect(store.orders.contains("held vero"), "the deliverer is told")
+            let setup = Hold(
+                since: store.clock.now, status: 401, hint: "wrong token", fix: "", delivery: "")
+            store.submit([.hold(destination: "vero", setup)])
+            try expect(
+                try store.log.destinations()[0].hold?.hint == "maintenance", "the reason stays")
+            store.submit([.release(destination: "vero", byOperator: false)])
+            try expect(try store.log.destinations()[0].hold != nil, "a good answer ends it not")
+            try expect(try await store.engine.release("vero"), "it was held")
+            try expect(try store.log.destinations()[0].hold == nil, "it is released")
+            try expect(try await store.engine.release("vero") == false, "it is not held any more")
+        },
+        StoreContract("knows after a crash what was held, and by whom") { store in
+            try await store.engine.hold("vero", because: "maintenance")
+            try expect(
+                try store.reopened().engine.held == ["vero": .operatorOrder], "held by an operator")
+        },
+        StoreContract("lets a probe that an operator ordered end their hold") { store in
+            try await store.engine.hold("vero", because: "maintenance")
+            try await store.engine.probe("vero")
+            try expect(store.orders.last == "probe vero", "the deliverer is told")
+            store.submit([.release(destination: "vero", byOperator: true)])
+            try expect(try store.log.destinations()[0].hold == nil, "it is released")
+        },
+        StoreContract("shows a rest, and ends it at a restart and by a hold") { store in
+            let until = store.clock.now + .minutes(5)
+            store.submit([.rest(destination: "vero", until: until, hint: "no answer")])
+            try expect(try store.log.destinations()[0].restingUntil == until, "it rests")
+            let again = try store.reopened()
+            try expect(try again.log.destinations()[0].restingUntil == nil, "not any more")
+            again.submit([.rest(destination: "vero", until: until, hint: "no answer")])
+            try await again.engine.hold("vero", because: "maintenance")
+            try expect(try again.log.destinations()[0].restingUntil == nil, "it is held instead")
+        },
+        StoreContract("cancels what waits for a destination, but not what is being sent") { store in
+            let receipts = try await store.accept(
+                try (0..<4).map { try Fixtures.track(user: "\($0 % 3)") })
+            let step = try await store.engine.drop("vero")
+            try expect(step == DropStep(dropped: 2, sending: 2), "two of each, not \(step)")
+            try expect(try store.row(receipts[0].id).state == .sending, "the first is on its way")
+            let row = try store.row(receipts[3].id)
+            try expect(row.state == .cancelled && row.reason == .dropped, "the last is cancelled")
+            store.end(store.handedOver[0], .delivered)
+            try expect(try store.claim().isEmpty, "nothing follows it in its lane")
+        },
+        StoreContract("replays a delivery as its next run, with its history") { store in
+            let id = try await store.accept([try Fixtures.track(user: "1")])[0].id
+            store.end(try store.handedOver[0].built(), .failed(.refused, detail: "no such user"))
+            try expect(try await store.replay([id]).queued == 1, "it is queued")
+            let job = try require(try store.claim().first, "the next run")
+            try expect(job.run == 2 && job.attempt == 1, "run 2, attempt 1")
+            try expect(job.requests.isEmpty, "its request is built anew")
+            store.end(try job.built("{\"new\":1}"), .delivered)
+            let detail = try require(try store.log.detail(store.delivery(id)), "the delivery")
+            try expect(detail.row.state == .delivered && detail.row.run == 2, "the last run counts")
+            try expect(detail.attempts.map(\.attempt.run) == [1, 2], "both attempts are kept")
+            try expect(detail.requests[0].body.text == "{\"new\":1}", "the new request is shown")
+        },
+        StoreContract("replays old requests byte for byte, and refuses what has none") { store in
+            let ids = try await store.accept(
+                [try Fixtures.track(user: "1"), try Fixtures.track(user: "2")]
+            ).map(\.id)
+            store.end(try store.handedOver[0].built("{\"old\":1}"), .failed(.refused, detail: nil))
+            store.end(store.handedOver[1], .failed(.mapping, detail: nil))
+            let outcome = try await store.replay(ids, asWas: true)
+            try expect(outcome.queued == 1 && outcome.refused == 1, "one of each")
+            let job = try require(try store.claim().first, "the next run")
+            try expect(job.requests.map(\.body.text) == ["{\"old\":1}"], "the old request")
+        },
+        StoreContract("replays only what has ended") { store in
+            let id = try await store.accept([try Fixtures.track(user: "1")])[0].id
+            try expect(try await store.replay([id]).refused == 1, "it is still on its way")
+            try expect(try store.row(id).run == 1, "and stays as it was")
+        },
+        StoreContract("decides about a replay by the consent of now") { store in
+            let id = try await store.accept([try Fixtures.track(user: "1")])[0].id
+            store.end(store.handedOver[0], .delivered)
+            store.clock.advance(milliseconds: 1_000)
+            _ = try await store.engine.setConsent(
+                of: "1", to: [store.answer("marketing", false)], lifting: false)
+            try expect(try await store.replay([id]).filtered == 1, "it is filtered")
+            let row = try store.row(id)
+            try expect(row.state == .filtered && row.reason == .consent, "by consent")
+            try expect(row.run == 2 && row.endedAt != nil, "as run 2, which has ended")
+        },
+        StoreContract("spreads a replay over time, one slice after the other") { store in
+            let ids = try await store.accept(
+                [try Fixtures.track(user: "1"), try Fixtures.track(user: "2")]
+            ).map(\.id)
+            for job in store.handedOver { store.end(job, .delivered) }
+            var order = ReplayOrder(
+                deliveries: ids.map(store.delivery), asWas: false, perSecond: 1, reason: "check")
+            order.first = 3
+            _ = try await store.engine.replay(order)
+            let due = try ids.map { try store.row($0).dueAt?.since(store.clock.now) }
+            try expect(due == [.seconds(3), .seconds(4)], "after the three before, not \(due)")
+        },
+        StoreContract("keeps what waits back when another pipeline asks for more") { store in
+            let receipts = try await store.accept(
+                try (0..<3).map { try Fixtures.track(user: "\($0)") })
+            let rule = ConsentRule(require: ["analytics"], missing: .deny)
+            _ = try await store.engine.replace(
+                Pipeline(destinations: [try Fixtures.destination(consent: rule)]))
+            try expect(try store.claim().isEmpty, "nothing may go")
+            try expect(try store.row(receipts[2].id).reason == .consent, "for want of consent")
+        },
+        StoreContract("keeps what waits for a destination that left the pipeline") { store in
+            let receipts = try await store.accept(
+                try (0..<3).map { try Fixtures.track(user: "\($0)") })
+            _ = try await store.engine.replace(Pipeline(destinations: []))
+            try expect(try store.claim().isEmpty, "nothing is claimed")
+            try expect(try store.row(receipts[2].id).state == .queued, "it waits")
+            try expect(try await store.engine.drop("vero").dropped == 1, "until it is dropped")
+        },
+    ]
+}
+
+extension StoreUnderTest {
+    /// The operators' orders that the deliverer was told of.
+    fileprivate var orders: [String] {
+        news().compactMap { news in
+            switch news {
+            case .heldByOperator(let name): "held \(name)"
+            case .released(let name): "released \(name)"
+            case .probe(let name): "probe \(name)"
+            default: nil
+            }
+        }
+    }
+
+    func answer(_ category: String, _ granted: Bool) -> ConsentAnswer {
+        ConsentAnswer(category: category, granted: granted, at: clock.now, origin: "check")
+    }
+}

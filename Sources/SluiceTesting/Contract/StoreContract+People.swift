@@ -1,0 +1,138 @@
+import Accept
+import Consent
+import Deliver
+import Events
+import Identify
+import JSON
+import Log
+import Pipeline
+import Store
+
+/// Promises about people: what an operator says counts at once, and forgotten is forgotten.
+extension StoreContract {
+    static let people: [StoreContract] = [
+        StoreContract("stores an operator's answer for user id and email alike") { store in
+            _ = try await store.accept(
+                """
+                {"type":"identify","userId":"1","traits":{"email":"a@b.co"}}
+                """)
+            let keys = try await store.engine.setConsent(
+                of: "a@b.co", to: [store.answer("marketing", false)], lifting: false)
+            try expect(keys.users == ["1"] && keys.emails == ["a@b.co"], "both, not \(keys)")
+            let id = try await store.accept([try Fixtures.track(user: "1")])[0].id
+            try expect(try store.row(id).reason == .consent, "of two at the same time the no wins")
+            try expect(
+                store.changedConsent.contains(IdentityKey(.email, "a@b.co")), "it is told")
+        },
+        StoreContract("looks at consent again only for what may have changed") { store in
+            let receipts = try await store.accept(
+                try (0..<4).map { try Fixtures.track(user: "\($0 % 2)", message: "m\($0)") })
+            for job in store.handedOver { store.end(job, .delivered) }
+            store.clock.advance(milliseconds: 1_000)
+            _ = try await store.engine.setConsent(
+                of: "1", to: [store.answer("marketing", false)], lifting: false)
+            try expect(try store.claim().map(\.id.event) == [receipts[2].id], "the other's goes")
+            try expect(try store.row(receipts[3].id).reason == .consent, "this one does not")
+        },
+        StoreContract("lifts a suppression when an operator says so") { store in
+            _ = try await store.engine.suppressErased("1")
+            let before = try await store.accept([try Fixtures.track(user: "1")])[0].id
+            try expect(try store.row(before).reason == .erased, "nothing is sent")
+            store.clock.advance(milliseconds: 1_000)
+            _ = try await store.engine.setConsent(of: "1", to: [], lifting: true)
+            let after = try await store.accept(
+                [try Fixtures.track(user: "1", at: store.clock.now)])[0].id
+            try expect(try store.row(after).state == .sending, "it is sent again")
+        },
+        StoreContract("ends what waits for a person who is forgotten, and nobody else's") { store in
+            let receipts = try await store.accept(
+                try (0..<6).map { try Fixtures.track(user: "\($0 % 3)", message: "m\($0)") })
+            _ = try await store.engine.suppressErased("0")
+            try expect(try store.row(receipts[3].id).reason == .erased, "what waited is ended")
+            try expect(try store.row(receipts[5].id).state == .queued, "another's waits on")
+        },
+        StoreContract("empties a person's events and finds nothing of them any more") { store in
+            _ = try await store.accept(
+                """
+                {"type":"identify","userId":"1","messageId":"m1","anonymousId":"device",
+                 "traits":{"email":"a@b.co"}}
+                """)
+            let id = try await store.accept(
+                """
+                {"type":"track","event":"E","userId":"1","messageId":"m2",
+                 "context":{"consent":{"canonical":{"marketing":true}}}}
+                """)
+            let anonymous = try await store.accept(
+                """
+                {"type":"track","event":"E","anonymousId":"device","messageId":"m3"}
+                """)
+            let other = try await store.accept(
+                """
+                {"type":"track","event":"E","userId":"2","anonymousId":"device","messageId":"m4"}
+                """)
+            for job in store.handedOver { store.end(try job.built("{\"a@b.co\":1}"), .delivered) }
+            let keys = try await store.engine.suppressErased("a@b.co")
+            let step = try await store.engine.erase(keys, except: [])
+            try expect(step.erased == 3 && step.busy == 0, "three events, not \(step)")
+            for event in [id, anonymous] {
+                let row = try require(try store.log.event(event), "the row")
+                try expect(row.event.userID == nil && row.identity.email == nil, "no name")
+                try expect(row.event.document.root.isEmpty, "no body")
+            }
+            try expect(try store.log.detail(store.delivery(id))?.requests == [], "no request")
+            try expect(
+                try store.log.events(of: IdentityKey(.user, "1"), limit: 9).isEmpty, "not found")
+            try expect(
+                try store.log.event(other)?.event.userID == "2",
+                "a shared device takes nobody along")
+            let again = try await store.accept([try Fixtures.track(user: "1", message: "m2")])[0]
+            try expect(again.duplicate, "the message id stays known")
+        },
+        StoreContract("keeps events that are still under way until they have ended") { store in
+            let id = try await store.accept([try Fixtures.track(user: "1")])[0].id
+            let keys = try await store.engine.suppressErased("1")
+            let step = try await store.engine.erase(keys, except: [])
+            try expect(step == EraseStep(erased: 0, busy: 1), "it is busy, not \(step)")
+            store.end(store.handedOver[0], .delivered)
+            let later = try await store.engine.erase(keys, except: [id])
+            try expect(later == EraseStep(), "an event that is needed is left")
+            try expect(try await store.engine.erase(keys, except: []).erased == 1, "then emptied")
+        },
+        StoreContract("removes rejected bodies that name a forgotten person") { store in
+            func rejection(_ body: String, _ message: String? = nil) -> Rejection {
+                Rejection(
+                    index: 0, messageID: message,
+                    problem: Problem(code: "no_type", message: "m", hint: "h"),
+                    body: Array(body.utf8))
+            }
+            _ = try await store.events.accept(
+                Envelope(rejections: [
+                    rejection("{\"user\":\"person-1\"}"), rejection("no json: PERSON-1"),
+                    rejection("{}", "person-1"), rejection("{\"user\":\"person-12\"}"),
+                ]), from: "backend")
+            let keys = try await store.engine.suppressErased("person-1")
+            try expect(try await store.engine.eraseRejected(keys) == 3, "three of four")
+            let left = try store.log.rejected(limit: 9).map(\.body)
+            try expect(left == [Array("{\"user\":\"person-12\"}".utf8)], "another's stays")
+        },
+        StoreContract("removes the last error of a destination that names the person") { store in
+            _ = try await store.accept([try Fixtures.track(user: "person-1")])
+            let job = store.handedOver[0]
+            let attempt = Attempt(
+                run: 1, number: 1, step: 0, startedAt: store.clock.now, status: 400,
+                answerClass: .invalid, note: "no such user: Person-1")
+            store.submit([
+                .record(
+                    Outcome(
+                        job: job, attempt: attempt, next: .failed(.refused, detail: nil),
+                        hint: nil, fix: nil, endedAt: store.clock.now))
+            ])
+            store.clock.advance(milliseconds: 1_000)
+            _ = try await store.accept([try Fixtures.track(user: "2")])
+            try expect(try store.log.destinations()[0].lastError != nil, "it was shown")
+            let keys = try await store.engine.suppressErased("person-1")
+            _ = try await store.engine.eraseRejected(keys)
+            try expect(try store.log.destinations()[0].lastError == nil, "it is gone")
+        },
+    ]
+}

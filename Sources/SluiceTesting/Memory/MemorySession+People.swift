@@ -1,0 +1,164 @@
+import Deliver
+import Events
+import Log
+import Pipeline
+import Store
+
+extension MemorySession {
+    var hasPeople: Bool { !state.people.isEmpty }
+
+    func person(_ key: Digest128) -> PersonRecord? { state.people[key] }
+
+    func save(_ person: PersonRecord, for key: Digest128) { state.people[key] = person }
+
+    func removePerson(_ key: Digest128) { state.people[key] = nil }
+
+    private func stored(withKey key: Int64) -> [MemoryState.StoredEvent] {
+        state.events.values.filter { $0.userKey == key || $0.emailKey == key }
+            .sorted { $0.event.id < $1.event.id }
+    }
+
+    func identifiers(_ kind: IdentityKey.Kind, inEventsOf key: Int64) -> Set<String> {
+        Set(
+            stored(withKey: key).compactMap { stored in
+                switch kind {
+                case .user: stored.event.userID
+                case .email: stored.identity.email
+                case .anonymous: stored.event.anonymousID
+                }
+            })
+    }
+
+    func events(ofKey key: Int64) -> [PersonEvent] {
+        stored(withKey: key).map {
+            PersonEvent(id: $0.event.id, userID: $0.event.userID, isAlias: false)
+        }
+    }
+
+    func events(naming text: String) -> [PersonEvent] {
+        state.events.values.filter {
+            $0.event.anonymousID == text || $0.event.previousID == text
+        }.map {
+            PersonEvent(
+                id: $0.event.id, userID: $0.event.userID, isAlias: $0.event.previousID == text)
+        }
+    }
+
+    func source(of event: EventID) -> String? {
+        let number = state.events[event]?.source
+        return state.sources.first { $0.value.number == number }?.key
+    }
+
+    func hasOpenDelivery(_ event: EventID) -> Bool {
+        state.deliveries.contains { $0.key.event == event && $0.value.isOpen }
+    }
+
+    func endWaiting(
+        of event: EventID, for reason: Reason, at moment: Timestamp
+    ) -> [(destination: DestinationNumber, lane: LaneKey)] {
+        let waiting = state.deliveries.filter { $0.key.event == event && $0.value.isWaiting }
+        for place in waiting.keys {
+            state.deliveries[place]?.state = reason.state
+            state.deliveries[place]?.reason = reason
+            state.deliveries[place]?.dueAt = nil
+            state.deliveries[place]?.endedAt = moment
+        }
+        return waiting.map { ($0.key.destination, $0.value.lane) }
+    }
+
+    func empty(_ event: EventID) {
+        guard let stored = state.events[event] else { return }
+        var emptied = stored
+        emptied.event = stored.event.without(ids: true)
+        emptied.identity = Identity(
+            userID: nil, email: nil, anonymousID: nil, emailState: stored.identity.emailState,
+            lane: LaneKey(number: 0))
+        (emptied.userKey, emptied.emailKey) = (nil, nil)
+        state.events[event] = emptied
+        for place in state.deliveries.keys where place.event == event {
+            state.deliveries[place]?.detail = nil
+            forgetRequests(of: place, notes: true)
+        }
+    }
+
+    func forEachRejection(
+        _ body: (_ number: Int64, _ bytes: [UInt8], _ beside: String) -> Void
+    ) {
+        for (number, row) in state.rejections {
+            body(number, row.body, "\(row.messageID ?? "") \(row.headers ?? "")")
+        }
+    }
+
+    func removeRejections(_ numbers: [Int64]) {
+        for number in numbers { state.rejections[number] = nil }
+    }
+
+    func removeErrors(holding texts: Set<String>) {
+        for (name, place) in state.destinations {
+            let error = place.lastError?.text?.lowercased() ?? ""
+            if texts.contains(where: { error.contains($0) }) {
+                state.destinations[name]?.lastError?.text = nil
+            }
+        }
+    }
+
+    // MARK: Destinations
+
+    func number(ofDestination name: String) -> DestinationNumber {
+        if let known = state.destinations[name] { return known.number }
+        let number = Int64(state.destinations.count + 1)
+        state.destinations[name] = MemoryState.Place(number: number)
+        return number
+    }
+
+    var destinations: [String: DestinationNumber] { state.destinations.mapValues(\.number) }
+
+    func saveHold(_ hold: Hold?, of destination: DestinationNumber) {
+        state.destinations[state.name(of: destination)]?.hold = hold
+        state.destinations[state.name(of: destination)]?.rest = nil
+    }
+
+    func holder(of destination: DestinationNumber) -> HoldKind? {
+        state.destinations[state.name(of: destination)]?.hold.map {
+            $0.byOperator ? .operatorOrder : .setup
+        }
+    }
+
+    func saveRest(_ rest: Rest?, of destination: DestinationNumber) {
+        state.destinations[state.name(of: destination)]?.rest = rest
+    }
+
+    func removeRests() {
+        for name in state.destinations.keys { state.destinations[name]?.rest = nil }
+    }
+
+    func saveEnabled(_ isEnabled: Bool, of destination: DestinationNumber) {
+        state.destinations[state.name(of: destination)]?.isEnabled = isEnabled
+    }
+
+    func keepBlueprint(of destination: Destination, at moment: Timestamp) {}
+
+    func saveSources(_ sources: [SourceRules]) {
+        for name in state.sources.keys { state.sources[name]?.rules = nil }
+        for rules in sources {
+            _ = number(ofSource: rules.name)
+            state.sources[rules.name]?.rules = rules
+        }
+    }
+
+    func save(_ news: Standings.News) {
+        for (name, source) in state.sources {
+            if let moment = news.lastEvents[source.number] {
+                state.sources[name]?.lastEvent = moment
+            }
+        }
+        for (name, place) in state.destinations {
+            if let moment = news.lastDelivered[place.number] {
+                state.destinations[name]?.lastDelivered = moment
+            }
+            if let error = news.lastErrors[place.number] {
+                state.destinations[name]?.lastError = (error.text, error.at)
+            }
+        }
+    }
+}

@@ -1,0 +1,402 @@
+import Deliver
+import Events
+import JSON
+
+/// The open deliveries of every lane, in memory: which is at the head, which comes next, and which
+/// heads may be claimed at once.
+///
+/// The lane rule: of the open deliveries of one lane only the head is ready, has a due time or has
+/// an open attempt. Whoever ends or passes the head promotes the next. A retry that held its lane
+/// too long is *passed*: it stays open, and the rest of the lane goes on as if it were not there.
+///
+/// Heads that are ready wait in a queue for each destination, in the order in which they became
+/// ready; a claim takes from its front. A turn in that queue counts only while the delivery's place
+/// says `ready` too, so that nothing has to be searched for when a delivery leaves in another way.
+///
+/// The store keeps the same facts in its rows, and lanes are filled from them at the start. An
+/// index over lanes would cost a page of the file for each delivery, because the order of lanes is
+/// random; an index over ready deliveries would cost an entry that the next claim removes again. A
+/// lane takes about 64 bytes here, a ready delivery 24, and 40 until people can see that it is.
+final class Lanes: TransactionParticipant {
+    /// An open delivery in its lane.
+    struct Place: Equatable {
+        let event: Int64
+        /// It held the lane too long, and the rest may pass.
+        var hasPassed = false
+        var phase: Phase
+        var isDriven: Bool { phase != .behind }
+    }
+    /// The phase of an open delivery. Among deliveries that were not passed only the head of a lane
+    /// is anything but `behind`.
+    enum Phase {
+        /// An earlier delivery of the lane comes first.
+        case behind
+        /// It waits for a claim.
+        case ready
+        /// Its attempt is open, or the store has its due time.
+        case started
+    }
+    /// The turn of a head that became ready.
+    private struct Turn {
+        let event: Int64
+        let lane: Int64
+    }
+    /// The state of a lane as one more delivery meets it: empty, or with passed deliveries only, or
+    /// with one that has to end first.
+    enum Occupancy { case free, passed, taken }
+
+    /// The deliveries of one lane, never none. Most lanes hold one delivery, and cost no array.
+    private struct Lane {
+        private(set) var first: Place
+        /// The others, by event.
+        private var rest: ArraySlice<Place> = []
+        private var drivenCount = 0
+        private var passedCount = 0
+
+        init(_ place: Place) {
+            first = place
+            count(place, 1)
+        }
+
+        var places: [Place] { [first] + rest }
+
+        /// True when a delivery that was not passed is ready, due or on its way.
+        var isDriven: Bool { drivenCount > 0 }
+
+        /// The first delivery that was not passed; few ever are.
+        var next: Place? { first.hasPassed ? rest.first { !$0.hasPassed } : first }
+
+        var hasPassed: Bool { passedCount > 0 }
+
+        subscript(event: Int64) -> Place? {
+            if first.event == event { return first }
+            let index = index(of: event)
+            return index < rest.endIndex && rest[index].event == event ? rest[index] : nil
+        }
+
+        mutating func insert(_ place: Place) {
+            count(place, 1)
+            if place.event > first.event {
+                let index = index(of: place.event)
+                // Most come last; `append` makes room for several.
+                guard index < rest.endIndex else { return rest.append(place) }
+                rest.insert(place, at: index)
+            } else {
+                rest.insert(first, at: rest.startIndex)
+                first = place
+            }
+        }
+
+        /// False when nothing is left.
+        mutating func remove(_ place: Place) -> Bool {
+            count(place, -1)
+            if first.event == place.event {
+                guard let next = rest.popFirst() else { return false }
+                first = next
+            } else {
+                rest.remove(at: index(of: place.event))
+            }
+            return true
+        }
+
+        mutating func replace(_ before: Place, by after: Place) {
+            count(before, -1)
+            count(after, 1)
+            if first.event == before.event {
+                first = after
+            } else {
+                rest[index(of: before.event)] = after
+            }
+        }
+
+        private mutating func count(_ place: Place, _ number: Int) {
+            if place.hasPassed {
+                passedCount += number
+            } else if place.isDriven {
+                drivenCount += number
+            }
+        }
+
+        /// Where an event is in `rest`, or would be.
+        private func index(of event: Int64) -> Int {
+            guard let last = rest.last, last.event >= event else { return rest.endIndex }
+            return rest.partitionIndex { $0.event < event }
+        }
+    }
+    /// A lane of a destination.
+    private struct Address {
+        let destination: DestinationNumber
+        let lane: Int64
+
+        init(_ destination: DestinationNumber, _ lane: LaneKey) {
+            self.destination = destination
+            self.lane = lane.number
+        }
+
+        init(_ destination: DestinationNumber, _ turn: Turn) {
+            self.destination = destination
+            lane = turn.lane
+        }
+    }
+    private enum Change {
+        case added, removed
+        case was(Place)
+    }
+    /// Lanes by destination and by some bits of the lane, so that growing never takes long.
+    private var shards: [DestinationNumber: [[Int64: Lane]]] = [:]
+    private static let shardCount = 64
+    private static let none = [[Int64: Lane]](repeating: [:], count: shardCount)
+    private var counts: [DestinationNumber: Int] = [:]
+    /// The turns of each destination, in the order in which the deliveries became ready.
+    private var turns: [DestinationNumber: Fifo<Turn>] = [:]
+    /// A head that became ready, which people cannot see in the store yet. The store need not say
+    /// it: the head of a lane that nothing drives is promoted again when lanes are filled.
+    private struct Promotion {
+        let destination: DestinationNumber
+        let turn: Turn
+        let at: Timestamp
+    }
+    private var promotions = Fifo<Promotion>()
+    /// The promotions that the open transaction shows.
+    private var shown: [Promotion] = []
+    /// The changes of the open transaction, for undoing it.
+    private var journal: [(address: Address, place: Place, change: Change)] = []
+
+    /// Puts a delivery into its lane as the store has it; when a store is opened.
+    func restore(
+        _ event: EventID, to lane: LaneKey, of destination: DestinationNumber, phase: Phase,
+        hasPassed: Bool
+    ) {
+        let place = Place(event: event.number, hasPassed: hasPassed, phase: phase)
+        insert(place, in: Address(destination, lane))
+    }
+
+    /// The state of a lane as one more delivery would meet it.
+    func occupancy(of lane: LaneKey, of destination: DestinationNumber) -> Occupancy {
+        Self.occupancy(self[Address(destination, lane)])
+    }
+
+    private static func occupancy(_ lane: Lane?) -> Occupancy {
+        guard let lane else { return .free }
+        return lane.next == nil ? .passed : .taken
+    }
+
+    /// The deliveries of a lane, in their order.
+    func places(in lane: LaneKey, of destination: DestinationNumber) -> [Place] {
+        self[Address(destination, lane)]?.places ?? []
+    }
+
+    /// Open deliveries of a destination.
+    func count(_ destination: DestinationNumber) -> Int { counts[destination] ?? 0 }
+
+    /// Adds a new delivery at the end of its lane.
+    ///
+    /// - Parameter phase: says where it begins in a lane of such a state.
+    func add(
+        _ event: EventID, to lane: LaneKey, of destination: DestinationNumber,
+        phase: (Occupancy) -> Phase
+    ) {
+        let address = Address(destination, lane)
+        let place = insert(in: address) { occupancy in
+            Place(event: event.number, phase: phase(occupancy))
+        }
+        journal.append((address, place, .added))
+    }
+
+    func remove(_ event: EventID, from lane: LaneKey, of destination: DestinationNumber) {
+        let address = Address(destination, lane)
+        guard let place = place(event.number, in: address) else { return }
+        journal.append((address, place, .removed))
+        delete(place, from: address)
+    }
+
+    /// Lets the rest of a lane go on without waiting for a delivery.
+    func pass(_ event: EventID, in lane: LaneKey, of destination: DestinationNumber) {
+        let address = Address(destination, lane)
+        guard let place = place(event.number, in: address) else { return }
+        var passed = place
+        passed.hasPassed = true
+        replace(place, by: passed, in: address)
+    }
+
+    /// Makes the next delivery of a lane ready when nothing drives the lane.
+    ///
+    /// - Returns: the delivery, and whether one that was passed is still open before it.
+    func promoteNext(
+        in lane: LaneKey, of destination: DestinationNumber, at moment: Timestamp
+    ) -> (event: EventID, isBehindPassed: Bool)? {
+        let address = Address(destination, lane)
+        guard let found = self[address], !found.isDriven, let next = found.next
+        else { return nil }
+        change(next, to: .ready, in: address)
+        let turn = Turn(event: next.event, lane: lane.number)
+        promotions.append(Promotion(destination: destination, turn: turn, at: moment))
+        return (EventID(number: next.event), found.hasPassed)
+    }
+
+    // MARK: Ready deliveries
+
+    /// Puts a delivery that was started, and was not sent, back among the ready ones.
+    func makeReady(_ event: EventID, in lane: LaneKey, of destination: DestinationNumber) {
+        let address = Address(destination, lane)
+        guard let place = place(event.number, in: address) else { return }
+        change(place, to: .ready, in: address)
+    }
+
+    /// Starts a ready delivery that was found by its due time in the store: a replay that was
+    /// promoted.
+    func start(_ event: EventID, in lane: LaneKey, of destination: DestinationNumber) {
+        let address = Address(destination, lane)
+        guard let place = place(event.number, in: address), place.phase == .ready else { return }
+        change(place, to: .started, in: address)
+    }
+
+    /// Starts the deliveries that have been ready longest.
+    func takeReady(of destination: DestinationNumber, upTo limit: Int) -> [EventID] {
+        var taken: [EventID] = []
+        while taken.count < limit, let turn = turns[destination]?.popFirst() {
+            let address = Address(destination, turn)
+            guard let place = readyPlace(turn, in: address) else { continue }
+            change(place, to: .started, in: address)
+            taken.append(EventID(number: turn.event))
+        }
+        return taken
+    }
+
+    /// Starts the oldest ready delivery when it is older than `bound`; looks at all of them.
+    func takeOldestReady(of destination: DestinationNumber, before bound: EventID?) -> EventID? {
+        guard let elements = turns[destination]?.elements else { return nil }
+        var oldest: Turn?
+        for turn in elements where turn.event < oldest?.event ?? bound?.number ?? .max {
+            if readyPlace(turn, in: Address(destination, turn)) != nil { oldest = turn }
+        }
+        guard let oldest else { return nil }
+        let address = Address(destination, oldest)
+        guard let place = readyPlace(oldest, in: address) else { return nil }
+        change(place, to: .started, in: address)
+        return EventID(number: oldest.event)
+    }
+
+    func hasReady(_ destination: DestinationNumber) -> Bool {
+        while let turn = turns[destination]?.first {
+            if readyPlace(turn, in: Address(destination, turn)) != nil { return true }
+            _ = turns[destination]?.popFirst()
+        }
+        return false
+    }
+
+    var hasPromoted: Bool { !promotions.isEmpty }
+
+    /// Takes the deliveries that were promoted before a moment and are still ready.
+    func takePromoted(
+        before moment: Timestamp?, upTo limit: Int
+    ) -> [DestinationNumber: [EventID]] {
+        var taken: [DestinationNumber: [EventID]] = [:]
+        while shown.count < limit, let first = promotions.first {
+            let address = Address(first.destination, first.turn)
+            let isReady = readyPlace(first.turn, in: address) != nil
+            if isReady, let moment, first.at > moment { break }
+            _ = promotions.popFirst()
+            guard isReady else { continue }
+            shown.append(first)
+            taken[first.destination, default: []].append(EventID(number: first.turn.event))
+        }
+        return taken
+    }
+
+    private func readyPlace(_ turn: Turn, in address: Address) -> Place? {
+        let place = place(turn.event, in: address)
+        return place?.phase == .ready ? place : nil
+    }
+
+    // MARK: Transactions
+
+    package func keep() {
+        journal.removeAll(keepingCapacity: true)
+        shown = []
+    }
+
+    package func undo() {
+        for (address, place, change) in journal.reversed() {
+            switch change {
+            case .added: delete(place, from: address)
+            // Its turn may have been taken, and was before the turns of later changes.
+            case .removed: insert(place, in: address, first: true)
+            case .was(let before):
+                delete(place, from: address)
+                insert(before, in: address, first: true)
+            }
+        }
+        for promotion in shown.reversed() { promotions.prepend(promotion) }
+        keep()
+    }
+
+    // MARK: The lanes themselves
+
+    private subscript(address: Address) -> Lane? {
+        shards[address.destination]?[Self.shard(address.lane)][address.lane]
+    }
+
+    private static func shard(_ lane: Int64) -> Int {
+        Int(truncatingIfNeeded: lane) & (shardCount - 1)
+    }
+
+    private func place(_ event: Int64, in address: Address) -> Place? { self[address]?[event] }
+
+    private func change(_ place: Place, to phase: Phase, in address: Address) {
+        var changed = place
+        changed.phase = phase
+        replace(place, by: changed, in: address)
+    }
+
+    private func replace(_ before: Place, by after: Place, in address: Address) {
+        journal.append((address, after, .was(before)))
+        withLane(at: address) { $0?.replace(before, by: after) }
+        if before.phase != .ready { giveTurn(to: after, in: address) }
+    }
+
+    private func giveTurn(to place: Place, in address: Address, first: Bool = false) {
+        guard place.phase == .ready else { return }
+        let turn = Turn(event: place.event, lane: address.lane)
+        if first {
+            turns[address.destination, default: Fifo()].prepend(turn)
+        } else {
+            turns[address.destination, default: Fifo()].append(turn)
+        }
+    }
+
+    /// - Parameter first: gives a ready delivery the first turn, not the last.
+    private func insert(_ place: Place, in address: Address, first: Bool = false) {
+        insert(in: address, first: first) { _ in place }
+    }
+
+    /// - Parameter make: makes the place for a lane of such a state.
+    @discardableResult
+    private func insert(
+        in address: Address, first: Bool = false, _ make: (Occupancy) -> Place
+    ) -> Place {
+        let place = withLane(at: address) { found in
+            let place = make(Self.occupancy(found))
+            if found?.insert(place) == nil { found = Lane(place) }
+            return place
+        }
+        giveTurn(to: place, in: address, first: first)
+        counts[address.destination, default: 0] += 1
+        return place
+    }
+
+    private func delete(_ place: Place, from address: Address) {
+        counts[address.destination, default: 0] -= 1
+        withLane(at: address) { found in
+            if found?.remove(place) == false { found = nil }
+        }
+    }
+
+    /// Changes a lane in place: nothing is copied.
+    private func withLane<Result>(
+        at address: Address, _ body: (inout Lane?) -> Result
+    ) -> Result {
+        let shard = Self.shard(address.lane)
+        return body(&shards[address.destination, default: Self.none][shard][address.lane])
+    }
+}

@@ -1,0 +1,81 @@
+import Consent
+import Deliver
+import Events
+import Identify
+import JSON
+import Map
+import Pipeline
+
+/// Replay: the next run of deliveries that have ended, on an operator's order.
+extension StoreWriter {
+    func replay(_ order: ReplayOrder) throws -> ReplayOrder.Outcome {
+        var outcome = ReplayOrder.Outcome()
+        let now = now
+        change += 1
+        for (index, id) in order.deliveries.enumerated() {
+            let seconds = Double(order.first + index) / max(order.perSecond, 0.01)
+            switch try beginRun(of: id, asWas: order.asWas, due: now + .seconds(seconds), at: now) {
+            case .queued: outcome.queued += 1
+            case .filtered: outcome.filtered += 1
+            case nil: outcome.refused += 1
+            default: break
+            }
+        }
+        try audit(
+            "replay", of: order.reason,
+            detail: "\(outcome.queued) queued, \(outcome.filtered) filtered, "
+                + "\(outcome.refused) refused")
+        return outcome
+    }
+
+    /// Decides about a delivery once more and begins its next run.
+    ///
+    /// - Returns: the state in which it begins, queued or filtered; nil when it cannot be replayed.
+    private func beginRun(
+        of id: DeliveryID, asWas: Bool, due: Timestamp, at now: Timestamp
+    ) throws -> DeliveryState? {
+        guard let target = pipeline[id.destination], let row = try session.event(id.event),
+            !row.event.document.root.isEmpty
+        else { return nil }
+        let destination = try session.number(ofDestination: id.destination)
+        let place = DeliveryPlace(id.event, destination)
+        guard try session.state(of: place)?.isFinal ?? false else { return nil }
+        let pinned = try asWas ? session.lastPinnedRun(of: place) : nil
+        if asWas, pinned == nil { return nil }
+        let identity = try current(row.identity)
+        let verdict = try pipeline.replan(row.event, identity, destination: target, in: people)
+        // Requests of old are sent as they are; only the person can keep them back.
+        let reason = asWas ? verdict.reason.flatMap(Self.personal) : verdict.reason
+        let isFree = lanes.occupancy(of: identity.lane, of: destination) != .taken
+        let run = NextRun(
+            state: reason?.state ?? .queued, reason: reason,
+            detail: reason == nil ? target.remark : verdict.detail, consent: verdict.record,
+            revision: asWas ? nil : target.blueprint.revision,
+            dueAt: reason == nil && isFree ? due : nil, endedAt: reason == nil ? nil : now,
+            pinned: pinned)
+        guard try session.beginRun(of: place, run) else { return nil }
+        if reason == nil {
+            lanes.add(id.event, to: identity.lane, of: destination) { _ in
+                isFree ? .started : .behind
+            }
+            effects.waiting.insert(id.destination)
+        }
+        return reason == nil ? .queued : .filtered
+    }
+
+    /// The reason, when it is the person's and not the blueprint's.
+    private static func personal(_ reason: Reason) -> Reason? {
+        [.consent, .suppressed, .erased, .integrations, .destinationDisabled].contains(reason)
+            ? reason : nil
+    }
+
+    /// The identity with the email that is known by now.
+    func current(_ identity: Identity) throws -> Identity {
+        guard let user = identity.userID,
+            let email = try people.identity(IdentityKey(.user, user))?.email
+        else { return identity }
+        var current = identity
+        current.email = email
+        return current
+    }
+}

@@ -1,0 +1,131 @@
+package import Consent
+package import Deliver
+package import Events
+package import Pipeline
+
+/// The orders that a store carries out by itself, each in one transaction of the writer.
+extension StoreEngine {
+    /// Decides by another pipeline from here on; what was decided stays.
+    ///
+    /// - Returns: the destinations that are held now.
+    package func replace(_ pipeline: Pipeline) async throws(Problem) -> [String: HoldKind] {
+        try await order(afterwards: { [self] writer in
+            writer.pipeline = pipeline
+            self.pipeline.withLock { $0 = pipeline }
+        }) { writer in
+            try writer.register(pipeline)
+            return try writer.heldDestinations()
+        }
+    }
+
+    /// Keeps the faults of a pipeline file that could not be taken, for the status; nil when the
+    /// file is good.
+    package func saveReloadFault(_ fault: String?) async throws(Problem) {
+        try await order { try $0.session.saveReloadFault(fault) }
+    }
+
+    /// Releases a held destination.
+    ///
+    /// - Returns: false when it was not held.
+    package func release(_ destination: String) async throws(Problem) -> Bool {
+        try await order { try $0.release(destination) }
+    }
+
+    /// Keeps a destination's deliveries until an operator releases it.
+    package func hold(_ destination: String, because reason: String) async throws(Problem) {
+        try await order { try $0.hold(destination, because: reason) }
+    }
+
+    /// Has one waiting delivery of a held or resting destination tried now.
+    package func probe(_ destination: String) async throws(Problem) {
+        try await order { try $0.probe(destination) }
+    }
+
+    /// Cancels a slice of what waits for a destination.
+    package func drop(_ destination: String) async throws(Problem) -> DropStep {
+        try await order { try $0.drop(destination) }
+    }
+
+    /// Begins the next run of each delivery.
+    package func replay(_ replay: ReplayOrder) async throws(Problem) -> ReplayOrder.Outcome {
+        try await order { try $0.replay(replay) }
+    }
+
+    /// Stores answers for a person's consent, and lifts suppressions when asked.
+    ///
+    /// - Returns: the identifiers for which they are kept.
+    package func setConsent(
+        of id: String, to answers: [ConsentAnswer], lifting: Bool
+    ) async throws(Problem) -> PersonKeys {
+        try await order { try $0.setConsent(of: id, to: answers, lifting: lifting) }
+    }
+
+    /// Begins to forget a person: nothing is sent to them any more, and what waits is ended.
+    package func suppressErased(_ id: String) async throws(Problem) -> PersonKeys {
+        try await order { try $0.suppressErased(id) }
+    }
+
+    /// Empties a slice of a person's events.
+    ///
+    /// - Parameter kept: events that are still needed, such as the deletion itself.
+    package func erase(
+        _ keys: PersonKeys, except kept: Set<EventID>
+    ) async throws(Problem) -> EraseStep {
+        try await order { try $0.erase(keys, except: kept) }
+    }
+
+    /// Removes rejected bodies that name one of the identifiers.
+    ///
+    /// - Returns: how many were removed.
+    package func eraseRejected(_ keys: PersonKeys) async throws(Problem) -> Int {
+        try await order { try $0.eraseRejected(keys) }
+    }
+
+    /// Cleans the files: nothing that was deleted is left in them.
+    ///
+    /// - Returns: false while a reader keeps an older state; try again.
+    package func clean() async throws(Problem) -> Bool {
+        try await outside { try $0.session.clean() }
+    }
+
+    /// Gives the space of removed rows back to the disk; nothing else is done meanwhile.
+    package func compact() async throws(Problem) {
+        try await outside { try $0.session.compact() }
+        _ = try await clean()
+    }
+
+    // MARK: How an order is carried out
+
+    /// Does something in a transaction of the writer; the answer comes after the commit.
+    ///
+    /// - Parameter afterwards: done after the commit, before the answer is given.
+    private func order<Answer: Sendable>(
+        afterwards: @escaping @Sendable (StoreWriter) -> Void = { _ in },
+        _ body: @escaping @Sendable (StoreWriter) throws -> Answer
+    ) async throws(Problem) -> Answer {
+        try await ask { .order(Self.order($0, afterwards: afterwards, body)) }
+    }
+
+    /// Does something outside every transaction, such as cleaning the files.
+    private func outside<Answer: Sendable>(
+        _ body: @escaping @Sendable (StoreWriter) throws -> Answer
+    ) async throws(Problem) -> Answer {
+        try await ask { .outside(Self.order($0, afterwards: { _ in }, body)) }
+    }
+
+    private static func order<Answer: Sendable>(
+        _ continuation: CheckedContinuation<Result<Answer, Problem>, Never>,
+        afterwards: @escaping @Sendable (StoreWriter) -> Void,
+        _ body: @escaping @Sendable (StoreWriter) throws -> Answer
+    ) -> Order {
+        Order { writer in
+            let answer = try body(writer)
+            return {
+                afterwards(writer)
+                continuation.resume(returning: .success(answer))
+            }
+        } refuse: {
+            continuation.resume(returning: .failure(unavailable))
+        }
+    }
+}

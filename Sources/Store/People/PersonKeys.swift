@@ -1,0 +1,20 @@
+package import Events
+
+/// The identifiers of one person: user ids, emails and anonymous ids.
+package struct PersonKeys: Sendable, Equatable {
+    package var users: Set<String> = []
+    package var emails: Set<String> = []
+    package var anonymous: Set<String> = []
+
+    package init() {}
+
+    package var all: [IdentityKey] {
+        known + anonymous.sorted().map { IdentityKey(.anonymous, $0) }
+    }
+
+    /// The identifiers under which consent is kept: user ids and emails.
+    package var known: [IdentityKey] {
+        users.sorted().map { IdentityKey(.user, $0) }
+            + emails.sorted().map { IdentityKey(.email, $0) }
+    }
+}

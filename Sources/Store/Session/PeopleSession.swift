@@ -1,0 +1,73 @@
+package import Consent
+package import Events
+package import Identify
+
+/// Keeps what is known about people, and finds their events.
+///
+/// A person's row is found by the keyed hash of an identifier, so that a suppression can outlive
+/// the data it protects. Events are found by the first 64 bits of that hash.
+package protocol PeopleSession: AnyObject {
+    /// False while nobody was ever stored: then nobody has to be looked for.
+    var hasPeople: Bool { get }
+    func person(_ key: Digest128) throws -> PersonRecord?
+    func save(_ person: PersonRecord, for key: Digest128) throws
+    func removePerson(_ key: Digest128) throws
+
+    /// Identifiers that stand in the events of a user id or an email.
+    func identifiers(_ kind: IdentityKey.Kind, inEventsOf key: Int64) throws -> Set<String>
+    /// The events of a user id or an email.
+    func events(ofKey key: Int64) throws -> [PersonEvent]
+    /// The events that name an anonymous id, or an old id in an alias.
+    func events(naming text: String) throws -> [PersonEvent]
+    /// The name of the source an event came from.
+    func source(of event: EventID) throws -> String?
+    func hasOpenDelivery(_ event: EventID) throws -> Bool
+    /// Ends the deliveries of an event that wait.
+    ///
+    /// - Returns: their destinations and lanes.
+    func endWaiting(
+        of event: EventID, for reason: Reason, at moment: Timestamp
+    ) throws -> [(destination: DestinationNumber, lane: LaneKey)]
+    /// Leaves of an event that it was, and what became of it; nothing about whom.
+    func empty(_ event: EventID) throws
+    /// Rejected bodies with the texts that are kept beside them.
+    func forEachRejection(_ body: (_ number: Int64, _ bytes: [UInt8], _ beside: String) -> Void)
+        throws
+    func removeRejections(_ numbers: [Int64]) throws
+    /// Removes the last error of destinations where it holds one of the texts, in lower case.
+    func removeErrors(holding texts: Set<String>) throws
+}
+
+/// What a store keeps under one identifier.
+package struct PersonRecord: Sendable, Equatable {
+    package let kind: IdentityKey.Kind
+    /// The identifier itself; nil for a person who was forgotten.
+    package var value: String?
+    package var identity: IdentityRecord
+    package var standing: Standing
+
+    package init(
+        kind: IdentityKey.Kind, value: String?, identity: IdentityRecord = IdentityRecord(),
+        standing: Standing = Standing()
+    ) {
+        self.kind = kind
+        self.value = value
+        self.identity = identity
+        self.standing = standing
+    }
+}
+
+/// An event that may belong to a person.
+package struct PersonEvent: Sendable, Equatable {
+    package let id: EventID
+    /// The user id in it.
+    package let userID: String?
+    /// The text that was looked for is the old id of this alias.
+    package let isAlias: Bool
+
+    package init(id: EventID, userID: String?, isAlias: Bool) {
+        self.id = id
+        self.userID = userID
+        self.isAlias = isAlias
+    }
+}

@@ -1,0 +1,55 @@
+import Console
+import CurlTransport
+import Events
+import Pipeline
+import Store
+
+extension StoreOptions {
+    /// Gives an order: to the server that holds the data directory, else to the store itself.
+    ///
+    /// - Parameters:
+    ///   - needsPipeline: true for an order that decides about events; without a server, the
+    ///     pipeline file is read for it.
+    ///   - order: called once, or twice when no server runs; the first call has no effect then.
+    func give<Answer>(
+        needsPipeline: Bool = false, _ order: (any Operations) async throws -> Answer
+    ) async throws -> Answer {
+        let folder = DataFolder(try directory())
+        let transport = CurlTransport()
+        defer { transport.close() }
+        let client = OperationsClient(
+            transport: transport, socket: folder.socketPath, version: Sluice.version)
+        do {
+            return try await order(client)
+        } catch is OperationsClient.NoServer {
+            return try await giveToStore(in: folder, needsPipeline: needsPipeline, order)
+        }
+    }
+
+    /// Opens the store that no server holds, and closes it after the order.
+    private func giveToStore<Answer>(
+        in folder: DataFolder, needsPipeline: Bool,
+        _ order: (any Operations) async throws -> Answer
+    ) async throws -> Answer {
+        let file = needsPipeline ? try pipelineFile() : nil
+        let lock = try folder.lock()
+        var options = StoreEngine.Options()
+        options.isServer = false
+        let store = try folder.openStore(
+            pipeline: file?.pipeline ?? Pipeline(destinations: []), options: options)
+        defer {
+            store.close()
+            withExtendedLifetime(lock) {}
+        }
+        return try await order(
+            LocalOperations(
+                folder: folder, store: store, log: try folder.openLog(),
+                pipeline: { (file?.pipeline ?? Pipeline(destinations: []), file?.webhooks ?? []) },
+                clock: .system, isServing: false))
+    }
+
+    /// The pipeline file with all that it takes to decide about events.
+    private func pipelineFile() throws -> PipelineFile {
+        try PipelineFile.read(configPath, .init(environment: Self.environment, data: data))
+    }
+}

@@ -1,0 +1,99 @@
+import Accept
+import Events
+import JSON
+import Log
+import Map
+import Pipeline
+import Store
+
+/// Forgets a person: stops sending to them, has destinations delete them, removes what is kept.
+struct Forgetting: Sendable {
+    let store: StoreEngine
+    let log: any DeliveryLog
+    let pipeline: Pipeline
+    let clock: WorldClock
+    /// True while deliveries are made; else nobody can take the deletion now.
+    let isServing: Bool
+
+    /// The event that asks destinations to delete a person; their blueprints map it.
+    static let event = "User Deleted"
+    /// The time that destinations get to take it, and that the files get to become clean.
+    private static let patience: Duration = .seconds(30)
+    private static let pause: Duration = .milliseconds(50)
+    private static let looks = Int(patience.milliseconds / pause.milliseconds)
+
+    /// - Parameter id: a user id or an email.
+    func run(_ id: String) async throws -> ForgetReport {
+        let keys = try await store.suppressErased(id)
+        var report = ForgetReport()
+        var own: Set<EventID> = []
+        for user in keys.users.sorted() {
+            if let event = try await askDestinations(toDelete: user) { own.insert(event) }
+        }
+        let open = try await wait(for: own)
+        try addDestinations(of: own, to: &report)
+        var isFinished = false
+        for _ in 0..<Self.looks {
+            let step = try await store.erase(keys, except: open)
+            report.events += step.erased
+            isFinished = step.erased == 0 && step.busy == 0
+            if isFinished { break }
+            if step.erased == 0 { try await Task.sleep(for: Self.pause) }
+        }
+        report.rejected = try await store.eraseRejected(keys)
+        for _ in 0..<Self.looks where !report.isClean {
+            report.isClean = try await store.clean() && open.isEmpty && isFinished
+            if !open.isEmpty || !isFinished { break }
+            if !report.isClean { try await Task.sleep(for: Self.pause) }
+        }
+        return report
+    }
+
+    /// Queues the deletion for the destinations that know one.
+    private func askDestinations(toDelete user: String) async throws -> EventID? {
+        let text = JSONWriter.make { writer in
+            writer.beginObject()
+            writer.member("type", "track")
+            writer.member("event", Self.event)
+            writer.member("userId", user)
+            writer.endObject()
+        }
+        let acceptor = Acceptor()
+        let envelope = try acceptor.single(
+            try acceptor.read(text), type: nil, from: EventSource(name: "forget", trusted: true),
+            at: clock.now())
+        return try await store.accept(envelope, from: "forget").first?.id
+    }
+
+    /// Waits until the deletions have ended.
+    ///
+    /// - Returns: the events whose deletion is still on its way.
+    private func wait(for events: Set<EventID>) async throws -> Set<EventID> {
+        var open = events
+        for _ in 0..<Self.looks {
+            open = try open.filter { event in
+                try log.deliveries(of: event).contains { !$0.state.isFinal }
+            }
+            if open.isEmpty || !isServing { return open }
+            try await Task.sleep(for: Self.pause)
+        }
+        return open
+    }
+
+    private func addDestinations(of events: Set<EventID>, to report: inout ForgetReport) throws {
+        for event in events.sorted() {
+            for row in try log.deliveries(of: event) {
+                let name = row.id.destination
+                if row.state == .delivered {
+                    report.forwarded.append(name)
+                } else {
+                    let why = row.state.isFinal ? row.reason?.sentence ?? "" : "it is on its way"
+                    report.unforwarded.append("\(name): \(why)")
+                }
+            }
+        }
+        if events.isEmpty {
+            report.unforwarded = pipeline.destinations.map { "\($0.name): no user id is known" }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+import Consent
+import Deliver
+import Events
+import Log
+import Pipeline
+import Store
+import Webhooks
+
+/// Carries orders out in the store of this process: in the server's, or in one that a command has
+/// opened because no server runs.
+struct LocalOperations: Operations {
+    let folder: DataFolder
+    let store: StoreEngine
+    let log: any DeliveryLog
+    /// The pipeline and its webhook sources, as they are now.
+    let pipeline: @Sendable () -> (pipeline: Pipeline, webhooks: [WebhookSource])
+    let clock: WorldClock
+    /// True while deliveries are made: then an order may have to wait for what is under way.
+    let isServing: Bool
+
+    /// The time that deliveries under way get to end before the rest is dropped.
+    private static let dropPatience: Duration = .seconds(20)
+    private static let pause: Duration = .milliseconds(100)
+
+    func hold(_ destination: String, because reason: String) async throws {
+        _ = try row(of: destination)
+        try await store.hold(destination, because: reason)
+    }
+
+    func release(_ destination: String) async throws -> Bool {
+        _ = try row(of: destination)
+        return try await store.release(destination)
+    }
+
+    func probe(_ destination: String) async throws {
+        _ = try row(of: destination)
+        guard isServing else {
+            throw Problem(
+                code: "no_server", message: "No server runs that could try it.",
+                hint: "Start it: sluice serve")
+        }
+        try await store.probe(destination)
+    }
+
+    func drop(_ destination: String) async throws -> Int {
+        let isHeld = try row(of: destination).hold != nil
+        // Held first, so that the deliveries in the deliverer's memory go back into the store.
+        let holds = isServing && !isHeld
+        if holds {
+            try await store.hold(destination, because: "Its waiting deliveries are dropped.")
+        }
+        let dropped = await dropAll(destination)
+        // Whatever came of it, a destination that was not held before is not held after.
+        if holds { _ = try await store.release(destination) }
+        return try dropped.get()
+    }
+
+    func replay(_ order: ReplayOrder) async throws -> ReplayOrder.Outcome {
+        try await store.replay(order)
+    }
+
+    func setConsent(
+        of id: String, to answers: [ConsentChoice], lifting: Bool
+    ) async throws -> Int {
+        let now = clock.now()
+        let answers = answers.map {
+            ConsentAnswer(
+                category: $0.category, granted: $0.isGranted, at: now,
+                origin: "sluice consent set")
+        }
+        return try await store.setConsent(of: id, to: answers, lifting: lifting).all.count
+    }
+
+    func forget(_ id: String) async throws -> ForgetReport {
+        try await Forgetting(
+            store: store, log: log, pipeline: pipeline().pipeline, clock: clock,
+            isServing: isServing
+        ).run(id)
+    }
+
+    func reprocess(_ source: String, number: Int64?) async throws -> ReprocessReport {
+        try await KeptBodies(store: store, log: log, sources: pipeline().webhooks)
+            .reprocess(source, number: number)
+    }
+
+    func backup(to path: String) async throws { try folder.backup(to: path) }
+
+    func check() async throws -> [String] { try folder.check() }
+
+    func compact() async throws {
+        guard !isServing else { throw folder.inUse }
+        try await store.compact()
+    }
+
+    // MARK: Steps
+
+    private func row(of destination: String) throws -> DestinationRow {
+        let rows = try log.destinations()
+        guard let row = rows.first(where: { $0.name == destination }) else {
+            throw Problem.noSuchDestination(destination, among: rows.map(\.name))
+        }
+        return row
+    }
+
+    /// Cancels slice after slice, and waits a while for deliveries that are under way.
+    private func dropAll(_ destination: String) async -> Result<Int, Problem> {
+        var dropped = 0
+        var waited: Duration = .zero
+        while waited < Self.dropPatience {
+            let step: DropStep
+            do throws(Problem) {
+                step = try await store.drop(destination)
+            } catch {
+                return .failure(error)
+            }
+            dropped += step.dropped
+            if step.dropped > 0 { continue }
+            if step.sending == 0 || !isServing { break }
+            waited += Self.pause
+            try? await Task.sleep(for: Self.pause)
+        }
+        return .success(dropped)
+    }
+}

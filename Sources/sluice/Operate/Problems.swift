@@ -1,0 +1,22 @@
+import Events
+
+extension Problem {
+    /// No destination has this name; the hint names the nearest of those there are.
+    static func noSuchDestination(_ name: String, among known: [String]) -> Problem {
+        Problem(
+            code: "no_such_destination",
+            message: "There is no destination \"\(printable(name))\".",
+            hint: suggestion(for: name, among: known))
+    }
+
+    /// No source has this name; the hint names the nearest of those there are.
+    ///
+    /// - Parameter kind: the kind that was looked for, such as a webhook source.
+    static func noSuchSource(
+        _ name: String, among known: [String], kind: String = "source"
+    ) -> Problem {
+        Problem(
+            code: "no_such_source", message: "There is no \(kind) \"\(printable(name))\".",
+            hint: suggestion(for: name, among: known))
+    }
+}

@@ -1,0 +1,113 @@
+import Console
+import Deliver
+import Events
+import Log
+import SQLiteStore
+import SluiceTesting
+import Store
+import Testing
+
+@testable import sluice
+
+@Suite struct `An operator` {
+    @Test func `reads counts for Prometheus, and nothing of what events said`() async throws {
+        try await Running.with { running in
+            let id = try await running.send("product-viewed")
+            _ = try await running.delivery(of: id)
+            _ = try await running.send("anonymous")
+            let routes = MetricsRoutes(
+                store: running.server.store, log: running.log, clock: .system, data: running.data)
+            let text = try await eventually("both to be counted") {
+                let text = try routes.text()
+                return text.contains("reason=\"anonymous\"") ? text : nil
+            }
+            for line in [
+                "sluice_events_accepted_total{source=\"backend\"} 2",
+                "sluice_deliveries_total{destination=\"vero\",state=\"delivered\",reason=\"\"} 1",
+                "sluice_deliveries_total{destination=\"vero\",state=\"filtered\",reason=\"anonymous\"} 1",
+                "sluice_attempts_total{destination=\"vero\",class=\"delivered\"} 1",
+                "sluice_delivery_seconds_count{destination=\"vero\"} 1",
+                "sluice_deliveries_waiting{destination=\"vero\"} 0", "sluice_store_takes_events 1",
+                "# TYPE sluice_delivery_seconds histogram",
+            ] {
+                #expect(text.contains(line + "\n"), "\(line) in \(text)")
+            }
+            #expect(!text.contains("jane") && !text.contains("Product"))
+            #expect(try await running.request("GET", "/metrics").status == 404)
+        }
+    }
+
+    @Test func `can hold, look, and end what waits; the history says so`() async throws {
+        try await Running.with { running in
+            let data = ["--data", running.data]
+            let held = try await Program.run(
+                ["destination", "hold", "vero", "--reason", "maintenance"] + data)
+            #expect(held.code == 0, "\(held.errors)")
+            let id = try await running.send("product-viewed")
+            let status = try await Program.run(["status"] + data)
+            #expect(status.code == 1 && status.output.contains("maintenance"))
+            let asked = try await Program.run(["destination", "drop", "vero"] + data)
+            #expect(asked.output.contains("1 deliveries wait for vero"))
+            let dropped = try await Program.run(["destination", "drop", "vero", "--yes"] + data)
+            #expect(dropped.output.contains("1 deliveries to vero were cancelled."))
+            let delivery = try await running.delivery(of: id)
+            #expect(delivery.row.state == .cancelled && delivery.row.reason == .dropped)
+            _ = try await Program.run(["destination", "release", "vero"] + data)
+            let next = try await running.send("page")
+            #expect(try await running.delivery(of: next).row.state == .delivered)
+            #expect(running.ledger.count == 1)
+        }
+    }
+
+    @Test func `is refused by the server in words, and has it check and copy its store`()
+        async throws
+    {
+        try await Running.with { running in
+            let operations = running.operations
+            let unknown = await #expect(throws: Problem.self) {
+                try await operations.hold("verro", because: "a test")
+            }
+            #expect(
+                unknown?.code == "no_such_destination" && unknown?.hint.contains("vero") == true)
+            let source = await #expect(throws: Problem.self) {
+                try await operations.reprocess("nothing", number: nil)
+            }
+            #expect(source?.code == "no_such_source")
+            let busy = await #expect(throws: Problem.self) { try await operations.compact() }
+            #expect(busy?.code == "data_directory_in_use")
+            #expect(try await operations.check() == [])
+            let copy = running.data + "/copy.db"
+            try await operations.backup(to: copy)
+            let again = await #expect(throws: Problem.self) {
+                try await operations.backup(to: copy)
+            }
+            #expect(again?.code == "file_exists")
+        }
+    }
+
+    @Test func `is told once when a destination is held, with what helps`() async throws {
+        let told = Locked<[String]>([])
+        let server = try RawServer { connection in
+            while let request = connection.readRequest() {
+                told.withLock { $0.append(request) }
+                connection.write("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            }
+        }
+        let url = server.url
+        try await Running.with(
+            rules: ["401"],
+            editing: { $0.replacing("${SLUICE_ALERTS_URL:-}", with: url) }
+        ) { running in
+            for name in ["product-viewed", "page", "signed-up"] {
+                _ = try await running.send(name)
+            }
+            let text = try await eventually("the alert") { told.withLock(\.first) }
+            #expect(
+                text.contains("\"alert\":\"held\"") && text.contains("sluice destination release"))
+            #expect(text.contains("\"delivery\":\"dlv_"))
+            let id = try await running.send("checkout-started")
+            #expect(try running.log.deliveries(of: id)[0].state == .queued)
+            #expect(told.withLock { $0.count } == 1)
+        }
+    }
+}

@@ -1,0 +1,87 @@
+import Deliver
+import Events
+import JSON
+import Log
+import SluiceTesting
+import Testing
+
+@testable import sluice
+
+@Suite struct `A destination that is tested` {
+    /// Runs `destination test` against a receiver that answers so; nil when nothing listens.
+    private func run(
+        _ answer: String?, allow: String = "127.0.0.1/32"
+    ) async throws -> Program.Result {
+        let server = try answer.map { try RawServer.answering($0) }
+        let folder = try TemporaryFolder()
+        let path = try folder.write(
+            """
+            {"allow_private": "\(allow)", "sources": {}, "destinations": {
+              "crm": {"blueprint": "\(Fixtures.root)/Blueprints/webhook.json",
+                "limits": {"total_timeout": 1},
+                "parameters": {"url": "\(server?.url ?? "http://127.0.0.1:1/")canary"}}}}
+            """, to: "pipeline.json")
+        let result = try await Program.run(
+            ["destination", "test", "crm", "--config", path, "--data", folder.path + "/data"])
+        withExtendedLifetime((server, folder)) {}
+        return result
+    }
+
+    private static func answer(_ status: String, _ body: String = "{}") -> String {
+        "HTTP/1.1 \(status)\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
+    }
+
+    private static let cases: [(String?, TestOutcome, Int32)] = [
+        (answer("200 OK"), .ok, 0), (answer("200 OK", "fine"), .notJSON, 0),
+        (answer("204 No Content", ""), .notJSON, 0),
+        (answer("302 Found\r\nLocation: https://elsewhere.example/"), .redirected, 1),
+        (answer("401 Unauthorized"), .verificationFailed, 1),
+        (answer("500 Oh"), .wrongStatus, 1), (nil, .noConnection, 1),
+        ("HTTP/1.1 200 OK\r\nX-", .timedOut, 1), ("", .timedOut, 1),
+    ]
+
+    @Test(arguments: cases) func `shows request, answer and what they mean`(
+        answer: String?, outcome: TestOutcome, code: Int32
+    ) async throws {
+        let result = try await run(answer)
+        #expect(result.code == code, "\(result.errors)")
+        #expect(result.output.contains("\n\(outcome.rawValue): "), "\(result.output)")
+        #expect(result.output.contains("\"event\": \"Product Viewed\""))
+        #expect(!result.output.contains("canary"), "the address is a secret")
+    }
+
+    @Test func `is not reached at a private address that the pipeline does not allow`()
+        async throws
+    {
+        let result = try await run(Self.answer("200 OK"), allow: "")
+        #expect(result.code == 1 && result.output.contains("\nprivate_address: "))
+        #expect(result.output.contains("allow_private"))
+    }
+}
+
+@Suite struct `A source that is tested` {
+    @Test func `gets a sample as the service would send it`() async throws {
+        try await Running.with { running in
+            func test(_ name: String, _ environment: [String: String]) async throws
+                -> Program.Result
+            {
+                try await Program.run(
+                    [
+                        "source", "test", name, "--to", running.url, "--config",
+                        "pipeline.example.json",
+                    ], environment: environment)
+            }
+            let good = try await test("vero", ["SLUICE_VERO_HOOK_TOKEN": Running.hookToken])
+            #expect(good.code == 0 && good.output.contains("It works."), "\(good.errors)")
+            #expect(!good.output.contains(Running.hookToken))
+            #expect(try running.events(of: "123").first?.event.name == "Email Delivered")
+            let other = try await test(
+                "vero", ["SLUICE_VERO_HOOK_TOKEN": "fedcba9876543210fedcba9876543210"])
+            #expect(other.code == 1 && other.output.contains("another token"))
+            let off = try await test("vero", [:])
+            #expect(off.code == 1 && off.errors.contains("no token is set"))
+            let backend = try await test("backend", ["SLUICE_WRITE_KEY": "write-key"])
+            #expect(backend.code == 0 && backend.output.contains("It works."))
+        }
+    }
+}
