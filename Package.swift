@@ -112,9 +112,9 @@ let package = Package(
         tests("MapTests", ["Map", "Events", "JSON", "SluiceTesting"]),
         tests(
             "PipelineTests",
-            ["Pipeline", "Consent", "Events", "JSON", "Map", "Request", "SluiceTesting"]),
+            ["Pipeline", "Consent", "Events", "Map", "Request", "SluiceTesting"]),
         tests("RequestTests", ["Request", "Events", "JSON", "Map", "SluiceTesting"]),
-        tests("DeliverTests", ["Deliver", "Events", "JSON", "Request", "SluiceTesting"]),
+        tests("DeliverTests", ["Deliver", "Events", "Request", "SluiceTesting"]),
         tests("WebhooksTests", ["Webhooks", "Accept", "Map", "Events", "JSON", "SluiceTesting"]),
         tests(
             "StoreTests",
@@ -132,11 +132,11 @@ let package = Package(
             "SQLiteStoreTests",
             [
                 "SQLiteStore", "Store", "Accept", "Consent", "Deliver", "Events", "JSON", "Log",
-                "Map", "Pipeline", "Request", "SluiceTesting",
+                "Map", "Pipeline", "SluiceTesting",
                 "CSQLite",
             ]),
         tests(
-            "CurlTransportTests", ["CurlTransport", "Events", "JSON", "Request", "SluiceTesting"]),
+            "CurlTransportTests", ["CurlTransport", "Events", "Request", "SluiceTesting"]),
         tests(
             "ProgramTests",
             [
@@ -148,19 +148,21 @@ let package = Package(
         tests(
             "FaultTests",
             [
-                "CurlTransport", "Deliver", "Events", "JSON", "Log", "Request", "SQLiteStore", "SluiceTesting",
+                "CurlTransport", "Deliver", "Events", "JSON", "Log", "Request", "SQLiteStore",
+                "SluiceTesting",
                 "sluice",
             ]),
         tests(
             "LogTests",
             [
                 "Log", "Accept", "Consent", "Deliver", "Events", "Identify", "JSON", "Map",
-                "Pipeline", "Request", "SluiceTesting",
+                "Pipeline", "SluiceTesting",
             ]),
         tests(
             "ConsoleTests",
             [
-                "Console", "CurlTransport", "Deliver", "Request", "Events", "JSON", "Store", "SluiceTesting",
+                "Console", "CurlTransport", "Deliver", "Events", "JSON", "Request", "Store",
+                "SluiceTesting",
                 hummingbird, logging,
             ]),
         tests("TidyTests", ["SluiceTesting"]),

@@ -83,7 +83,7 @@ private final class Simulation {
             storage.session(), pipeline: pipeline, room: room, clock: clock.world, isServer: true)
         machine = DeliveryMachine(
             limits: [:], held: [:], schedule: Schedule(), now: clock.now,
-            jitter: { 0.5 })
+            jitter: .none)
         try open()
     }
 
@@ -97,7 +97,7 @@ private final class Simulation {
         machine = DeliveryMachine(
             limits: limits, held: try writer.heldDestinations(), schedule: Schedule(),
             now: clock.now,
-            jitter: { 0.5 })
+            jitter: .none)
         exchanges = []
         try handle([.tick])
     }

@@ -84,7 +84,7 @@ struct Server: Sendable {
         intake = Intake(acceptor: Acceptor(), senders: senders, store: store, clock: clock)
         let machine = DeliveryMachine(
             limits: limits, held: store.held, schedule: schedule, now: clock.now(),
-            jitter: Chance.fraction)
+            jitter: Jitter(seed: Chance.seed()))
         deliverer.start(machine, store: store)
     }
 
