@@ -1,4 +1,3 @@
-import Deliver
 package import Request
 import Events
 import JSON

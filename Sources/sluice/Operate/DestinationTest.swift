@@ -32,7 +32,8 @@ struct DestinationTest {
         let curl = CurlTransport()
         defer { curl.close() }
         let transport = TokenKeeper(curl, clock: .system)
-        let outgoing = destination.builder.outgoing(request, for: sample, at: WorldClock.system.now())
+        let outgoing = destination.builder.outgoing(
+            request, for: sample, at: WorldClock.system.now())
         let result = await withCheckedContinuation { continuation in
             transport.send(outgoing) { continuation.resume(returning: $0) }
         }

@@ -62,7 +62,8 @@ struct Server: Sendable {
             url: file.alertsURL, options: options, transport: transport, logger: logger)
         let deliverer = Deliverer(
             transport: TokenKeeper(transport, clock: clock), turns: transport, builders: live,
-            room: room, clock: clock,
+            room: room,
+            clock: clock,
             alerts: { alerts($0) }, mark: note.mark)
         self.deliverer = deliverer
         let data = file.data
@@ -83,7 +84,7 @@ struct Server: Sendable {
         intake = Intake(acceptor: Acceptor(), senders: senders, store: store, clock: clock)
         let machine = DeliveryMachine(
             limits: limits, held: store.held, schedule: schedule, now: clock.now(),
-            jitter: Chance.fraction)
+            jitter: Jitter(seed: Chance.seed()))
         deliverer.start(machine, store: store)
     }
 
