@@ -53,21 +53,23 @@ import Testing
 
     @Test func `is at first half of what was started in the second before`() {
         var pace = Pace(perSecond: nil, now: start)
-        for number in 0..<40 { #expect(pace.start(now: after(Double(number) * 0.02))) }
+        for number in 0..<40 {
+            #expect(pace.start(now: after(Double(number) * 0.02)) == true)
+        }
         pace.slowDown(active: 0, now: after(0.9))
         #expect(pace.throttle?.perSecond == 20)
     }
 
     @Test func `is at first half of what is in flight, when that is more`() {
         var pace = Pace(perSecond: nil, now: start)
-        for _ in 0..<30 { #expect(pace.start(now: start)) }
+        for _ in 0..<30 { #expect(pace.start(now: start) == true) }
         pace.slowDown(active: 30, now: after(10))
         #expect(pace.throttle?.perSecond == 15)
     }
 
     @Test func `holds deliveries back, and says when the next may start`() {
         var pace = Pace(perSecond: nil, now: start)
-        for _ in 0..<20 { #expect(pace.start(now: start)) }
+        for _ in 0..<20 { #expect(pace.start(now: start) == true) }
         pace.slowDown(active: 20, now: after(1))
         // One at once, then ten a second.
         #expect(startAll(&pace, at: after(1)) == 1)

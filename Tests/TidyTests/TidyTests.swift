@@ -87,7 +87,8 @@ import Testing
         }
     }
 
-    @Test func `call a connector by its name only in stand-ins, measurements and the demo`() throws {
+    @Test func `call a connector by its name only in stand-ins, measurements and the demo`() throws
+    {
         let places = [
             "Sources/sluice/Mock/", "Sources/sluice/Bench/", "Sources/sluice/Commands/Demo",
             "Sources/SluiceTesting/",
