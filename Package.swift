@@ -67,10 +67,10 @@ let package = Package(
                 "Events", "JSON", "Accept", "Identify", "Consent", "Map", "Pipeline", "Deliver",
                 crypto,
             ]),
-        stage("Log", ["Events", "JSON", "Consent", "Identify", "Map", "Pipeline"]),
+        stage("Log", ["Events", "JSON", "Consent", "Identify", "Map", "Pipeline", "Request"]),
         stage(
             "Console",
-            ["Events", "JSON", "Deliver", "Request", "Store", hummingbird, httpTypes, nioCore]),
+            ["Events", "JSON", "Request", "Store", hummingbird, httpTypes, nioCore]),
         stage(
             "SQLiteStore",
             [
@@ -81,14 +81,15 @@ let package = Package(
         stage(
             "Ingest",
             [
-                "Events", "JSON", "Accept", "Log", "Map", "Request", "Webhooks", "CZlib", crypto, hummingbird,
+                "Events", "JSON", "Accept", "Log", "Map", "Request", "Webhooks", "CZlib", crypto,
+                hummingbird,
                 hummingbirdCore, httpTypes, logging, nioCore, nioHTTP1,
             ] + nioHTTPTypes),
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "Events", "JSON", "Accept", "Identify", "Consent", "Log", "Map", "Request", "Deliver",
-                "Pipeline", "Webhooks", "Console", "Ingest", "Store", "SQLiteStore",
+                "Events", "JSON", "Accept", "Identify", "Consent", "Log", "Map", "Deliver",
+                "Pipeline", "Request", "Webhooks", "Console", "Ingest", "Store", "SQLiteStore",
                 "CurlTransport", arguments, hummingbird, httpTypes, logging, lifecycle,
                 nioCore, signals, "CMalloc",
             ], swiftSettings: strict),
@@ -97,8 +98,8 @@ let package = Package(
         stage(
             "SluiceTesting",
             [
-                "Events", "JSON", "Accept", "Identify", "Consent", "Log", "Map", "Request",
-                "Deliver", "Pipeline", "Store", "Webhooks", "CSpawn",
+                "CSpawn", "Events", "JSON", "Accept", "Identify", "Consent", "Log", "Map",
+                "Deliver", "Pipeline", "Request", "Store", "Webhooks",
             ]),
         .systemLibrary(name: "CSpawn"),
         tests("JSONTests", ["JSON"]),
@@ -108,18 +109,18 @@ let package = Package(
         tests(
             "ConsentTests",
             ["Consent", "Events", "JSON", "Identify", "Map", "Pipeline", "SluiceTesting"]),
-        tests("MapTests", ["Map", "Events", "JSON", "Pipeline", "Request", "SluiceTesting"]),
+        tests("MapTests", ["Map", "Events", "JSON", "SluiceTesting"]),
         tests(
             "PipelineTests",
-            ["Pipeline", "Consent", "Events", "JSON", "Map", "Request", "SluiceTesting"]),
+            ["Pipeline", "Consent", "Events", "Map", "Request", "SluiceTesting"]),
         tests("RequestTests", ["Request", "Events", "JSON", "Map", "SluiceTesting"]),
-        tests("DeliverTests", ["Deliver", "Events", "JSON", "Request", "SluiceTesting"]),
+        tests("DeliverTests", ["Deliver", "Events", "Request", "SluiceTesting"]),
         tests("WebhooksTests", ["Webhooks", "Accept", "Map", "Events", "JSON", "SluiceTesting"]),
         tests(
             "StoreTests",
-            ["Request", 
+            [
                 "Store", "SQLiteStore", "Accept", "Consent", "Deliver", "Events", "JSON", "Log",
-                "Map", "Pipeline", "SluiceTesting",
+                "Map", "Pipeline", "Request", "SluiceTesting",
             ]),
         tests(
             "IngestTests",
@@ -129,36 +130,39 @@ let package = Package(
             ]),
         tests(
             "SQLiteStoreTests",
-            ["Request", 
+            [
                 "SQLiteStore", "Store", "Accept", "Consent", "Deliver", "Events", "JSON", "Log",
                 "Map", "Pipeline", "SluiceTesting",
                 "CSQLite",
             ]),
         tests(
-            "CurlTransportTests", ["CurlTransport", "Events", "JSON", "Request", "SluiceTesting"]),
+            "CurlTransportTests", ["CurlTransport", "Events", "Request", "SluiceTesting"]),
         tests(
             "ProgramTests",
-            ["Request", 
+            [
                 "sluice", "Accept", "Console", "Consent", "CurlTransport", "Deliver", "Events",
-                "JSON", "Ingest", "Log", "Map", "Pipeline", "SQLiteStore", "Store", "SluiceTesting",
+                "JSON", "Ingest", "Log", "Map", "Pipeline", "Request", "SQLiteStore", "Store",
+                "SluiceTesting",
                 "Webhooks", crypto, logging, lifecycle,
             ]),
         tests(
             "FaultTests",
-            ["Request", 
-                "CurlTransport", "Deliver", "Events", "JSON", "Log", "SQLiteStore", "SluiceTesting",
+            [
+                "CurlTransport", "Deliver", "Events", "JSON", "Log", "Request", "SQLiteStore",
+                "SluiceTesting",
                 "sluice",
             ]),
         tests(
             "LogTests",
-            ["Request", 
+            [
                 "Log", "Accept", "Consent", "Deliver", "Events", "Identify", "JSON", "Map",
                 "Pipeline", "SluiceTesting",
             ]),
         tests(
             "ConsoleTests",
-            ["Request", 
-                "Console", "CurlTransport", "Deliver", "Events", "JSON", "Store", "SluiceTesting",
+            [
+                "Console", "CurlTransport", "Deliver", "Events", "JSON", "Request", "Store",
+                "SluiceTesting",
                 hummingbird, logging,
             ]),
         tests("TidyTests", ["SluiceTesting"]),

@@ -1,4 +1,4 @@
-package import Deliver
+package import Request
 import Events
 import JSON
 package import Store
@@ -27,7 +27,7 @@ package struct OperationsClient: Operations {
         self.transport = transport
         self.version = version
         var options = TransportOptions()
-        options.totalTimeout = Int(Self.patience.milliseconds)
+        options.totalTimeout = Self.patience
         options.answerKept = Self.answerLimit
         options.answerRead = Self.answerLimit
         options.unixSocket = socket

@@ -1,6 +1,5 @@
 package import Events
 import JSON
-import Map
 package import Request
 
 /// Builds the requests of the jobs that the store hands over, on a thread of its own.
@@ -149,7 +148,7 @@ extension RequestBuilders {
             let requests = try builder.requests(
                 for: job.event, of: job.identity, carried: job.plan)
             return job.with(
-                .built(requests, by: builder), revision: builder.blueprint.revision)
+                .built(requests, by: builder), revision: builder.revision)
         } catch {
             throw .unbuildable(error)
         }

@@ -4,8 +4,9 @@ package import Request
 /// Decides what to send, when, and what an answer means; its runtime does it.
 ///
 /// The machine is a value: inputs come in through `handle`, with the time, and actions come out.
-/// It reads no clock, takes no lock and calls nobody, so that a simulation can run it through any
-/// history. `Deliverer` is its runtime in the program.
+/// It reads no clock, takes no lock and calls nobody: with the same seed and the same inputs it
+/// decides the same, so that a simulation can run it through any history. `Deliverer` is its
+/// runtime in the program.
 ///
 /// There is one `DestinationQueue` for each destination. After every batch of inputs each queue
 /// starts what may start and, when the store has more, asks for a claim. Four things limit it:
@@ -82,15 +83,15 @@ package struct DeliveryMachine {
     private var storeFails = false
     private let schedule: Schedule
     private let classifier = Classifier()
-    private let jitter: @Sendable () -> Double
+    private var jitter: Jitter
 
     /// - Parameters:
     ///   - limits: of every destination that deliveries may go to.
     ///   - held: destinations that the store knows as held.
-    ///   - jitter: gives 0 ..< 1, which spreads retries.
+    ///   - jitter: spreads retries.
     package init(
         limits: [String: DeliveryLimits], held: [String: HoldKind], schedule: Schedule,
-        now: Timestamp, jitter: @escaping @Sendable () -> Double
+        now: Timestamp, jitter: Jitter
     ) {
         self.schedule = schedule
         self.jitter = jitter
@@ -106,7 +107,7 @@ package struct DeliveryMachine {
     }
 
     private func turn(at now: Timestamp) -> DestinationQueue.Turn {
-        .init(now: now, schedule: schedule, classifier: classifier, jitter: jitter)
+        .init(now: now, schedule: schedule, classifier: classifier)
     }
 
     /// Deliveries that have been started and have not ended, and claims that will be answered.
@@ -134,13 +135,14 @@ package struct DeliveryMachine {
     /// Takes in all that has happened, in order, and says what is to be done.
     package mutating func handle(_ inputs: [Input], now: Timestamp) -> [Action] {
         var actions: [Action] = []
-        let turn = turn(at: now)
+        var turn = turn(at: now)
         for input in inputs {
             switch input {
             case .news(let news): for item in news { hear(item) }
             case .urgent(let news): for item in news { hear(item) }
             case .ended(let job, let ended):
                 guard let index = indices[job.id.destination] else { continue }
+                turn.jitter = jitter.next()
                 queues[index].end(job, as: ended, in: turn, into: &actions)
             case .tick: break
             case .limits(let limits, let held):

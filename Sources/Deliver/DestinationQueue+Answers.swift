@@ -107,7 +107,7 @@ extension DestinationQueue {
         case .setup: return .requeue
         case .throttle, .transient, .unknown:
             let next = turn.schedule.next(
-                after: job.tries + 1, retryAfter: retryAfter, jitter: turn.jitter(),
+                after: job.tries + 1, retryAfter: retryAfter, jitter: turn.jitter,
                 now: turn.now)
             return next.map { .retry(due: $0.due, leavesLane: $0.leavesLane) } ?? .expired
         }

@@ -51,7 +51,8 @@ struct DestinationQueue {
         let now: Timestamp
         let schedule: Schedule
         let classifier: Classifier
-        let jitter: @Sendable () -> Double
+        /// For the retry of the attempt that ends now: 0 ..< 1.
+        var jitter = 0.5
     }
 
     /// Deliveries a claim takes at the most; enough to keep every connection busy meanwhile.

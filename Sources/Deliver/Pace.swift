@@ -6,7 +6,7 @@ struct Pace {
     /// The pipeline's rate; nil for as fast as it goes.
     private var bucket: TokenBucket?
     /// The rate that the destination was found to take; nil while nothing was refused.
-    private var throttle: Throttle?
+    var throttle: Throttle?
     private var recent = RecentStarts()
     /// Exchanges at the same time after a rest: 1, doubled by each success; nil for the limit.
     private var width: Int?

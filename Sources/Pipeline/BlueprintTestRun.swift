@@ -1,6 +1,5 @@
 import Accept
 package import Consent
-import Deliver
 package import Events
 package import Identify
 import JSON

@@ -10,8 +10,8 @@ package protocol RequestBuilders: Sendable {
 /// Builds the requests of one destination: a blueprint's preset with parameters and secrets.
 ///
 /// There are two halves. `requests` applies the blueprint to an event; the result is stored with
-/// the delivery, holds no secret and stays the same at every try. `outgoing` makes of it the request
-/// that travels: address, headers, secrets and signature as they are at that moment. One
+/// the delivery, holds no secret and stays the same at every try. `outgoing` makes the request that
+/// travels of it: address, headers, secrets and signature as they are at that moment. One
 /// builder is one state of the destination: a changed pipeline has others.
 package final class RequestBuilder: Sendable {
     /// The destination's name; destinations do not share access tokens.
@@ -158,6 +158,9 @@ extension RequestBuilder {
     package func answerRules(for request: String) -> [AnswerRule] {
         shapes[request]?.answerRules ?? blueprint.answers
     }
+
+    /// The revision of the blueprint, which is stored with the requests.
+    package var revision: String { blueprint.revision }
 
     /// A text with every secret that occurs in it masked: for answers that echo one.
     package func mask(_ text: String) -> String { secrets.mask(text) }

@@ -50,7 +50,7 @@ package struct WebhookReader: Sendable {
                     var event = try event(
                         item, repairs: repairs, headers: headers, from: source, at: now)
                     if let messageID, Self.lacksOwnID(event, headers: headers, from: source) {
-                        event = event.named(messageID)
+                        event = event.withMessageID(messageID)
                     }
                     reading.envelope.events.append((index, event))
                 } catch {

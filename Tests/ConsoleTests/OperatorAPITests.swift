@@ -3,6 +3,7 @@ import Deliver
 import Events
 import Hummingbird
 import JSON
+import Request
 import SluiceTesting
 import Store
 import Testing

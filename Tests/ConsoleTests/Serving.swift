@@ -1,3 +1,4 @@
+import Request
 import Console
 import CurlTransport
 import Deliver

@@ -92,7 +92,7 @@ private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
         let transport = CurlTransport()
         defer { transport.close() }
         func exchange(_ url: String, _ headers: [String], bytes: Int) async -> TransportResult {
-            let body = [UInt8](repeating: 0x20, count: bytes)
+            let body = [UInt8](repeating: UInt8(ascii: " "), count: bytes)
             return await transport.exchange(
                 OutgoingRequest(
                     method: "POST", url: url, headers: headers, body: body,

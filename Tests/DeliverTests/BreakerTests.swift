@@ -19,7 +19,7 @@ import Testing
             let limits = DeliveryLimits(inFlight: inFlight)
             machine = DeliveryMachine(
                 limits: ["vero": limits], held: [:], schedule: schedule,
-                now: clock.now, jitter: { 0.5 })
+                now: clock.now, jitter: .none)
             // The first look into the store finds nothing.
             handle(.tick)
             handle(

@@ -1,5 +1,4 @@
 import Events
-import Map
 import Request
 import SluiceTesting
 import Testing
@@ -53,7 +52,7 @@ extension Job {
     @Test func `gets its requests, and the revision they come from`() throws {
         let built = pipeline.building(try job(1))
         #expect(built.requests == [try Fixtures.request(by: "r1")] && built.pinsRequests)
-        #expect(built.revision == (try Fixtures.builder("r1").blueprint.revision))
+        #expect(built.revision == (try Fixtures.builder("r1").revision))
     }
 
     @Test func `keeps the requests it has`() throws {
@@ -138,7 +137,7 @@ extension Job {
         let room = Room(["vero": 1_000])
         var machine = DeliveryMachine(
             limits: ["vero": DeliveryLimits(inFlight: 1_000)], held: [:], schedule: Schedule(),
-            now: Timestamp(milliseconds: 0), jitter: { 0.5 })
+            now: Timestamp(milliseconds: 0), jitter: .none)
         let started = ([.tick] + inputs).map { input in
             machine.handle(input, now: Timestamp(milliseconds: 0)).count {
                 if case .start? = room.carryOut($0, of: &machine) { true } else { false }
@@ -190,7 +189,7 @@ extension Job {
             clock: clock.world)
         let machine = DeliveryMachine(
             limits: ["vero": DeliveryLimits()], held: [:], schedule: Schedule(),
-            now: clock.now, jitter: { 0.5 })
+            now: clock.now, jitter: .none)
         deliverer.start(machine, store: turned)
         deliverer.tell([.handedOver([try job(1)])])
         // Woken by the start, and when it is built.
@@ -208,7 +207,7 @@ extension Job {
         let (turned, outcome) = try await outcome(changedTo: "r2")
         #expect(turned.sent.withLock { $0.map(\.url) } == ["r2"])
         #expect(outcome.next == .delivered)
-        #expect(outcome.job.revision == (try Fixtures.builder("r2").blueprint.revision))
+        #expect(outcome.job.revision == (try Fixtures.builder("r2").revision))
         #expect(outcome.job.pinsRequests)
     }
 

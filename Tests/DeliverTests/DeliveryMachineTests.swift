@@ -16,7 +16,7 @@ import Testing
             room = Room(["vero": limits.inMemory])
             machine = DeliveryMachine(
                 limits: ["vero": limits], held: held ? ["vero": .setup] : [:], schedule: Schedule(),
-                now: clock.now, jitter: { 0.5 })
+                now: clock.now, jitter: .none)
         }
 
         /// Does as the runtime does with the room.

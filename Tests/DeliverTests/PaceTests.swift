@@ -78,25 +78,28 @@ import Testing
     }
 }
 
-@Suite struct `A queue without moving` {
-    @Test func `gives what was put in, in order, however it grows and shrinks`() {
-        var queue = Fifo<Int>()
-        var expected: [Int] = []
-        for number in 0..<2_000 {
-            if number % 7 == 6 {
-                queue.prepend(number)
-                expected.insert(number, at: 0)
-            } else {
-                queue.append(number)
-                expected.append(number)
-            }
-            if number % 3 == 2 {
-                #expect(queue.first == expected.first)
-                #expect(queue.popFirst() == expected.removeFirst())
-            }
+@Suite struct `The spread of retries` {
+    private func numbers(_ jitter: Jitter, _ count: Int = 1_000) -> [Double] {
+        var jitter = jitter
+        return (0..<count).map { _ in jitter.next() }
+    }
+
+    @Test func `is the same for the same seed and another for another`() {
+        #expect(numbers(Jitter(seed: 1)) == numbers(Jitter(seed: 1)))
+        #expect(numbers(Jitter(seed: 1)) != numbers(Jitter(seed: 2)))
+    }
+
+    @Test func `is even between nothing and one`() {
+        let all = numbers(Jitter(seed: 7), 10_000)
+        #expect(all.allSatisfy { (0..<1).contains($0) })
+        for tenth in 0..<10 {
+            let part = all.count { Int($0 * 10) == tenth }
+            #expect((850...1_150).contains(part), "\(tenth): \(part)")
         }
-        #expect(queue.count == expected.count && Array(queue.elements) == expected)
-        #expect(queue.removeAll() == expected && queue.isEmpty && queue.popFirst() == nil)
+    }
+
+    @Test func `is nothing where none is wanted`() {
+        #expect(Set(numbers(.none)) == [0.5])
     }
 }
 

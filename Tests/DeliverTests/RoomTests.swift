@@ -9,7 +9,7 @@ import Testing
     private func machine() -> DeliveryMachine {
         DeliveryMachine(
             limits: ["vero": DeliveryLimits()], held: [:], schedule: Schedule(),
-            now: ManualClock().now, jitter: { 0.5 })
+            now: ManualClock().now, jitter: .none)
     }
 
     @Test func `has places for fresh deliveries until they are taken or the destination closes`() {

@@ -1,5 +1,4 @@
 import Events
-import SluiceTesting
 import Testing
 
 @testable import Deliver
@@ -43,86 +42,64 @@ import Testing
         #expect(started == 2 + 39)
     }
 
-    // MARK: In the queue of a destination
+    // MARK: In the pace of a destination
 
-    private func queue(perSecond: Double? = nil, jobs: Int = 1_000) throws -> DestinationQueue {
-        var limits = DeliveryLimits()
-        limits.perSecond = perSecond
-        limits.inFlight = 1_000
-        let queue = DestinationQueue(
-            name: "vero", limits: limits, hold: nil, now: start, probe: 60)
-        let event = try Fixtures.track(user: "1")
-        for number in 1...jobs {
-            let id = DeliveryID(event: EventID(number: Int64(number)), destination: "vero")
-            queue.ready.append(
-                Job(
-                    id: id, run: 1, attempt: 1, tries: 0, step: 0,
-                    event: event, identity: .nobody, content: Fixtures.oneRequest, revision: "r",
-                    decidedAt: 0))
-        }
-        return queue
-    }
-
-    /// Starts what may be started; gives how many.
-    private func startAll(_ queue: DestinationQueue, at now: Timestamp) -> Int {
+    /// Starts as many as may start, up to a thousand; gives how many.
+    private func startAll(_ pace: inout Pace, at now: Timestamp) -> Int {
         var count = 0
-        while let job = queue.nextToStart(now: now) {
-            queue.active.remove(job.id.event)
-            count += 1
-        }
+        while count < 1_000, pace.start(now: now) { count += 1 }
         return count
     }
 
-    @Test func `is at first half of what was started in the second before`() throws {
-        let queue = try queue()
+    @Test func `is at first half of what was started in the second before`() {
+        var pace = Pace(perSecond: nil, now: start)
         for number in 0..<40 {
-            let job = queue.nextToStart(now: after(Double(number) * 0.02))
-            queue.active.remove(try #require(job).id.event)
+            #expect(pace.start(now: after(Double(number) * 0.02)) == true)
         }
-        queue.refused(now: after(0.9))
-        #expect(queue.throttle?.perSecond == 20)
+        pace.slowDown(active: 0, now: after(0.9))
+        #expect(pace.throttle?.perSecond == 20)
     }
 
-    @Test func `is at first half of what is in flight, when that is more`() throws {
-        let queue = try queue()
-        for _ in 0..<30 { _ = queue.nextToStart(now: start) }
-        queue.refused(now: after(10))
-        #expect(queue.throttle?.perSecond == 15)
+    @Test func `is at first half of what is in flight, when that is more`() {
+        var pace = Pace(perSecond: nil, now: start)
+        for _ in 0..<30 { #expect(pace.start(now: start) == true) }
+        pace.slowDown(active: 30, now: after(10))
+        #expect(pace.throttle?.perSecond == 15)
     }
 
-    @Test func `holds deliveries back, and says when the next may start`() throws {
-        let queue = try queue()
-        for _ in 0..<20 { _ = queue.nextToStart(now: start) }
-        queue.refused(now: after(1))
+    @Test func `holds deliveries back, and says when the next may start`() {
+        var pace = Pace(perSecond: nil, now: start)
+        for _ in 0..<20 { #expect(pace.start(now: start) == true) }
+        pace.slowDown(active: 20, now: after(1))
         // One at once, then ten a second.
-        #expect(startAll(queue, at: after(1)) == 1)
-        #expect(queue.nextWake(now: after(1)) == after(1.1))
-        #expect(startAll(queue, at: after(1.1)) == 1)
+        #expect(startAll(&pace, at: after(1)) == 1)
+        #expect(pace.nextStart(now: after(1)) == after(1.1))
+        #expect(startAll(&pace, at: after(1.1)) == 1)
     }
 
-    @Test func `takes no token of one limit when the other has none`() throws {
-        let queue = try queue(perSecond: 3)
-        queue.throttle = Throttle(perSecond: 2, now: start)
+    @Test func `takes no token of one limit when the other has none`() {
+        var pace = Pace(perSecond: 3, now: start)
+        pace.throttle = Throttle(perSecond: 2, now: start)
         // The throttle's only token goes, with one of the limit's.
-        #expect(startAll(queue, at: start) == 1)
+        #expect(startAll(&pace, at: start) == 1)
         // The limit has one after a third of a second, and keeps it until the throttle has one.
-        for step in 1...9 { #expect(startAll(queue, at: after(Double(step) / 20)) == 0) }
-        #expect(startAll(queue, at: after(0.5)) == 1)
+        for step in 1...9 { #expect(startAll(&pace, at: after(Double(step) / 20)) == 0) }
+        #expect(startAll(&pace, at: after(0.5)) == 1)
     }
 
-    @Test func `grows with success until it is no limit any more`() throws {
-        let queue = try queue()
-        queue.throttle = Throttle(perSecond: 4_700, now: start)
-        queue.succeeded(now: after(1))
-        #expect(queue.throttle.map { $0.perSecond > 4_900 } == true)
-        queue.succeeded(now: after(2))
-        #expect(queue.throttle == nil)
+    @Test func `grows with success until it is no limit any more`() {
+        var pace = Pace(perSecond: nil, now: start)
+        pace.throttle = Throttle(perSecond: 4_700, now: start)
+        pace.speedUp(limit: 1_000, now: after(1))
+        #expect(pace.throttle.map { $0.perSecond > 4_900 } == true)
+        pace.speedUp(limit: 1_000, now: after(2))
+        #expect(pace.throttle == nil)
     }
 
-    @Test func `is halved again from where it is`() throws {
-        let queue = try queue()
-        queue.throttle = Throttle(perSecond: 8, now: start)
-        queue.refused(now: after(1))
-        #expect(queue.throttle?.perSecond == 4)
+    @Test func `is halved again from where it is`() {
+        var pace = Pace(perSecond: nil, now: start)
+        pace.throttle = Throttle(perSecond: 8, now: start)
+        pace.slowDown(active: 0, now: after(1))
+        #expect(pace.throttle?.perSecond == 4)
     }
 }

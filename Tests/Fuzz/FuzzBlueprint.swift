@@ -14,14 +14,15 @@ public func fuzzBlueprint(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
         document: text.document)
     let input = MapInput(
         event: event, identity: .nobody,
-        parameters: ParameterValues(plain: ["url": "https://x/"], secret: ["auth_token"]))
+        parameters: ParameterValues(plain: ["url": "https://x/"], secret: ["auth_token"]),
+        vendorName: "E")
     do {
         let blueprint = try Blueprint.read(file: "b.json", bytes: Array(halves[0]))
         for preset in blueprint.presets.values {
             guard let plan = preset.plan(for: event) else { continue }
             _ = plan.trace(input)
             for step in plan.steps {
-                guard let request = try? step.build(input, vendorName: "E") else { continue }
+                guard let request = try? step.build(input) else { continue }
                 precondition(
                     request.encoding == .form || (try? JSONReader.read(request.body.bytes)) != nil,
                     "a body is JSON")

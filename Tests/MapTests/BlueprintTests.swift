@@ -1,7 +1,6 @@
 import Events
 import JSON
 import Map
-import Request
 import SluiceTesting
 import Testing
 

@@ -11,7 +11,7 @@ import Testing
     private let now = ManualClock().now
 
     private func job(run: Int = 1, tries: Int = 0, step: Int = 0) throws -> Job {
-        let event = try Fixtures.track(user: "1").taken(as: EventID(number: 5))
+        let event = try Fixtures.track(user: "1").accepted(as: EventID(number: 5))
         return Job(
             id: DeliveryID(event: event.id, destination: "vero"), run: run, attempt: tries + 1,
             tries: tries, step: step, event: event,

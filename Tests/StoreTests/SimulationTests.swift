@@ -83,7 +83,7 @@ private final class Simulation {
             storage.session(), pipeline: pipeline, room: room, clock: clock.world, isServer: true)
         machine = DeliveryMachine(
             limits: [:], held: [:], schedule: Schedule(), now: clock.now,
-            jitter: { 0.5 })
+            jitter: .none)
         try open()
     }
 
@@ -95,8 +95,9 @@ private final class Simulation {
         writer = try StoreWriter(
             storage.session(), pipeline: pipeline, room: room, clock: clock.world, isServer: true)
         machine = DeliveryMachine(
-            limits: limits, held: try writer.heldDestinations(), schedule: Schedule(), now: clock.now,
-            jitter: { 0.5 })
+            limits: limits, held: try writer.heldDestinations(), schedule: Schedule(),
+            now: clock.now,
+            jitter: .none)
         exchanges = []
         try handle([.tick])
     }

@@ -30,7 +30,7 @@ func swiftFiles() throws -> [SourceFile] {
 }
 
 /// The paths of all files under a folder.
-private func walk(_ folder: String) throws -> [String] {
+func walk(_ folder: String) throws -> [String] {
     guard let handle = opendir("\(Fixtures.root)/\(folder)") else {
         throw TestFailure("no \(folder)")
     }

@@ -72,7 +72,7 @@ private let standard = """
         #expect(value == "GSMkouYq910XCW7wBeiXYHW1KhmYc/L3xj5h5r26zw4=")
         #expect(try verify(source, ["x-shopify-hmac-sha256": value]) == nil)
         #expect(throws: Problem.self) {
-            try source.verify(body: body + [0x20], at: now) { _ in value }
+            try source.verify(body: body + [UInt8(ascii: " ")], at: now) { _ in value }
         }
     }
 

@@ -1,6 +1,7 @@
 package import Events
 import JSON
 package import Pipeline
+import Request
 
 /// The preview of a replay: which deliveries would be sent again, worked out without doing it.
 package struct ReplayPlan: Sendable {
@@ -66,7 +67,7 @@ package struct ReplayPlan: Sendable {
             let requests =
                 mode.asWas
                 ? detail.requests
-                : (try? destination.requests(for: event.event, event.identity)) ?? []
+                : (try? destination.builder.requests(for: event.event, of: event.identity)) ?? []
             let isChanged = requests != detail.requests
             if mode.onlyChanged, !isChanged {
                 unchanged += 1

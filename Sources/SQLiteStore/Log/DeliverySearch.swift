@@ -10,6 +10,8 @@ import Store
 /// filter is looked for row by row.
 struct DeliverySearch {
     let statement: Statement
+    /// True when the partial indexes answer, and no other row is looked at.
+    let isIndexed: Bool
 
     /// Selects that SQLite takes in one statement, and fewer than that.
     private static let selectsMax = 400
@@ -19,9 +21,10 @@ struct DeliverySearch {
         _ filter: DeliveryFilter, _ connection: Connection, number: (IdentityKey) -> Int64
     ) throws {
         let selects = try Self.selects(filter, connection)
+        isIndexed = !selects.isEmpty
         let order = filter.oldestFirst ? "ASC" : "DESC"
         let found =
-            selects.isEmpty
+            !isIndexed
             ? DeliveryColumn.select()
             : """
             WITH found (event, destination) AS (\(selects.joined(separator: " UNION ALL ")))

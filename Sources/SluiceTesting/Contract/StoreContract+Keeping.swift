@@ -17,7 +17,7 @@ extension StoreContract {
             }
         ) { store in
             let id = try await store.accept([try Fixtures.track(user: "1", message: "m")])[0].id
-            store.end(store.handedOver[0].built(), .delivered)
+            store.end(try store.handedOver[0].built(), .delivered)
             store.clock.advance(milliseconds: 86_401_000)
             try await store.keepHouse(until: "the body goes") {
                 try store.log.event(id)?.event.document.root.isEmpty == true

@@ -58,12 +58,12 @@ extension StoreContract {
         },
         StoreContract("replays a delivery as its next run, with its history") { store in
             let id = try await store.accept([try Fixtures.track(user: "1")])[0].id
-            store.end(store.handedOver[0].built(), .failed(.refused, detail: "no such user"))
+            store.end(try store.handedOver[0].built(), .failed(.refused, detail: "no such user"))
             try expect(try await store.replay([id]).queued == 1, "it is queued")
             let job = try require(try store.claim().first, "the next run")
             try expect(job.run == 2 && job.attempt == 1, "run 2, attempt 1")
             try expect(job.requests.isEmpty, "its request is built anew")
-            store.end(job.built("{\"new\":1}"), .delivered)
+            store.end(try job.built("{\"new\":1}"), .delivered)
             let detail = try require(try store.log.detail(store.delivery(id)), "the delivery")
             try expect(detail.row.state == .delivered && detail.row.run == 2, "the last run counts")
             try expect(detail.attempts.map(\.attempt.run) == [1, 2], "both attempts are kept")
@@ -73,7 +73,7 @@ extension StoreContract {
             let ids = try await store.accept(
                 [try Fixtures.track(user: "1"), try Fixtures.track(user: "2")]
             ).map(\.id)
-            store.end(store.handedOver[0].built("{\"old\":1}"), .failed(.refused, detail: nil))
+            store.end(try store.handedOver[0].built("{\"old\":1}"), .failed(.refused, detail: nil))
             store.end(store.handedOver[1], .failed(.mapping, detail: nil))
             let outcome = try await store.replay(ids, asWas: true)
             try expect(outcome.queued == 1 && outcome.refused == 1, "one of each")

@@ -70,7 +70,7 @@ extension StoreContract {
                 """
                 {"type":"track","event":"E","userId":"2","anonymousId":"device","messageId":"m4"}
                 """)
-            for job in store.handedOver { store.end(job.built("{\"a@b.co\":1}"), .delivered) }
+            for job in store.handedOver { store.end(try job.built("{\"a@b.co\":1}"), .delivered) }
             let keys = try await store.engine.suppressErased("a@b.co")
             let step = try await store.engine.erase(keys, except: [])
             try expect(step.erased == 3 && step.busy == 0, "three events, not \(step)")

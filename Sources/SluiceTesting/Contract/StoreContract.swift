@@ -165,11 +165,11 @@ extension Job {
     }
 
     /// The job with a request that was built for it.
-    func built(_ body: String = "{}") -> Job {
+    func built(_ body: String = "{}") throws -> Job {
         let request = MappedRequest(
             name: "track", method: "POST", url: MaskedText(Array("https://x".utf8)),
             body: MaskedText(Array(body.utf8)))
-        return with(.built([request], by: StandInTarget("r")))
+        return with(.built([request], by: try Fixtures.builder("r")))
     }
 }
 

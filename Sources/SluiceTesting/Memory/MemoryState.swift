@@ -1,5 +1,5 @@
 import Accept
-package import Deliver
+import Deliver
 import Events
 package import Log
 import Pipeline

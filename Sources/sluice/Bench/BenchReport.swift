@@ -42,9 +42,9 @@ struct BenchReport {
 
     /// Adds the time of a stage, and its allocations when they were counted.
     mutating func add(_ name: String, costing cost: StageCost) {
-        add(name, cost.microseconds, .microseconds)
+        add(name, cost.microseconds, in: .microseconds)
         if let allocations = cost.allocations {
-            add("\(name), allocations", allocations, .allocations)
+            add("\(name), allocations", allocations, in: .allocations)
         }
     }
 

@@ -1,3 +1,4 @@
+import Request
 import Accept
 import CurlTransport
 import Deliver
@@ -64,8 +65,8 @@ struct BenchStages {
             userID: event.userID, email: event.trait("email")?.string, anonymousID: nil,
             emailState: .fine, lane: LaneKey(number: 0))
         return try measure {
-            let request = try destination.requests(for: event, identity)[0]
-            _ = destination.outgoing(request, for: event, at: event.receivedAt)
+            let request = try destination.builder.requests(for: event, of: identity)[0]
+            _ = destination.builder.outgoing(request, for: event, at: event.receivedAt)
         }
     }
 

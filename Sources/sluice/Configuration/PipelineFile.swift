@@ -1,3 +1,4 @@
+import Request
 import Consent
 import CurlTransport
 import Deliver

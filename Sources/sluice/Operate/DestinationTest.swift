@@ -1,3 +1,4 @@
+import Request
 import Accept
 import CurlTransport
 import Deliver
@@ -31,12 +32,13 @@ struct DestinationTest {
         let curl = CurlTransport()
         defer { curl.close() }
         let transport = TokenKeeper(curl, clock: .system)
-        let outgoing = destination.outgoing(request, for: sample, at: WorldClock.system.now())
+        let outgoing = destination.builder.outgoing(
+            request, for: sample, at: WorldClock.system.now())
         let result = await withCheckedContinuation { continuation in
             transport.send(outgoing) { continuation.resume(returning: $0) }
         }
         let judgement = Classifier().judge(
-            result, rules: destination.answerRules(for: request.name), missingBefore: 0)
+            result, rules: destination.builder.answerRules(for: request.name), missingBefore: 0)
         return DestinationTest(
             destination: destination, request: request, result: result, judgement: judgement)
     }
@@ -66,7 +68,7 @@ struct DestinationTest {
         let decision = try pipeline.decide(sample, in: &people)
         let requests: [MappedRequest]
         do {
-            requests = try destination.requests(for: sample, decision.identity)
+            requests = try destination.builder.requests(for: sample, of: decision.identity)
         } catch {
             throw Problem(
                 code: error.reason.rawValue, message: "Nothing can be sent: \(error.detail).",
@@ -90,7 +92,7 @@ struct DestinationTest {
     var sentence: String { outcome.words(result) }
 
     /// The answer, with the destination's secrets masked.
-    var answer: String? { result.body.map { destination.secrets.mask($0) } }
+    var answer: String? { result.body.map { destination.builder.mask($0) } }
 
     /// The test as JSON.
     func appendJSON(to writer: inout JSONWriter) {

@@ -41,7 +41,7 @@ struct IncomingWebhook {
             else { return nil }
             let kind = source.blueprint.kind(of: input)
             return IncomingWebhook(
-                event: event.taken(as: EventID(first: now)),
+                event: event.accepted(as: EventID(first: now)),
                 preview: WebhookPreview(
                     kind: kind, trace: source.blueprint.plan(for: kind).trace(input, kind: kind)))
         }

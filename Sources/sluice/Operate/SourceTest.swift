@@ -1,3 +1,4 @@
+import Request
 import Accept
 import CurlTransport
 import Deliver

@@ -1,3 +1,4 @@
+import Request
 import Deliver
 import Events
 import JSON

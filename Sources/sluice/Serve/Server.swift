@@ -1,3 +1,4 @@
+import Request
 import Accept
 import Console
 import CurlTransport
@@ -61,7 +62,8 @@ struct Server: Sendable {
             url: file.alertsURL, options: options, transport: transport, logger: logger)
         let deliverer = Deliverer(
             transport: TokenKeeper(transport, clock: clock), turns: transport, builders: live,
-            room: room, clock: clock,
+            room: room,
+            clock: clock,
             alerts: { alerts($0) }, mark: note.mark)
         self.deliverer = deliverer
         let data = file.data
@@ -82,7 +84,7 @@ struct Server: Sendable {
         intake = Intake(acceptor: Acceptor(), senders: senders, store: store, clock: clock)
         let machine = DeliveryMachine(
             limits: limits, held: store.held, schedule: schedule, now: clock.now(),
-            jitter: Chance.fraction)
+            jitter: Jitter(seed: Chance.seed()))
         deliverer.start(machine, store: store)
     }
 
@@ -169,7 +171,7 @@ struct Server: Sendable {
             Closing { store.close() },
             Closing { transport.close() },
             Closing {
-                _ = deliverer.drain(atMost: Self.gracePeriod.milliseconds)
+                _ = deliverer.drain(atMost: Self.gracePeriod)
                 store.flush()
                 deliverer.stop()
             },

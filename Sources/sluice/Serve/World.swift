@@ -39,7 +39,7 @@ func fileBytes(at path: String) -> Int64? {
 
 /// Randomness of the running program; the only place that draws it.
 enum Chance {
-    @Sendable static func fraction() -> Double { Double.random(in: 0..<1) }
+    static func seed() -> UInt64 { UInt64.random(in: .min ... .max) }
 
     static func bytes(_ count: Int) -> [UInt8] {
         (0..<count).map { _ in UInt8.random(in: .min ... .max) }

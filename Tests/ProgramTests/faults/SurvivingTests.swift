@@ -2,6 +2,7 @@ import CurlTransport
 import Deliver
 import Events
 import JSON
+import Log
 import Request
 import SQLiteStore
 import SluiceTesting

@@ -1,6 +1,7 @@
 import Deliver
 import Events
 import JSON
+import Log
 import SluiceTesting
 import Testing
 

@@ -1,8 +1,10 @@
 import Accept
 import Deliver
 import Events
+import Log
 import Pipeline
 import SluiceTesting
+import Store
 import Testing
 
 @testable import SQLiteStore
@@ -16,7 +18,7 @@ private final class Archive: Sendable {
     init() async throws {
         folder = try TemporaryFolder()
         let destinations = ["one", "two"]
-        let store = try SQLiteStore(
+        let store = try SQLiteStore.open(
             directory: folder.path,
             pipeline: Pipeline(
                 destinations: try destinations.map { try Fixtures.destination($0) }),
@@ -33,7 +35,7 @@ private final class Archive: Sendable {
     private static func spread(_ path: String, _ now: Timestamp) throws {
         var ends: [(DeliveryState, Reason?)] = DeliveryState.allCases.map { ($0, nil) }
         ends += Reason.allCases.map { ($0.state, $0) }
-        let connection = try Connection(path: path, mode: .readWrite, busyTimeout: 10_000)
+        let connection = try Connection(path: path, mode: .readWrite, busyTimeout: .seconds(10))
         let select = try connection.prepare("SELECT event, destination FROM deliveries")
         var rows: [(event: Int64, destination: Int64)] = []
         while try select.step() { rows.append((select.int64(0), select.int64(1))) }
@@ -60,11 +62,11 @@ private final class Archive: Sendable {
     /// Every delivery, the newest event first.
     func all() throws -> [DeliveryRow] { try log.deliveries(filter()) }
 
-    /// Whether the indexes are asked, not every row.
+    /// True when the indexes are asked, not every row.
     func isSearched(_ filter: DeliveryFilter) throws -> Bool {
         let connection = try Connection(
-            path: folder.path + "/sluice.db", mode: .readOnly, busyTimeout: 10_000)
-        return try StateSearch(filter, connection) != nil
+            path: folder.path + "/sluice.db", mode: .readOnly, busyTimeout: .seconds(10))
+        return try DeliverySearch(filter, connection, number: { _ in 0 }).isIndexed
     }
 }
 
