@@ -68,7 +68,10 @@ package enum Fixtures {
         try JSONReader.read(text: text).root
     }
 
-    package static func vero() throws -> Blueprint {
+    /// Vero's blueprint, which is read once: reading it takes a while without optimisation.
+    package static func vero() throws -> Blueprint { try readVero.get() }
+
+    private static let readVero = Result {
         try Blueprint.read(file: "vero.json", bytes: try bytes("Blueprints/vero.json"))
     }
 
@@ -185,7 +188,8 @@ extension Fixtures {
     /// The builder of a stand-in destination, in one of its states.
     ///
     /// It builds a request for every user whose id is a number and fails for others. The request
-    /// goes to the address that is the state's name. States of different names have different revisions.
+    /// goes to the address that is the state's name. States of different names have different
+    /// revisions.
     package static func builder(_ name: String) throws -> RequestBuilder {
         let blueprint = try Blueprint.read(
             file: "stand-in.json",

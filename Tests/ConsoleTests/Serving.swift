@@ -17,7 +17,7 @@ final class ToldOperations: Operations {
     }
     private let state = Locked(State())
 
-    /// What was ordered, a line each.
+    /// The orders that came, a line each.
     var orders: [String] { state.withLock { $0.orders } }
 
     init(failure: (any Error)? = nil, isReleased: Bool = true) {

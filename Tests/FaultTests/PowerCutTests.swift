@@ -24,7 +24,7 @@ extension Faults {
                     """)
             }
 
-            /// What a machine that was switched off now would find.
+            /// The disk as a machine that is switched off now would find it.
             func cut() async throws -> String {
                 try await shell(
                     "cd \(folder.path) && cp --sparse=always image cut && mount -o loop cut after")
@@ -70,7 +70,9 @@ extension Faults {
                 load.stop()
                 await sending.value
                 round.acknowledged = acknowledged.count
-                try await check(after + "/data", config, acknowledged, delivered, sink, &round)
+                try await check(
+                    data: after + "/data", config: config, acknowledged: acknowledged,
+                    before: delivered, sink: sink, round: &round)
             } catch {
                 await disk.clear()
                 throw error
@@ -80,8 +82,8 @@ extension Faults {
         }
 
         private func check(
-            _ data: String, _ config: String, _ acknowledged: Set<String>, _ before: [String: Int],
-            _ sink: Sink, _ round: inout Round
+            data: String, config: String, acknowledged: Set<String>, before: [String: Int],
+            sink: Sink, round: inout Round
         ) async throws {
             do {
                 sink.state.withLock { $0.status = 200 }

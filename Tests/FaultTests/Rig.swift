@@ -40,7 +40,7 @@ func missing(_ tools: [String], root: Bool) -> String? {
     return root && !canMount ? "mounting is not allowed here" : nil
 }
 
-/// Whether a file can be mounted as a disk; a container's root often may not.
+/// True when a file can be mounted as a disk; a container's root often may not.
 private let canMount =
     system(
         """

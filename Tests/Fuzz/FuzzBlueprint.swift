@@ -1,4 +1,4 @@
-/// What libFuzzer calls with every input it makes up: half of it is a blueprint, half an event; the
+/// The function that libFuzzer calls with every input it makes up: half of it is a blueprint, half an event; the
 /// blueprint is refused with a place, or makes of the event a request that is JSON.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzBlueprint(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {

@@ -1,4 +1,4 @@
-/// What libFuzzer calls with every input it makes up: the JSON reader must read it or refuse it, and
+/// The function that libFuzzer calls with every input it makes up: the JSON reader must read it or refuse it, and
 /// what it read must read the same again.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzJSONReader(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {

@@ -3,7 +3,7 @@ import NIOHTTP1
 
 @testable import Ingest
 
-/// What a client sends, as the parts that a connection gets.
+/// A client's requests, as the parts that a connection gets.
 enum Wire {
     /// A plain request with events: head, body and end.
     static func event(_ body: String, headers: [(String, String)] = []) -> [Part] {

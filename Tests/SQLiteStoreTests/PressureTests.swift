@@ -56,7 +56,7 @@ private final class Bench: Sendable {
 
     var log: SQLiteLog { get throws { try SQLiteLog(directory: folder.path) } }
 
-    /// What an event is answered when it cannot be taken.
+    /// The code that answers an event which cannot be taken.
     func refusal(_ message: String) async -> String? {
         do {
             _ = try await accept(message)

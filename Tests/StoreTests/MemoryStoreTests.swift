@@ -11,12 +11,12 @@ import Testing
     func keeps(contract: StoreContract) async throws {
         var setUp = try StoreSetUp()
         contract.setUp(&setUp)
-        try await contract.check(try open(MemoryStore(), setUp, ManualClock()))
+        try await contract.check(try open(MemoryStore(), setUp, clock: ManualClock()))
     }
 }
 
 private func open(
-    _ store: MemoryStore, _ setUp: StoreSetUp, _ clock: ManualClock
+    _ store: MemoryStore, _ setUp: StoreSetUp, clock: ManualClock
 ) throws -> StoreUnderTest {
     let news = Locked<[StoreNews]>([])
     let engine = try StoreEngine(
@@ -25,5 +25,5 @@ private func open(
     ) { fresh in news.withLock { $0 += fresh } }
     return StoreUnderTest(
         engine: engine, log: store.log, clock: clock, news: { news.withLock { $0 } },
-        reopen: { try open(store, $0, clock) })
+        reopen: { try open(store, $0, clock: clock) })
 }

@@ -27,7 +27,7 @@ struct Seeded: RandomNumberGenerator {
     mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &self) < percent }
 }
 
-/// What a simulation found to be wrong.
+/// A fault that a simulation found.
 private struct Broken: Error, CustomStringConvertible {
     let description: String
 }

@@ -43,7 +43,7 @@ final class Checkpointer: Sendable {
         }
     }
 
-    /// What could not be copied now stays in the log; when the disk failed nobody can go on.
+    /// Copies what readers allow. The rest stays in the log; a disk that failed is a fatal fault.
     private static func checkpoint(
         _ connection: Connection, _ faults: (StoreFault) -> Void
     ) -> Int {

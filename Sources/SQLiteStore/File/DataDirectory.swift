@@ -54,7 +54,7 @@ package final class DataDirectory: Sendable {
     /// The socket over which commands reach the server that holds this folder.
     package static func socketPath(_ directory: String) -> String { directory + "/sluice.sock" }
 
-    /// Whether a store was ever made here.
+    /// True when a store was ever made in a folder.
     package static func hasStore(_ directory: String) -> Bool {
         access(directory + "/sluice.db", F_OK) == 0
     }

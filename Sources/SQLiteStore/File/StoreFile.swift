@@ -13,7 +13,7 @@ package struct StoreFile: Sendable {
 
     package init(directory: String) { path = directory + "/sluice.db" }
 
-    /// What is wrong with the file, in words; empty when nothing is.
+    /// The faults of the file, a sentence each; none when it is sound.
     ///
     /// Reads every page, and compares indexes with tables.
     package func faults() throws -> [String] {
@@ -50,7 +50,7 @@ package struct StoreFile: Sendable {
         }
     }
 
-    /// What to do about a file that is no store any more; nil for other errors.
+    /// The problem of a file that is no store any more, with what to do; nil for other errors.
     static func damage(_ error: SQLiteError, _ path: String) -> Problem? {
         guard [SQLITE_CORRUPT, SQLITE_NOTADB].contains(error.code & 0xFF) else { return nil }
         return Problem(

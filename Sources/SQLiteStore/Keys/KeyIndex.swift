@@ -16,7 +16,7 @@ package struct KeyLimits: Sendable {
     package init() {}
 }
 
-/// What events are found by: message ids, so that a repeat is recognised, and people.
+/// The keys by which events are found: message ids, so that a repeat is recognised, and people.
 ///
 /// The order of both is random, so that each entry on its own would cost a page of the file. Those
 /// of the newest events are known in memory and stand nowhere but in the events themselves; by the
@@ -66,7 +66,7 @@ final class KeyIndex: TransactionParticipant {
     private var gone: Set<Int64> = []
     /// Runs in the file, the one that is folded into among them.
     private var runs: [Int64] = []
-    /// Those of them that are merged into the sorted tables.
+    /// The runs that are being merged into the sorted tables.
     private var merging: [Int64] = []
 
     // What the open transaction has done; undone when it fails.

@@ -6,8 +6,8 @@ import Store
 ///
 /// A filter that asks for a state or a reason, and for nothing more than a destination and a time
 /// beside it, is answered from the partial indexes, however many other deliveries there are: one
-/// select for each destination and reason, each in the order of events, and their union. Every other
-/// filter is looked for row by row.
+/// select for each destination and reason, each in the order of events, and their union. Every
+/// other filter is looked for row by row.
 struct DeliverySearch {
     let statement: Statement
     /// True when the partial indexes answer, and no other row is looked at.

@@ -8,10 +8,10 @@ enum Schema {
 
     /// The open deliveries: what the queue's partial indexes speak of, word for word.
     static let open = "ended_at IS NULL"
-    /// Those that are due at a time of their own, word for word; of the others `Lanes` knows which
-    /// are ready.
+    /// The open deliveries with a due time in the store (retries and replays), word for word. The
+    /// writer's lanes know in memory which of the others are ready.
     static let timed = "due_at IS NOT NULL AND (state = 'retrying' OR run > 1)"
-    /// What is open, in a file's first version.
+    /// The open deliveries, as the first version of the schema named them.
     private static let openOnce = "state IN ('queued', 'sending', 'retrying')"
 
     private static let stateCheck = """
@@ -214,8 +214,8 @@ enum Schema {
         ) STRICT, WITHOUT ROWID;
         """
 
-    /// What a row costs: lists that SQLite builds anew for each statement go from checks and
-    /// indexes, and what is found by random keys is gathered before it is sorted in.
+    /// Cheaper rows: checks and indexes lose the lists that SQLite builds anew for each statement,
+    /// and random keys are gathered before they are sorted in.
     private static let fifth = """
         PRAGMA writable_schema = ON;
         UPDATE sqlite_schema SET sql = replace(sql, ' \(quoted(stateCheck))', '')
@@ -317,7 +317,7 @@ enum Schema {
         DROP TABLE fresh;
         """
 
-    /// What is ready at once is found in memory: no entry that the next claim removes again.
+    /// Ready deliveries are found in memory: the index has no entry that the next claim removes.
     private static let seventh = """
         DROP INDEX deliveries_due;
         CREATE INDEX deliveries_due ON deliveries (destination, due_at) WHERE \(timed);

@@ -52,8 +52,8 @@ final class DeliveredRows {
     /// Drops the deliveries that were gathered and not recorded.
     func discard() { groups = [] }
 
-    /// One of the deliveries was recorded twice: only the end of its attempt ends a delivery that is
-    /// being sent.
+    /// One of the deliveries was recorded twice: only the end of its attempt ends a delivery that
+    /// is being sent.
     private struct NotSending: Error, CustomStringConvertible {
         let events: [Int64]
 

@@ -2,8 +2,8 @@ import Events
 import Store
 import JSON
 
-/// Changes many deliveries of one destination alike, sixteen with one statement: its own cost is then
-/// paid once for all of them.
+/// Changes many deliveries of one destination alike, sixteen with one statement: its own cost is
+/// then paid once for all of them.
 final class DeliveryUpdate {
     private let update: Statement
     private let values: Int32

@@ -25,7 +25,7 @@ struct PinnedRequests {
         ])
     }
 
-    /// What the current run of delivery (?1, ?2) sends.
+    /// The requests that the current run of delivery (?1, ?2) sends.
     static let select = """
         SELECT requests, bodies FROM attempts
         WHERE event = ?1 AND destination = ?2 AND requests IS NOT NULL AND run = (

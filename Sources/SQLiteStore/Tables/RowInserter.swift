@@ -1,8 +1,8 @@
 import Events
 import JSON
 
-/// Gathers rows of one table and inserts them sixteen at a time: a statement's own cost is then paid
-/// once for all of them.
+/// Gathers rows of one table and inserts them sixteen at a time: a statement's own cost is then
+/// paid once for all of them.
 final class RowInserter<Row> {
     private let one, several: Statement
     private let columns: Int32

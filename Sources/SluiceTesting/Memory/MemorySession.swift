@@ -10,20 +10,25 @@ import Store
 /// A transaction on a store in memory: changes a copy, which becomes the state at the commit.
 final class MemorySession: StoreSession {
     private let store: MemoryStore
+    private let number: Int
     var state: MemoryState
 
     let path = ""
     let settings: [String: String] = [:]
     let hashKey: [UInt8] = [7]
 
-    init(_ store: MemoryStore) {
+    init(_ store: MemoryStore, number: Int) {
         self.store = store
+        self.number = number
         state = store.committed.withLock { $0 }
     }
 
     func begin() {}
 
-    func commit() { store.committed.withLock { $0 = state } }
+    func commit() {
+        guard store.isLast(number) else { return }
+        store.committed.withLock { $0 = state }
+    }
 
     func rollback() { state = store.committed.withLock { $0 } }
 

@@ -100,11 +100,22 @@ struct MemoryState: Sendable {
 package final class MemoryStore: Sendable {
     /// The state of the last commit.
     let committed = Locked(MemoryState())
+    /// How many sessions there were. Only the last one may commit: the program of an earlier one
+    /// has crashed, as far as a test goes, though its thread may still run.
+    private let sessions = Locked(0)
 
     package init() {}
 
-    /// A session on the state of now; one at a time may write.
-    package func session() -> any StoreSession { MemorySession(self) }
+    /// A session on the state of now.
+    package func session() -> any StoreSession {
+        MemorySession(
+            self,
+            number: sessions.withLock {
+                $0 += 1; return $0
+            })
+    }
+
+    func isLast(_ session: Int) -> Bool { sessions.withLock { $0 == session } }
 
     package var log: any DeliveryLog { MemoryLog(store: self) }
 

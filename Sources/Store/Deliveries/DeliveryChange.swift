@@ -57,17 +57,17 @@ package struct DeliveryChange: Sendable, Equatable {
         endedAt = state.isFinal ? outcome.endedAt : nil
     }
 
-    /// What the change means for the delivery's place in its lane.
+    /// The step of the delivery in its lane that belongs to the change.
     enum LaneStep: Equatable {
-        /// It keeps its place; its next step is being sent.
+        /// The delivery keeps its place: its next step is being sent.
         case stays
-        /// It keeps its place, and the store has its due time.
+        /// The delivery keeps its place, and the store has its due time.
         case waitsInStore
-        /// It keeps its place, and waits in memory for a claim.
+        /// The delivery keeps its place, and waits in memory for a claim.
         case waitsInMemory
-        /// It keeps its place, and the rest may pass it.
+        /// The delivery stays open, and the rest of the lane may pass it.
         case isPassed
-        /// It ended.
+        /// The delivery has ended.
         case leaves
     }
 

@@ -21,7 +21,7 @@ final class Lanes: TransactionParticipant {
     /// An open delivery in its lane.
     struct Place: Equatable {
         let event: Int64
-        /// It held the lane too long, and the rest may pass.
+        /// True when it held the lane too long, and the rest may pass.
         var hasPassed = false
         var phase: Phase
         var isDriven: Bool { phase != .behind }
@@ -31,7 +31,7 @@ final class Lanes: TransactionParticipant {
     enum Phase {
         /// An earlier delivery of the lane comes first.
         case behind
-        /// It waits for a claim.
+        /// At the head of its lane, waiting for a claim.
         case ready
         /// Its attempt is open, or the store has its due time.
         case started

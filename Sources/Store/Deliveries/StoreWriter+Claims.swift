@@ -81,11 +81,12 @@ extension StoreWriter {
                 return nil
             }
         }
-        return try job(waiting, event, identity, at: place, named: target.name)
+        return try job(
+            waiting, event: event, identity: identity, at: place, named: target.name)
     }
 
     private func job(
-        _ waiting: WaitingDelivery, _ event: Event, _ identity: Identity, at place: DeliveryPlace,
+        _ waiting: WaitingDelivery, event: Event, identity: Identity, at place: DeliveryPlace,
         named name: String
     ) throws -> Job {
         // Nothing is pinned before the first attempt of the first run.

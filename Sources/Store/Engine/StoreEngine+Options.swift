@@ -15,8 +15,8 @@ extension StoreEngine {
         package var triesWhenClosing = 50
         /// The time between two looks at free space, queues and what is old.
         package var houseInterval = Duration.milliseconds(250)
-        /// True when the pipeline is the running server's: only that one is shown in the status, and
-        /// only a server keeps house.
+        /// True when the pipeline is the running server's: only that one is shown in the status,
+        /// and only a server keeps house.
         package var isServer = true
         package var limits = StoreLimits()
         /// The delivery whose request was being built when the program last ended.

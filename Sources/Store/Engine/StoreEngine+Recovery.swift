@@ -12,13 +12,15 @@ extension StoreEngine {
         case .fatal:
             faults(fault)
             postpone(items, because: fault)
-        case .single: isolate(items.flatMap(Self.parts(of:)), fault, writer)
+        case .single: isolate(items.flatMap(Self.parts(of:)), because: fault, writer)
         }
     }
 
     /// Tries each item alone, in order: one is at fault, and the others must not pay for it. Stops
     /// when something stops all of them.
-    private func isolate(_ parts: [Item], _ fault: StoreFault, _ writer: StoreWriter) {
+    private func isolate(
+        _ parts: [Item], because fault: StoreFault, _ writer: StoreWriter
+    ) {
         for (index, part) in parts.enumerated() {
             let error = parts.count == 1 ? nil : commit([part], writer)
             let own = error.map { StoreFault($0) } ?? (parts.count == 1 ? fault : nil)

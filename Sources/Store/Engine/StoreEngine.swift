@@ -11,8 +11,8 @@ package import Pipeline
 // transaction commits, the next items gather: the busier the store, the larger its transactions.
 //
 // When a transaction fails nothing of it remains. What follows depends on the fault: a full disk or
-// a lock passes, and the deliverer's work waits for it while senders are told to come again; a fault
-// of one item is found by trying each item alone (`StoreEngine+Recovery`).
+// a lock passes, and the deliverer's work waits for it while senders are told to come again; a
+// fault of one item is found by trying each item alone (`StoreEngine+Recovery`).
 
 /// A running store: the writer's thread with its inbox, over any session.
 ///

@@ -1,7 +1,8 @@
 import Crypto
 package import Events
 
-/// 128 bits that stand for a text in an index: a message id's digest, or an identifier's keyed hash.
+/// 128 bits that stand for a text in an index: a message id's digest, or an identifier's keyed
+/// hash.
 package struct Digest128: Hashable, Sendable {
     package let high: UInt64
     package let low: UInt64

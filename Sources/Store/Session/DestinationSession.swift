@@ -9,7 +9,7 @@ package protocol DestinationSession: AnyObject {
     /// Every destination that the store knows, also those that left the pipeline.
     var destinations: [String: DestinationNumber] { get }
     func saveHold(_ hold: Hold?, of destination: DestinationNumber) throws
-    /// Who holds a destination; nil when nobody does.
+    /// The kind of a destination's hold; nil when it is not held.
     func holder(of destination: DestinationNumber) throws -> HoldKind?
     func saveRest(_ rest: Rest?, of destination: DestinationNumber) throws
     /// Ends every rest: a restart tries again at once.

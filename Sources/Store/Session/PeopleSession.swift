@@ -38,7 +38,7 @@ package protocol PeopleSession: AnyObject {
     func removeErrors(holding texts: Set<String>) throws
 }
 
-/// What a store keeps under one identifier.
+/// The row that a store keeps under one identifier.
 package struct PersonRecord: Sendable, Equatable {
     package let kind: IdentityKey.Kind
     /// The identifier itself; nil for a person who was forgotten.

@@ -96,12 +96,12 @@ extension StoreWriter {
             DeliveryRecord(
                 planned: planned, event: event, lane: identity.lane, destination: destination,
                 start: start, isOutOfOrder: isOutOfOrder))
-        follow(start, planned, event, identity)
+        gatherEffects(of: planned, from: start, event, identity)
     }
 
     /// Gathers what follows after the commit from where a delivery begins.
-    private func follow(
-        _ start: DeliveryRecord.Start, _ planned: Pipeline.Planned, _ event: Event,
+    private func gatherEffects(
+        of planned: Pipeline.Planned, from start: DeliveryRecord.Start, _ event: Event,
         _ identity: Identity
     ) {
         let name = planned.destination

@@ -32,7 +32,7 @@ private final class Files: Sendable {
     }
 
     /// Changes a file as an editor does: a new one takes its place.
-    func edit(_ name: String, _ old: String, _ new: String) throws {
+    func edit(_ name: String, _ old: String, to new: String) throws {
         let text = try Fixtures.text("\(folder.path)/\(name)")
         #expect(text.contains(old))
         let next = try folder.write(text.replacing(old, with: new), to: name + ".new")
@@ -83,9 +83,10 @@ private func post(_ url: String, key: String = "write-key", user: String = "1000
             let first = try #require(try await post(server.url))
             try files.edit(
                 "vero.json", "\"data.product_id\": \"properties.product_id\"",
-                "\"data.shade\": \"properties.shade\", \"data.product_id\": \"properties.product_id\""
+                to:
+                    "\"data.shade\": \"properties.shade\", \"data.product_id\": \"properties.product_id\""
             )
-            try files.edit("pipeline.json", "${SLUICE_WRITE_KEY}", "new-key")
+            try files.edit("pipeline.json", "${SLUICE_WRITE_KEY}", to: "new-key")
             let second = try await eventually("the new key to be taken") {
                 try await post(server.url, key: "new-key")
             }
@@ -106,14 +107,14 @@ private func post(_ url: String, key: String = "write-key", user: String = "1000
 
     @Test func `that is wrong is not taken, and the status says where`() async throws {
         try await withServer { files, server, data, _ in
-            try files.edit("pipeline.json", "\"missing\": \"deny\"", "\"missing\": \"maybe\"")
+            try files.edit("pipeline.json", "\"missing\": \"deny\"", to: "\"missing\": \"maybe\"")
             let log = try SQLiteLog(directory: data)
             let fault = try await eventually("the fault to be noted") { try log.reloadFault() }
             #expect(fault.contains("pipeline.json:45:56"))
             let status = try await Program.run(["status", "--data", data])
             #expect(status.output.contains("the last good one runs"))
             #expect(try await post(server.url) != nil)
-            try files.edit("pipeline.json", "\"missing\": \"maybe\"", "\"missing\": \"deny\"")
+            try files.edit("pipeline.json", "\"missing\": \"maybe\"", to: "\"missing\": \"deny\"")
             _ = try await eventually("the fault to be gone") {
                 try log.reloadFault() == nil ? true : nil
             }
@@ -123,13 +124,13 @@ private func post(_ url: String, key: String = "write-key", user: String = "1000
     @Test func `lets what is switched off wait, and go on when it is on again`() async throws {
         try await withServer { files, server, data, _ in
             let log = try SQLiteLog(directory: data)
-            try files.edit("pipeline.json", "\"enabled\": true", "\"enabled\": false")
+            try files.edit("pipeline.json", "\"enabled\": true", to: "\"enabled\": false")
             let id = try await eventually("the destination to be off") {
                 let id = try #require(try await post(server.url))
                 let row = try log.deliveries(of: id)[0]
                 return row.reason == .destinationDisabled ? id : nil
             }
-            try files.edit("pipeline.json", "\"enabled\": false", "\"enabled\": true")
+            try files.edit("pipeline.json", "\"enabled\": false", to: "\"enabled\": true")
             _ = try await eventually("the destination to be on") {
                 let id = try #require(try await post(server.url))
                 return try log.deliveries(of: id)[0].reason == nil ? true : nil
@@ -156,7 +157,8 @@ private func post(_ url: String, key: String = "write-key", user: String = "1000
             }
             try files.edit(
                 "vero.json", "\"data.product_id\": \"properties.product_id\"",
-                "\"data.shade\": \"properties.shade\", \"data.product_id\": \"properties.product_id\""
+                to:
+                    "\"data.shade\": \"properties.shade\", \"data.product_id\": \"properties.product_id\""
             )
             let revision = try await eventually("the blueprint to be taken") {
                 let id = try #require(try await post(server.url, user: "3000"))

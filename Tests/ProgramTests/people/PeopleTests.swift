@@ -61,7 +61,7 @@ private func event(_ user: String, _ more: String = "") -> String {
 }
 
 @Suite struct `A person who is forgotten` {
-    /// Whether a text stands anywhere in the data directory.
+    /// True when a text stands anywhere in the data directory.
     private func isFound(_ text: String, in folder: String) async throws -> Bool {
         let result = try await Program.run(
             ["-rqia", text, folder], program: "/bin/grep")

@@ -83,11 +83,11 @@ private let event =
         try await Running.with { [body] running in
             let headers = headers(body)
             let first = try await running.request(
-                "POST", "/v1/events", Array(body.utf8), headers: headers)
+                "POST", "/v1/events", body: Array(body.utf8), headers: headers)
             #expect(first.status == 200 && first["duplicate"]?.bool == false)
             #expect(first["messageId"]?.string?.hasPrefix("sig_") == true)
             let second = try await running.request(
-                "POST", "/v1/events", Array(body.utf8), headers: headers)
+                "POST", "/v1/events", body: Array(body.utf8), headers: headers)
             #expect(second.status == 200 && second["duplicate"]?.bool == true)
         }
     }
@@ -103,7 +103,7 @@ private let event =
                 (body, ["X-Timestamp: \(Int64.max)", "X-Signature: x"]),
             ] {
                 let answer = try await running.request(
-                    "POST", "/v1/events", Array(text.utf8), headers: headers)
+                    "POST", "/v1/events", body: Array(text.utf8), headers: headers)
                 #expect(answer.status == 401 && answer["code"]?.string == "bad_signature")
             }
         }
@@ -158,7 +158,7 @@ private let event =
             #expect(preflight.hasPrefix("http/1.1 403"))
             #expect(!preflight.contains("access-control-allow-origin"))
             let answer = try await running.request(
-                "POST", "/v1/t", Array(event.utf8),
+                "POST", "/v1/t", body: Array(event.utf8),
                 headers: ["Authorization: Bearer browser-key", "Origin: \(origin)"])
             #expect(answer.status == 403 && answer["code"]?.string == "origin_not_allowed")
         }

@@ -79,8 +79,9 @@ private let marketing = """
         try await Running.with { running in
             let wrong = try await running.hook(unsubscribed, token: "fedcba9876543210fedcba98")
             let none = try await running.request(
-                "POST", "/hooks/nobody/fedcba9876543210fedcba98", Array(unsubscribed.utf8))
-            let path = try await running.request("POST", "/nothing/here", Array(unsubscribed.utf8))
+                "POST", "/hooks/nobody/fedcba9876543210fedcba98", body: Array(unsubscribed.utf8))
+            let path = try await running.request(
+                "POST", "/nothing/here", body: Array(unsubscribed.utf8))
             for answer in [wrong, none, path] {
                 #expect(answer.status == 404 && answer["code"]?.string == "no_such_path")
             }

@@ -37,7 +37,8 @@ private let event = "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"mess
     ) async throws {
         try await Running.with { running in
             let body = "{\(field)\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\"}"
-            let answer = try await running.request("POST", path, Array(body.utf8), headers: headers)
+            let answer = try await running.request(
+                "POST", path, body: Array(body.utf8), headers: headers)
             #expect(answer.status == 200)
         }
     }
@@ -52,7 +53,7 @@ private let event = "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"mess
         try await Running.with { running in
             for body in [event, "{", "{\"writeKey\":\"\"}"] {
                 let answer = try await running.request(
-                    "POST", "/v1/track", Array(body.utf8), headers: headers)
+                    "POST", "/v1/track", body: Array(body.utf8), headers: headers)
                 #expect(answer.status == 401 && answer["code"]?.string == "unknown_key")
                 #expect(
                     answer["success"]?.bool == false && answer["message"] != nil
@@ -80,7 +81,7 @@ private let event = "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"mess
         try await Running.with { running in
             let units: [UInt8] = event.utf16.flatMap { [UInt8($0 & 0xFF), UInt8($0 >> 8)] }
             let bytes: [UInt8] = [0xFF, 0xFE] + units
-            let answer = try await running.request("POST", "/v1/track", bytes)
+            let answer = try await running.request("POST", "/v1/track", body: bytes)
             #expect(answer.status == 400 && answer["code"]?.string == "not_utf8")
         }
     }
@@ -102,7 +103,7 @@ private let event = "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"mess
             let large = [UInt8](repeating: 0x20, count: 10 << 20)
             for header in ["X: y", "Transfer-Encoding: chunked"] {
                 let answer = try await running.request(
-                    "POST", "/v1/track", large,
+                    "POST", "/v1/track", body: large,
                     headers: ["Authorization: Bearer write-key", header])
                 #expect(answer.status == 413 && answer["code"]?.string == "body_too_large")
             }
@@ -168,7 +169,7 @@ private let event = "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"mess
         try await Running.with { running in
             let identify = "{\"userId\":\"v\",\"traits\":{\"email\":\"victim@x.co\"}}"
             let answer = try await running.request(
-                "POST", "/v1/identify", Array(identify.utf8),
+                "POST", "/v1/identify", body: Array(identify.utf8),
                 headers: ["Authorization: Bearer browser-key"])
             let id = try #require(answer["id"]?.string.flatMap { EventID($0) })
             #expect(try await running.delivery(of: id).row.reason == .untrustedIdentity)
@@ -189,17 +190,19 @@ private let event = "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"mess
             let headers = ["Authorization: Bearer write-key", "Content-Encoding: gzip"]
             let good = try Fixtures.bytes("Fixtures/bodies/event.json.gz")
             #expect(
-                try await running.request("POST", "/v1/track", good, headers: headers).status == 200
+                try await running.request("POST", "/v1/track", body: good, headers: headers).status
+                    == 200
             )
             let chunked = try await running.request(
-                "POST", "/v1/track", good, headers: headers + ["Transfer-Encoding: chunked"])
+                "POST", "/v1/track", body: good, headers: headers + ["Transfer-Encoding: chunked"])
             #expect(chunked["duplicate"]?.bool == true, "the same event, in chunks")
             let bomb = try Fixtures.bytes("Fixtures/bodies/bomb.gz")
             #expect(
-                try await running.request("POST", "/v1/track", bomb, headers: headers).status == 413
+                try await running.request("POST", "/v1/track", body: bomb, headers: headers).status
+                    == 413
             )
             let broken = try await running.request(
-                "POST", "/v1/track", Array("xx".utf8), headers: headers)
+                "POST", "/v1/track", body: Array("xx".utf8), headers: headers)
             #expect(broken.status == 400 && broken["code"]?.string == "invalid_gzip")
         }
     }

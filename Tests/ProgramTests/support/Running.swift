@@ -116,7 +116,7 @@ final class Running: Sendable {
 
     /// Sends a request, by default as the backend with its key.
     func request(
-        _ method: String = "POST", _ path: String, _ body: [UInt8] = [],
+        _ method: String = "POST", _ path: String, body: [UInt8] = [],
         headers: [String] = ["Authorization: Bearer write-key"]
     ) async throws -> Answer {
         var options = TransportOptions()
@@ -132,7 +132,7 @@ final class Running: Sendable {
     }
 
     func post(_ path: String, _ text: String) async throws -> Answer {
-        try await request("POST", path, Array(text.utf8))
+        try await request("POST", path, body: Array(text.utf8))
     }
 
     /// Posts a body as Vero does.
@@ -140,7 +140,8 @@ final class Running: Sendable {
         _ body: String, source: String = "vero", token: String = hookToken,
         headers: [String] = []
     ) async throws -> Answer {
-        try await request("POST", "/hooks/\(source)/\(token)", Array(body.utf8), headers: headers)
+        try await request(
+            "POST", "/hooks/\(source)/\(token)", body: Array(body.utf8), headers: headers)
     }
 
     /// The newest events of a person.
@@ -152,7 +153,7 @@ final class Running: Sendable {
     func send(_ fixture: String) async throws -> EventID {
         let event = try Fixtures.event(fixture)
         let type = try JSONReader.read(event).root["type"]?.string ?? "track"
-        let answer = try await request("POST", "/v1/\(type)", event)
+        let answer = try await request("POST", "/v1/\(type)", body: event)
         guard let id = answer["id"]?.string.flatMap({ EventID($0) }) else {
             throw TestFailure("not accepted: \(String(decoding: answer.body, as: UTF8.self))")
         }
@@ -170,7 +171,7 @@ final class Running: Sendable {
         }
     }
 
-    /// What the stand-in got, oldest first.
+    /// The requests that the stand-in got, oldest first.
     var ledger: [JSONValue] {
         vero.ledger.compactMap { try? JSONReader.read(text: $0).root }
     }
