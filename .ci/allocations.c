@@ -1,7 +1,7 @@
 /* Counts the allocations of the process it is preloaded into.
  *
  * glibc lets a program replace malloc and its siblings; each of these passes the call on to glibc's
- * own and adds one. The program asks for the count with sluice_allocations(). */
+ * own and adds one. The program asks for the count with counted_allocations(). */
 #include <errno.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@ static atomic_uint_fast64_t count;
 
 static void one(void) { atomic_fetch_add_explicit(&count, 1, memory_order_relaxed); }
 
-uint64_t sluice_allocations(void) {
+uint64_t counted_allocations(void) {
     return atomic_load_explicit(&count, memory_order_relaxed);
 }
 

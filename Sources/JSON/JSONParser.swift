@@ -377,7 +377,7 @@ struct JSONParser {
     }
 
     private func describe(_ byte: UInt8) -> String {
-        (0x21..<0x7F).contains(byte)
+        (UInt8(ascii: "!")..<0x7F).contains(byte)
             ? "'\(Character(UnicodeScalar(byte)))'" : "byte 0x" + String(byte, radix: 16)
     }
 }

@@ -67,7 +67,8 @@ import Testing
 
     /// True for a line of bytes that are no text, such as a picture's.
     private static func isBytes(_ line: Substring) -> Bool {
-        line.matches(of: /0x[0-9A-Fa-f]{2}/).count > 3
+        line.contains(/0x[89A-Fa-f][0-9A-Fa-f](?![0-9A-Fa-f_])/)
+            && line.matches(of: /0x[0-9A-Fa-f]{2}/).count > 1
     }
 
     /// The text of a doc comment's line; nil for any other line.

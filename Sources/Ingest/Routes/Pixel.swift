@@ -40,7 +40,7 @@ func pixelAnswer() -> Response {
     let gif: [UInt8] =
         Array("GIF89a".utf8) + [
             1, 0, 1, 0, 0x80, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0x21, 0xF9, 4, 1, 0, 0, 0, 0, 0x2C,
-            0, 0, 0, 0, 1, 0, 1, 0, 0, 2, 2, 0x44, 1, 0, 0x3B,
+            0, 0, 0, 0, 1, 0, 1, 0, 0, 2, 2, 68, 1, 0, 59,
         ]
     return Response(
         status: .ok, headers: [.contentType: "image/gif", .cacheControl: "no-store"],

@@ -9,7 +9,7 @@ struct AllocationCounter {
     /// Nil when nothing counts.
     init?() {
         // The null handle stands for everything that is loaded.
-        guard let symbol = dlsym(nil, "sluice_allocations") else { return nil }
+        guard let symbol = dlsym(nil, "counted_allocations") else { return nil }
         read = unsafeBitCast(symbol, to: (@convention(c) () -> UInt64).self)
     }
 

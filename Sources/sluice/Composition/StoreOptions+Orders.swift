@@ -12,6 +12,9 @@ extension StoreOptions {
     ///   - needsPipeline: true for an order that decides about events; without a server, the
     ///     pipeline file is read for it.
     ///   - order: called once, or twice when no server runs; the first call has no effect then.
+    ///
+    /// Not optimised: Swift 6.3.1 crashes when it specialises this for an order.
+    @_optimize(none)
     func give<Answer>(
         needsPipeline: Bool = false, _ order: (any Operations) async throws -> Answer
     ) async throws -> Answer {
@@ -27,7 +30,8 @@ extension StoreOptions {
         }
     }
 
-    /// Opens the store that no server holds, and closes it after the order.
+    /// Opens the store that no server holds, and closes it after the order. Not optimised, as above.
+    @_optimize(none)
     private func giveToStore<Answer>(
         in folder: DataFolder, needsPipeline: Bool,
         _ order: (any Operations) async throws -> Answer
