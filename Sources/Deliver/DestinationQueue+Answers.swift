@@ -26,7 +26,7 @@ extension DestinationQueue {
         let next = next(for: job, after: ended, judged: judgement, in: turn)
         var attempt = Attempt(
             run: job.run, number: job.attempt, step: job.step, startedAt: ended.startedAt)
-        attempt.duration = Int(max(0, turn.now - ended.startedAt))
+        attempt.duration = Int(max(0, turn.now.since(ended.startedAt).milliseconds))
         attempt.answerClass = judgement.answerClass
         attempt.note = judgement.note
         attempt.answer = ended.answer

@@ -57,13 +57,7 @@ package final class Locked<Value>: @unchecked Sendable {
     package func wait<Result>(
         atMost span: Duration, until body: (inout Value) -> Result?
     ) -> Result? {
-        wait(atMost: span.milliseconds, until: body)
-    }
-
-    /// Waits until `body` returns something; nil when so many milliseconds have passed.
-    package func wait<Result>(
-        atMost milliseconds: Int64, until body: (inout Value) -> Result?
-    ) -> Result? {
+        let milliseconds = span.milliseconds
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         var deadline = timespec()

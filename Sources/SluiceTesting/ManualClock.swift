@@ -13,5 +13,5 @@ package final class ManualClock: Sendable {
 
     package var world: WorldClock { WorldClock { self.now } }
 
-    package func advance(milliseconds: Int64) { moment.withLock { $0 = $0 + milliseconds } }
+    package func advance(by span: Duration) { moment.withLock { $0 = $0 + span } }
 }

@@ -99,7 +99,7 @@ private func batch(_ text: String) throws -> Envelope {
             {"type":"track","event":"E","userId":"u","originalTimestamp":"2026-06-01T00:00:00.000Z",
              "sentAt":"2026-06-01T00:00:10.000Z"}
             """
-        #expect(try single(text).events[0].event.timestamp == now + -10_000)
+        #expect(try single(text).events[0].event.timestamp == now + .milliseconds(-10_000))
     }
 
     @Test func `keeps its own time when nothing says when it was sent`() throws {
@@ -137,7 +137,7 @@ private func batch(_ text: String) throws -> Envelope {
         #expect(event.document.root["context"]?["ip"]?.string == "1.2.3.4")
         #expect(event.document.root["context"]?["locale"]?.string == "en")
         #expect(event.document.root["integrations"]?["Vero"]?.bool == false)
-        #expect(event.timestamp == now + -60_000)
+        #expect(event.timestamp == now + .milliseconds(-60_000))
     }
 
     @Test func `names a repair on the event that needed it, and on no other`() throws {

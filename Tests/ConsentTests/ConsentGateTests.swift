@@ -159,7 +159,7 @@ private func standing(_ answers: ConsentAnswer...) -> Standing {
             let text = """
                 {"type":\(type),"userId":"1","context":{"consent":{"marketing":true}}}
                 """
-            let event = try Fixtures.accepted(text, at: ManualClock().now + 1_000)
+            let event = try Fixtures.accepted(text, at: ManualClock().now + .milliseconds(1_000))
             _ = try Pipeline(destinations: []).decide(event, in: &people)
             let standing = people.standing(IdentityKey(.user, "1"))
             #expect((standing?.active.isEmpty ?? true) == lifted)
@@ -172,7 +172,7 @@ private func standing(_ answers: ConsentAnswer...) -> Standing {
             let event = try Fixtures.accepted(
                 "{\"type\":\"track\",\"event\":\"Resubscribed\",\"userId\":\"1\"}",
                 trusted: trusted,
-                at: ManualClock().now + 1_000)
+                at: ManualClock().now + .milliseconds(1_000))
             people.save(suppressed, for: IdentityKey(.user, "1"))
             let identity = Identity(
                 userID: "1", email: nil, anonymousID: nil, emailState: .fine,

@@ -73,12 +73,12 @@ import Testing
         var people = MemoryPeople()
         let pipeline = try pipeline(suppressing, service: "another")
         func reason(_ name: String, _ seconds: Int64) throws -> Reason? {
-            let event = try event(name, at: now + seconds * 1000)
+            let event = try event(name, at: now + .milliseconds(seconds) * 1000)
             return try pipeline.decide(event, in: &people).deliveries[0].reason
         }
         #expect(try reason("Complained", 0) == .noMapping)
         #expect(try reason("Product Viewed", 1) == .suppressed)
-        let complaint = try event("Complained", at: now + 2_000)
+        let complaint = try event("Complained", at: now + .milliseconds(2_000))
         let pass = Pipeline(
             destinations: [
                 try Fixtures.destination(
@@ -87,7 +87,8 @@ import Testing
                         file: "webhook.json", bytes: Fixtures.bytes("Blueprints/webhook.json")))
             ], sources: pipeline.sources)
         // Others have to hear of it, even of somebody who is suppressed already.
-        _ = try pipeline.decide(try event("Unsubscribed", at: now + 1_500), in: &people)
+        _ = try pipeline.decide(
+            try event("Unsubscribed", at: now + .milliseconds(1_500)), in: &people)
         #expect(try pass.decide(complaint, in: &people).deliveries[0].reason == nil)
     }
 
@@ -98,9 +99,9 @@ import Testing
         let lifting = try Fixtures.accepted(
             """
             {"type":"track","event":"Resubscribed","context":{"traits":{"email":"jane@example.com"}}}
-            """, source: "vero", at: now + 1_000)
+            """, source: "vero", at: now + .milliseconds(1_000))
         _ = try pipeline.decide(lifting, in: &people)
-        let next = try event("Product Viewed", at: now + 2_000)
+        let next = try event("Product Viewed", at: now + .milliseconds(2_000))
         #expect(try pipeline.decide(next, in: &people).deliveries[0].reason == nil)
     }
 
@@ -117,7 +118,7 @@ import Testing
         let pipeline = try pipeline(suppressing)
         for text in said {
             let parts = text.split(separator: " ")
-            let moment = now + (Int64(parts[1]) ?? 0) * 1000
+            let moment = now + .seconds(Int64(parts[1]) ?? 0)
             _ = try pipeline.decide(try event(String(parts[0]), at: moment), in: &people)
         }
         #expect(people.standing(user)?.active.isEmpty != holds)
@@ -128,7 +129,7 @@ import Testing
         let pipeline = try pipeline(suppressing)
         for (index, name) in ["Unsubscribed", "Complained", "Resubscribed"].enumerated() {
             _ = try pipeline.decide(
-                try event(name, at: now + Int64(index) * 1000), in: &people)
+                try event(name, at: now + .seconds(index)), in: &people)
         }
         let standing = try #require(people.standing(user))
         #expect(standing.active.map(\.cause) == ["complained"])
@@ -139,10 +140,13 @@ import Testing
         var people = MemoryPeople()
         let pipeline = try pipeline(suppressing)
         _ = try pipeline.decide(try event("Unsubscribed"), in: &people)
-        _ = try pipeline.decide(try event("Resubscribed", at: now + 9_000), in: &people)
-        _ = try pipeline.decide(try event("Unsubscribed", at: now + 5_000), in: &people)
+        _ = try pipeline.decide(
+            try event("Resubscribed", at: now + .milliseconds(9_000)), in: &people)
+        _ = try pipeline.decide(
+            try event("Unsubscribed", at: now + .milliseconds(5_000)), in: &people)
         #expect(people.standing(user)?.active.isEmpty == true)
-        _ = try pipeline.decide(try event("Unsubscribed", at: now + 10_000), in: &people)
+        _ = try pipeline.decide(
+            try event("Unsubscribed", at: now + .milliseconds(10_000)), in: &people)
         #expect(people.standing(user)?.active.count == 1)
     }
 
@@ -174,7 +178,7 @@ import Testing
         ]
         for (index, name) in ["Unsubscribed", "Resubscribed"].enumerated() {
             _ = try pipeline(effects).decide(
-                try event(name, at: now + Int64(index) * 1000), in: &people)
+                try event(name, at: now + .seconds(index)), in: &people)
             let answer = try #require(people.standing(email)?.answers.first)
             #expect(answer.granted == (index == 1) && answer.origin == "Vero")
         }
@@ -196,7 +200,7 @@ import Testing
                 Standing(suppressions: [Suppression(cause: "x", at: now, origin: "us")]), for: user)
             for name in ["Unsubscribed", "Resubscribed"] {
                 _ = try pipeline(effects).decide(
-                    try event(name, at: now + 1_000, trusted: trusted), in: &people)
+                    try event(name, at: now + .milliseconds(1_000), trusted: trusted), in: &people)
             }
             #expect(people.standing(user)?.active.map(\.cause) == ["x"])
         }

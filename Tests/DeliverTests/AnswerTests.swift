@@ -16,8 +16,8 @@ import Testing
     @Test func `waits 3 s before the second attempt, give or take a fifth`() {
         let now = ManualClock().now
         let due = { schedule.next(after: 1, retryAfter: nil, jitter: $0, now: now)?.due }
-        #expect(due(0) == now + 2_400)
-        #expect((due(0.999) ?? now) - now < 3_600)
+        #expect(due(0) == now + .milliseconds(2_400))
+        #expect((due(0.999) ?? now).since(now) < .milliseconds(3_600))
     }
 
     @Test func `never comes before a Retry-After, and cuts one that asks for too much`() {
@@ -26,9 +26,9 @@ import Testing
             schedule.next(
                 after: 1, retryAfter: .seconds($0), jitter: 0, now: now)?.due
         }
-        #expect(due(7) == now + 7_000)
-        #expect(due(999_999) == now + 21_600_000)
-        #expect(due(-1) == now + 2_400)
+        #expect(due(7) == now + .milliseconds(7_000))
+        #expect(due(999_999) == now + .milliseconds(21_600_000))
+        #expect(due(-1) == now + .milliseconds(2_400))
     }
 
     @Test func `ends after the last attempt`() {

@@ -104,7 +104,7 @@ import Testing
     @Test func `rests after so many failures in a row, with one alert`() throws {
         let bench = Bench()
         try bench.fail()
-        #expect(bench.rests == [bench.clock.now + 30_000])
+        #expect(bench.rests == [bench.clock.now + .milliseconds(30_000)])
         #expect(bench.alerts.map(\.kind) == [.resting])
         try bench.handOver(1)
         #expect(bench.started.isEmpty && bench.alerts.isEmpty && bench.claims.isEmpty)
@@ -125,19 +125,19 @@ import Testing
         let bench = Bench()
         try bench.fail()
         for rest in [60, 120, 240, 480, 600, 600] as [Int64] {
-            bench.clock.advance(milliseconds: 600_000)
+            bench.clock.advance(by: .milliseconds(600_000))
             bench.handle(.tick)
             #expect(bench.claims == [1])
             try bench.claimed(1)
             bench.end(try #require(bench.started.first), 503)
-            #expect(bench.rests == [bench.clock.now + rest * 1_000] && bench.alerts.isEmpty)
+            #expect(bench.rests == [bench.clock.now + .seconds(rest)] && bench.alerts.isEmpty)
         }
     }
 
     @Test func `is taken up again slowly: one at a time, then two, then four`() throws {
         let bench = Bench()
         try bench.fail()
-        bench.clock.advance(milliseconds: 30_000)
+        bench.clock.advance(by: .milliseconds(30_000))
         bench.handle(.tick)
         try bench.claimed(1)
         bench.end(try #require(bench.started.first), 200)
@@ -160,7 +160,7 @@ import Testing
         #expect((1...3).contains(bench.started.count), "half of forty a second, a tenth at once")
         var sent = 0
         for _ in 1...10 {
-            bench.clock.advance(milliseconds: 100)
+            bench.clock.advance(by: .milliseconds(100))
             bench.handle(.tick)
             sent += bench.started.count
         }
@@ -179,7 +179,7 @@ import Testing
     @Test func `held by an operator is not tried by itself`() throws {
         let bench = Bench()
         bench.handle(.news([.heldByOperator(destination: "vero")]))
-        bench.clock.advance(milliseconds: 86_400_000)
+        bench.clock.advance(by: .milliseconds(86_400_000))
         bench.handle(.tick)
         #expect(bench.claims.isEmpty && bench.started.isEmpty)
         bench.handle(.news([.probe(destination: "vero")]))
@@ -187,7 +187,7 @@ import Testing
         // A bad answer leaves it as the operator wanted it.
         try bench.claimed(1)
         bench.end(try #require(bench.started.first), 503)
-        bench.clock.advance(milliseconds: 86_400_000)
+        bench.clock.advance(by: .milliseconds(86_400_000))
         bench.handle(.tick)
         #expect(bench.claims.isEmpty)
     }
@@ -198,7 +198,7 @@ import Testing
         try bench.handOver(1)
         #expect(bench.started.isEmpty)
         bench.handle(.limits(["vero": DeliveryLimits()], held: ["vero": .operatorOrder]))
-        bench.clock.advance(milliseconds: 86_400_000)
+        bench.clock.advance(by: .milliseconds(86_400_000))
         bench.handle(.tick)
         #expect(bench.claims.isEmpty && bench.started.isEmpty)
     }

@@ -125,14 +125,14 @@ import Testing
         let bench = Bench()
         bench.handle(.tick)
         #expect(bench.claims.count == 1)
-        let due = bench.clock.now + 5_000
+        let due = bench.clock.now + .milliseconds(5_000)
         bench.news(
             .claimed(destination: "vero", jobs: [], limit: bench.claims[0].limit, nextDue: due))
         #expect(bench.machine.nextWake(now: bench.clock.now) == due)
-        bench.clock.advance(milliseconds: 4_999)
+        bench.clock.advance(by: .milliseconds(4_999))
         bench.handle(.tick)
         #expect(bench.claims.count == 1)
-        bench.clock.advance(milliseconds: 1)
+        bench.clock.advance(by: .milliseconds(1))
         bench.handle(.tick)
         #expect(bench.claims.count == 2)
     }
@@ -142,7 +142,9 @@ import Testing
         bench.settle()
         bench.news(.handedOver([try job(1)]))
         bench.status(bench.started[0], 500)
-        #expect(bench.outcomes[0].next == .retry(due: bench.clock.now + 3_000, leavesLane: false))
+        #expect(
+            bench.outcomes[0].next
+                == .retry(due: bench.clock.now + .milliseconds(3_000), leavesLane: false))
         bench.news(.handedOver([try job(2, tries: 12, attempt: 13)]))
         bench.status(bench.started[1], 500)
         #expect(bench.outcomes[1].next == .expired)
@@ -153,7 +155,9 @@ import Testing
         bench.settle()
         bench.news(.handedOver([try job(1)]))
         bench.end(bench.started[0], .answer(.init(status: 429, retryAfter: .seconds(7))))
-        #expect(bench.outcomes[0].next == .retry(due: bench.clock.now + 7_000, leavesLane: false))
+        #expect(
+            bench.outcomes[0].next
+                == .retry(due: bench.clock.now + .milliseconds(7_000), leavesLane: false))
     }
 
     @Test func `holds the destination at the first 401, keeps everything, and sends nothing more`()
@@ -178,14 +182,14 @@ import Testing
         let bench = Bench(held: true)
         bench.handle(.tick)
         #expect(bench.claims.isEmpty)
-        bench.clock.advance(milliseconds: 900_000)
+        bench.clock.advance(by: .milliseconds(900_000))
         bench.handle(.tick)
         #expect(bench.claims.count == 1 && bench.claims[0] == (1, true))
         let probe = try job(1)
         bench.news(.claimed(destination: "vero", jobs: [probe], limit: 1, nextDue: nil))
         bench.status(probe, 401)
         #expect(bench.holds.isEmpty && bench.releases == 0, "still the same hold")
-        bench.clock.advance(milliseconds: 900_000)
+        bench.clock.advance(by: .milliseconds(900_000))
         bench.handle(.tick)
         bench.news(.claimed(destination: "vero", jobs: [probe], limit: 1, nextDue: nil))
         bench.status(probe, 200)
@@ -195,15 +199,15 @@ import Testing
 
     @Test func `goes back to holding when a probe meets a fault that shows nothing`() throws {
         let bench = Bench(held: true)
-        bench.clock.advance(milliseconds: 900_000)
+        bench.clock.advance(by: .milliseconds(900_000))
         bench.handle(.tick)
         bench.news(.claimed(destination: "vero", jobs: [try job(1)], limit: 1, nextDue: nil))
         bench.status(bench.started[0], 503)
         #expect(bench.claims.count == 1 && bench.releases == 0)
-        bench.clock.advance(milliseconds: 899_999)
+        bench.clock.advance(by: .milliseconds(899_999))
         bench.handle(.tick)
         #expect(bench.claims.count == 1)
-        bench.clock.advance(milliseconds: 1)
+        bench.clock.advance(by: .milliseconds(1))
         bench.handle(.tick)
         #expect(bench.claims.count == 2)
     }
@@ -299,7 +303,7 @@ import Testing
         bench.news(.handedOver(try (1...50).map { try job($0) }))
         #expect(bench.started.count == 1)
         for _ in 0..<10 {
-            bench.clock.advance(milliseconds: 100)
+            bench.clock.advance(by: .milliseconds(100))
             bench.handle(.tick)
         }
         #expect(bench.started.count == 11)

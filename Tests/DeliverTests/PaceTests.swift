@@ -11,7 +11,7 @@ import Testing
     private func starts(_ pace: inout Pace, tenths: Int) -> Int {
         var count = 0
         for _ in 0..<tenths {
-            clock.advance(milliseconds: 100)
+            clock.advance(by: .milliseconds(100))
             while count < 10_000, pace.start(now: clock.now) { count += 1 }
         }
         return count
@@ -44,7 +44,7 @@ import Testing
         #expect(starts(&pace, tenths: 10) == 20)
         for _ in 0..<10 {
             pace.slowDown(active: 0, now: clock.now)
-            clock.advance(milliseconds: 1_000)
+            clock.advance(by: .milliseconds(1_000))
         }
         #expect(starts(&pace, tenths: 10) == 1)
     }
@@ -53,13 +53,13 @@ import Testing
         var pace = Pace(perSecond: nil, now: clock.now)
         pace.slowDown(active: 40, now: clock.now)
         for _ in 0..<30 {
-            clock.advance(milliseconds: 1_000)
+            clock.advance(by: .milliseconds(1_000))
             pace.speedUp(limit: 64, now: clock.now)
         }
         let grown = starts(&pace, tenths: 10)
         #expect(grown > 60 && grown < 200, "\(grown)")
         for _ in 0..<100 {
-            clock.advance(milliseconds: 1_000)
+            clock.advance(by: .milliseconds(1_000))
             pace.speedUp(limit: 64, now: clock.now)
         }
         #expect(pace.nextStart(now: clock.now) == nil)

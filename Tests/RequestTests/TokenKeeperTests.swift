@@ -68,7 +68,7 @@ private final class Script: Transport {
         ])
         let keeper = keeper(script)
         #expect(send(keeper)?.status == 200 && send(keeper)?.status == 200)
-        clock.advance(milliseconds: 3_571_000)
+        clock.advance(by: .milliseconds(3_571_000))
         #expect(send(keeper)?.status == 200)
         let headers = script.sent.withLock { $0.map(\.headers.first) }
         #expect(

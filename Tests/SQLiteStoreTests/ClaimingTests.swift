@@ -112,7 +112,7 @@ private final class Bench: Sendable {
         #expect(try await bench.store.replay(order).queued == 3)
         for id in ids {
             // By now the file has been told who waits for nobody any more.
-            bench.clock.advance(milliseconds: pause)
+            bench.clock.advance(by: .milliseconds(pause))
             _ = try await bench.accept("other \(id.text)", user: "2")
             let tried = try await bench.deliver()
             #expect(tried.filter { ids.contains($0) } == [id])

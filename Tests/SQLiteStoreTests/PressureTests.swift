@@ -83,11 +83,11 @@ private final class Bench: Sendable {
     @Test func `takes no more events than may wait`() async throws {
         let bench = try Bench { $0.queue = 3 }
         for number in 1...3 { _ = try await bench.accept("m\(number)", user: "\(number)") }
-        bench.clock.advance(milliseconds: 61_000)
+        bench.clock.advance(by: .milliseconds(61_000))
         _ = try await eventually("the queue to be counted") { bench.store.pressure }
         #expect(await bench.refusal("m4") == "queue_full")
         _ = try await bench.store.drop("vero")
-        bench.clock.advance(milliseconds: 61_000)
+        bench.clock.advance(by: .milliseconds(61_000))
         _ = try await eventually("the room to be seen") {
             bench.store.pressure == nil ? true : nil
         }
@@ -102,14 +102,14 @@ private final class Bench: Sendable {
                 $0.events = .days(10)
             }, isEnabled: false)
         let id = try await bench.accept("m1")
-        bench.clock.advance(milliseconds: 86_400_000 + 1_000)
+        bench.clock.advance(by: .milliseconds(86_400_000 + 1_000))
         let log = try bench.log
         _ = try await eventually("the body to go") {
             try log.event(id)?.event.document.root.isEmpty == true ? true : nil
         }
         #expect(try log.deliveries(of: id).count == 1, "what became of it stays")
         #expect(try log.events(messageID: "m1") == [id], "a repeat is still recognised")
-        bench.clock.advance(milliseconds: 10 * 86_400_000)
+        bench.clock.advance(by: .days(10))
         _ = try await eventually("the row to go") { try log.event(id) == nil ? true : nil }
         #expect(try log.deliveries(of: id).isEmpty && log.events(messageID: "m1").isEmpty)
         bench.store.close()
@@ -133,10 +133,10 @@ private final class Bench: Sendable {
             last = try await bench.store.accept(Envelope(events: events), from: "backend").last?.id
         }
         let before = try bench.folder.size(of: "sluice.db-wal")
-        bench.clock.advance(milliseconds: 11 * 86_400_000)
+        bench.clock.advance(by: .days(11))
         let (log, id) = (try bench.log, try #require(last))
         _ = try await eventually("the rows to go") {
-            bench.clock.advance(milliseconds: 100)
+            bench.clock.advance(by: .milliseconds(100))
             return try log.event(id) == nil ? true : nil
         }
         #expect(
@@ -148,7 +148,7 @@ private final class Bench: Sendable {
     @Test func `keeps the body of what still waits`() async throws {
         let bench = try Bench { $0.bodies = .days(1) }
         let id = try await bench.accept("m1")
-        bench.clock.advance(milliseconds: 100 * 86_400_000)
+        bench.clock.advance(by: .days(100))
         _ = try await bench.accept("m2")
         let log = try bench.log
         for _ in 1...20 { bench.store.flush() }
@@ -159,7 +159,7 @@ private final class Bench: Sendable {
     @Test func `gives up the oldest bodies when its file is too large`() async throws {
         let bench = try Bench({ $0.size = 1 }, isEnabled: false)
         let id = try await bench.accept("m1")
-        bench.clock.advance(milliseconds: 5_000)
+        bench.clock.advance(by: .milliseconds(5_000))
         let log = try bench.log
         _ = try await eventually("the body to go") {
             try log.event(id)?.event.document.root.isEmpty == true ? true : nil
@@ -175,10 +175,10 @@ private final class Bench: Sendable {
         let job = try await bench.claim()
         let now = bench.clock.now
         bench.store.submit([
-            job.ended(.retry(due: now + 1_000, leavesLane: false), at: now)
+            job.ended(.retry(due: now + .milliseconds(1_000), leavesLane: false), at: now)
         ])
         let waiting = try await bench.accept("m3", user: "3")
-        bench.clock.advance(milliseconds: -2 * 86_400_000)
+        bench.clock.advance(by: .days(-2))
         _ = try await eventually("it to be due again") {
             let due = try bench.log.deliveries(of: id)[0].dueAt
             return due.map { $0 <= bench.clock.now } == true ? true : nil
@@ -194,7 +194,7 @@ private final class Bench: Sendable {
     @Test func `two days forward ends nothing and keeps repeats recognised`() async throws {
         let bench = try Bench()
         let id = try await bench.accept("m1")
-        bench.clock.advance(milliseconds: 2 * 86_400_000)
+        bench.clock.advance(by: .days(2))
         #expect(try await bench.accept("m1") == id)
         #expect(try bench.log.deliveries(of: id)[0].state == .queued)
         bench.store.close()

@@ -111,8 +111,8 @@ private final class Simulation {
         for _ in 0..<20_000 {
             if exchanges.isEmpty {
                 if try waiting() == 0 { break }
-                let wake = machine.nextWake(now: clock.now) ?? clock.now + 1_000
-                clock.advance(milliseconds: max(1, wake - clock.now))
+                let wake = machine.nextWake(now: clock.now) ?? clock.now + .milliseconds(1_000)
+                clock.advance(by: max(.milliseconds(1), wake.since(clock.now)))
                 try handle([.tick])
             } else {
                 try end(exchanges.remove(at: Int.random(in: 0..<exchanges.count, using: &random)))
@@ -129,8 +129,8 @@ private final class Simulation {
             try end(exchanges.remove(at: Int.random(in: 0..<exchanges.count, using: &random)))
         case 75..<94:
             let wake = machine.nextWake(now: clock.now) ?? clock.now
-            let jump = random.chance(50) ? max(0, wake - clock.now) : 700
-            clock.advance(milliseconds: jump)
+            let jump = random.chance(50) ? max(.zero, wake.since(clock.now)) : .milliseconds(700)
+            clock.advance(by: jump)
             try handle([.tick])
         case 94..<96: try crash()
         case 96..<98: try withdraw()

@@ -80,9 +80,10 @@ private let standard = """
     func `refuses what was signed more than five minutes off`(seconds: Int64) throws {
         let source = try Fixtures.webhookSource(
             "custom", verification: stripe, secrets: ["whsec_new"])
-        let stale = source.headers(for: body, id: "", at: now + seconds * 1000)[0].dropFirst(18)
+        let stale = source.headers(for: body, id: "", at: now + .seconds(seconds))[0]
+            .dropFirst(18)
         #expect(throws: Problem.self) { try verify(source, ["stripe-signature": String(stale)]) }
-        let near = source.headers(for: body, id: "", at: now + (seconds > 0 ? 300 : -300) * 1000)
+        let near = source.headers(for: body, id: "", at: now + .seconds(seconds > 0 ? 300 : -300))
         #expect(try verify(source, ["stripe-signature": String(near[0].dropFirst(18))]) != nil)
     }
 

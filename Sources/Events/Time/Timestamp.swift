@@ -11,25 +11,16 @@ package struct Timestamp: Sendable, Hashable, Comparable {
         left.milliseconds < right.milliseconds
     }
 
-    /// The moment so many milliseconds later; saturates instead of overflowing.
-    package static func + (moment: Timestamp, milliseconds: Int64) -> Timestamp {
+    /// The moment a span later, to the millisecond; saturates instead of overflowing.
+    package static func + (moment: Timestamp, span: Duration) -> Timestamp {
+        let milliseconds = span.milliseconds
         let (sum, overflow) = moment.milliseconds.addingReportingOverflow(milliseconds)
         return Timestamp(milliseconds: overflow ? (milliseconds > 0 ? .max : .min) : sum)
     }
 
-    /// Milliseconds between two moments.
-    package static func - (left: Timestamp, right: Timestamp) -> Int64 {
-        left.milliseconds &- right.milliseconds
-    }
-
-    /// The moment a span later, to the millisecond; saturates instead of overflowing.
-    package static func + (moment: Timestamp, span: Duration) -> Timestamp {
-        moment + span.milliseconds
-    }
-
     /// The moment a span earlier, to the millisecond; saturates instead of overflowing.
     package static func - (moment: Timestamp, span: Duration) -> Timestamp {
-        moment + -span.milliseconds
+        moment + (.zero - span)
     }
 
     /// The span from an earlier moment to this one; negative when that moment is later.

@@ -34,7 +34,7 @@ extension StoreContract {
         },
         StoreContract("gives ids that never go backwards") { store in
             let first = try await store.accept([try Fixtures.track(user: "1")])[0].id
-            let earlier = store.clock.now + -60_000
+            let earlier = store.clock.now + .milliseconds(-60_000)
             let second = try await store.accept([try Fixtures.track(user: "1", at: earlier)])[0].id
             try expect(first < second, "the later event has the larger id")
         },
@@ -59,7 +59,7 @@ extension StoreContract {
             try expect(
                 try store.log.events(of: IdentityKey(.email, "a@B.CO"), limit: 9) == [id],
                 "by email")
-            var filter = DeliveryFilter(since: store.clock.now + -1, limit: 9)
+            var filter = DeliveryFilter(since: store.clock.now + .milliseconds(-1), limit: 9)
             filter.user = "a@b.co"
             filter.reason = .consent
             try expect(try store.log.deliveries(filter).map(\.id.event) == [id], "by filter")

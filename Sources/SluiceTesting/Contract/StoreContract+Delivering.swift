@@ -32,9 +32,10 @@ extension StoreContract {
             store.end(store.handedOver[0], .delivered)
             let second = try store.claim()
             try expect(second.map(\.id.event) == [receipts[1].id], "then the second")
-            store.end(second[0], .retry(due: store.clock.now + 3_000, leavesLane: false))
+            store.end(
+                second[0], .retry(due: store.clock.now + .milliseconds(3_000), leavesLane: false))
             try expect(try store.claim().isEmpty, "a retry holds its lane")
-            store.clock.advance(milliseconds: 3_000)
+            store.clock.advance(by: .milliseconds(3_000))
             let again = try store.claim()
             try expect(again.map(\.id.event) == [receipts[1].id], "the second again")
             try expect(again[0].attempt == 2 && again[0].tries == 1, "as its second attempt")
@@ -45,7 +46,8 @@ extension StoreContract {
             let receipts = try await store.accept(
                 try (0..<3).map { try Fixtures.track(user: "\($0)") })
             let jobs = store.handedOver
-            store.end(jobs[0], .retry(due: store.clock.now + 3_000, leavesLane: false))
+            store.end(
+                jobs[0], .retry(due: store.clock.now + .milliseconds(3_000), leavesLane: false))
             store.end(jobs[1], .requeue)
             store.submit([.claim(destination: "vero", limit: 1, oldest: true)])
             try expect(try store.row(receipts[0].id).state == .retrying, "not before it is due")
@@ -54,7 +56,7 @@ extension StoreContract {
         StoreContract("lets the rest pass a retry that leaves its lane, and marks them") { store in
             let receipts = try await store.accept(
                 try (0..<2).map { _ in try Fixtures.track(user: "1") })
-            let due = store.clock.now + 3_600_000
+            let due = store.clock.now + .milliseconds(3_600_000)
             store.end(store.handedOver[0], .retry(due: due, leavesLane: true))
             try expect(try store.claim().map(\.id.event) == [receipts[1].id], "the second passes")
             try expect(try store.row(receipts[1].id).outOfOrder, "and is marked")
@@ -89,7 +91,8 @@ extension StoreContract {
         StoreContract("records what many attempts came to, each by itself") { store in
             let receipts = try await store.accept(
                 try (0..<40).map { try Fixtures.track(user: "\($0)") })
-            let retry = Outcome.Next.retry(due: store.clock.now + 3_000, leavesLane: false)
+            let retry = Outcome.Next.retry(
+                due: store.clock.now + .milliseconds(3_000), leavesLane: false)
             let jobs = store.handedOver + (try store.claim(upTo: 40))
             let ends = jobs.sorted { $0.id.event < $1.id.event }.enumerated().map { index, job in
                 let isRetried = index % 10 == 9
@@ -123,7 +126,7 @@ extension StoreContract {
                 """
                 {"type":"identify","userId":"1","traits":{},"timestamp":"2026-06-06T10:00:01Z",
                  "context":{"consent":{"canonical":{"marketing":false}}}}
-                """, at: store.clock.now + 2_000)
+                """, at: store.clock.now + .milliseconds(2_000))
             _ = try await store.accept([denial])
             try expect(store.changedConsent.contains(IdentityKey(.user, "1")), "it is told")
             store.end(store.handedOver[0], .delivered)

@@ -18,14 +18,14 @@ extension StoreContract {
         ) { store in
             let id = try await store.accept([try Fixtures.track(user: "1", message: "m")])[0].id
             store.end(try store.handedOver[0].built(), .delivered)
-            store.clock.advance(milliseconds: 86_401_000)
+            store.clock.advance(by: .seconds(86_401))
             try await store.keepHouse(until: "the body goes") {
                 try store.log.event(id)?.event.document.root.isEmpty == true
             }
             let detail = try require(try store.log.detail(store.delivery(id)), "the delivery")
             try expect(detail.requests.isEmpty && detail.attempts.count == 1, "no request")
             try expect(try store.log.events(messageID: "m") == [id], "a repeat is recognised")
-            store.clock.advance(milliseconds: 10 * 86_400_000)
+            store.clock.advance(by: .days(10))
             try await store.keepHouse(until: "the row goes") { try store.log.event(id) == nil }
             try expect(try store.log.deliveries(of: id).isEmpty, "with its deliveries")
             let again = try await store.accept([try Fixtures.track(user: "1", message: "m")])[0]
@@ -38,7 +38,7 @@ extension StoreContract {
             let id = try await store.accept([try Fixtures.track(user: "1")])[0].id
             let ended = try await store.accept([try Fixtures.track(user: "2")])[0].id
             store.end(store.handedOver[1], .delivered)
-            store.clock.advance(milliseconds: 500 * 86_400_000)
+            store.clock.advance(by: .days(500))
             try await store.keepHouse(until: "the other one goes") {
                 try store.log.event(ended) == nil
             }
@@ -54,7 +54,7 @@ extension StoreContract {
                 [try Fixtures.track(user: "2", at: store.clock.now - .days(8))])[0].id
             try expect(id < old, "ids follow the order of acceptance")
             for job in store.handedOver { store.end(job, .delivered) }
-            store.clock.advance(milliseconds: 6 * 86_400_000)
+            store.clock.advance(by: .days(6))
             for _ in 0..<20 { store.flush() }
             try expect(try store.log.event(id) != nil, "it is kept inside the window")
         },
@@ -64,7 +64,7 @@ extension StoreContract {
         ) { store in
             let id = try await store.accept([try Fixtures.track(user: "1")])[0].id
             store.end(store.handedOver[0], .delivered)
-            store.clock.advance(milliseconds: 1_000)
+            store.clock.advance(by: .milliseconds(1_000))
             try await store.keepHouse(until: "the body goes") {
                 try store.log.event(id)?.event.document.root.isEmpty == true
             }
@@ -74,10 +74,10 @@ extension StoreContract {
                 index: 0, messageID: nil,
                 problem: Problem(code: "no_type", message: "m", hint: "h"), body: [])
             _ = try await store.events.accept(Envelope(rejections: [rejection]), from: "backend")
-            store.clock.advance(milliseconds: 6 * 86_400_000)
+            store.clock.advance(by: .days(6))
             for _ in 0..<20 { store.flush() }
             try expect(try store.log.rejected(limit: 9).count == 1, "it is kept for seven days")
-            store.clock.advance(milliseconds: 2 * 86_400_000)
+            store.clock.advance(by: .days(2))
             try await store.keepHouse(until: "it goes") { try store.log.rejected(limit: 9).isEmpty }
         },
         StoreContract(
@@ -105,7 +105,7 @@ extension StoreContract {
             let id = try await store.accept([try Fixtures.track(user: "1")])[0].id
             let due = store.clock.now + .seconds(3)
             store.end(store.handedOver[0], .retry(due: due, leavesLane: false))
-            store.clock.advance(milliseconds: -2 * 86_400_000)
+            store.clock.advance(by: .days(-2))
             try await store.keepHouse(until: "it is due") {
                 try store.row(id).dueAt.map { $0 <= store.clock.now } ?? false
             }
@@ -152,7 +152,7 @@ extension StoreContract {
         StoreContract("shows when sources and destinations last did something") { store in
             _ = try await store.accept([try Fixtures.track(user: "1")])
             store.end(store.handedOver[0], .delivered)
-            store.clock.advance(milliseconds: 1_000)
+            store.clock.advance(by: .milliseconds(1_000))
             _ = try await store.accept([try Fixtures.track(user: "2")])
             try expect(try store.log.destinations()[0].lastDelivered != nil, "the last success")
         },

@@ -88,7 +88,7 @@ extension StoreContract {
         StoreContract("decides about a replay by the consent of now") { store in
             let id = try await store.accept([try Fixtures.track(user: "1")])[0].id
             store.end(store.handedOver[0], .delivered)
-            store.clock.advance(milliseconds: 1_000)
+            store.clock.advance(by: .milliseconds(1_000))
             _ = try await store.engine.setConsent(
                 of: "1", to: [store.answer("marketing", false)], lifting: false)
             try expect(try await store.replay([id]).filtered == 1, "it is filtered")

@@ -28,7 +28,7 @@ extension StoreContract {
             let receipts = try await store.accept(
                 try (0..<4).map { try Fixtures.track(user: "\($0 % 2)", message: "m\($0)") })
             for job in store.handedOver { store.end(job, .delivered) }
-            store.clock.advance(milliseconds: 1_000)
+            store.clock.advance(by: .milliseconds(1_000))
             _ = try await store.engine.setConsent(
                 of: "1", to: [store.answer("marketing", false)], lifting: false)
             try expect(try store.claim().map(\.id.event) == [receipts[2].id], "the other's goes")
@@ -38,7 +38,7 @@ extension StoreContract {
             _ = try await store.engine.suppressErased("1")
             let before = try await store.accept([try Fixtures.track(user: "1")])[0].id
             try expect(try store.row(before).reason == .erased, "nothing is sent")
-            store.clock.advance(milliseconds: 1_000)
+            store.clock.advance(by: .milliseconds(1_000))
             _ = try await store.engine.setConsent(of: "1", to: [], lifting: true)
             let after = try await store.accept(
                 [try Fixtures.track(user: "1", at: store.clock.now)])[0].id
@@ -127,7 +127,7 @@ extension StoreContract {
                         job: job, attempt: attempt, next: .failed(.refused, detail: nil),
                         hint: nil, fix: nil, endedAt: store.clock.now))
             ])
-            store.clock.advance(milliseconds: 1_000)
+            store.clock.advance(by: .milliseconds(1_000))
             _ = try await store.accept([try Fixtures.track(user: "2")])
             try expect(try store.log.destinations()[0].lastError != nil, "it was shown")
             let keys = try await store.engine.suppressErased("person-1")

@@ -30,7 +30,9 @@ extension StoreOptions {
         }
     }
 
-    /// Opens the store that no server holds, and closes it after the order. Not optimised, as above.
+    /// Opens the store that no server holds, and closes it after the order.
+    ///
+    /// Not optimised, as `give`.
     @_optimize(none)
     private func giveToStore<Answer>(
         in folder: DataFolder, needsPipeline: Bool,

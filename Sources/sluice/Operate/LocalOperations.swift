@@ -44,14 +44,9 @@ struct LocalOperations: Operations {
 
     func drop(_ destination: String) async throws -> Int {
         let isHeld = try row(of: destination).hold != nil
-        // Held first, so that the deliveries in the deliverer's memory go back into the store.
-        let holds = isServing && !isHeld
-        if holds {
-            try await store.hold(destination, because: "Its waiting deliveries are dropped.")
-        }
-        let dropped = await dropAll(destination)
-        // Whatever came of it, a destination that was not held before is not held after.
-        if holds { _ = try await store.release(destination) }
+        let dropped =
+            isServing && !isHeld
+            ? await dropHolding(destination) : await dropAll(destination)
         return try dropped.get()
     }
 
@@ -100,6 +95,22 @@ struct LocalOperations: Operations {
             throw Problem.noSuchDestination(destination, among: rows.map(\.name))
         }
         return row
+    }
+
+    /// Holds the destination first, so that the deliveries in the deliverer's memory go back into
+    /// the store. Whatever comes of it, what was not held before is not held after.
+    ///
+    /// Not inlined: Swift 6.3.1 crashes when it optimises `drop` with this inside.
+    @inline(never)
+    private func dropHolding(_ destination: String) async -> Result<Int, Problem> {
+        do throws(Problem) {
+            try await store.hold(destination, because: "Its waiting deliveries are dropped.")
+            let dropped = await dropAll(destination)
+            _ = try await store.release(destination)
+            return dropped
+        } catch {
+            return .failure(error)
+        }
     }
 
     /// Cancels slice after slice, and waits a while for deliveries that are under way.

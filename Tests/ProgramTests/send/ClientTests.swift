@@ -68,7 +68,7 @@ private let event =
     private func headers(
         _ body: String, secret: String = "signing-secret", off seconds: Int64 = 0
     ) -> [String] {
-        let stamp = WorldClock.system.now() + seconds * 1000
+        let stamp = WorldClock.system.now() + .milliseconds(seconds) * 1000
         let code = HMAC<SHA256>.authenticationCode(
             for: Array("\(stamp.milliseconds).\(body)".utf8),
             using: SymmetricKey(data: Array(secret.utf8)))
