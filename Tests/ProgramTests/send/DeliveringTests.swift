@@ -94,10 +94,10 @@ import Testing
             let id = try await running.send("product-viewed")
             let detail = try await running.delivery(of: id) { $0.state == .retrying }
             let attempt = detail.attempts[0].attempt
-            let end = attempt.startedAt + Int64(attempt.duration ?? 0)
+            let end = attempt.startedAt + .milliseconds(attempt.duration ?? 0)
             #expect(attempt.status == 429 && attempt.answerClass == .throttle)
             let due = try #require(detail.row.dueAt)
-            #expect(due - end >= 7_000)
+            #expect(due.since(end) >= .seconds(7))
         }
     }
 
