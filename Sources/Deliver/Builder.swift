@@ -57,7 +57,7 @@ final class Builder: Sendable {
         inbox.signal { if !$0.isClosed { $0.inputs.append(input) } }
     }
 
-    /// Ends the thread; whatever is put in from here on goes nowhere.
+    /// Ends the thread; inputs that it has not taken up are discarded.
     func close() {
         inbox.signal { $0.isClosed = true }
         thread.join()

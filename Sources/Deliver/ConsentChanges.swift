@@ -4,9 +4,9 @@ import Events
 ///
 /// Each job carries the store's change number at which consent was looked at. A job is out of date
 /// when the consent of its person changed later: it goes back into the store, which looks again. A
-/// change is often heard twice, first as urgent news and then in its place among all news. Jobs
-/// that were decided before the change stand before that place, so the list is kept until it is
-/// reached.
+/// change is often heard twice: first as an urgent copy, then in the ordinary order of all news.
+/// Jobs that were decided before the change can still arrive until the ordinary copy does, so
+/// nothing is forgotten before.
 struct ConsentChanges {
     private var changedAt: [IdentityKey: Int64] = [:]
     /// Changes heard as urgent news whose place among all news has not been reached.

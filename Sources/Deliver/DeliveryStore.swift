@@ -50,7 +50,7 @@ package enum DeliveryWork: Sendable {
 
 /// News from the store for the deliverer, told after the commit.
 package enum StoreNews: Sendable {
-    /// Fresh deliveries with attempt 1 open.
+    /// Deliveries with an attempt open: fresh ones, or a part of a large claim.
     case handedOver([Job])
     /// Something is due in the store.
     case waiting(destination: String)

@@ -73,7 +73,8 @@ extension DestinationQueue {
 
     /// Changes the mode by an answer; the counters are up to date.
     ///
-    /// Here, and nowhere else, an operator's hold outranks what answers say.
+    /// In memory, this is the only place where an operator's hold outranks what answers say. The
+    /// store repeats the rule for work that was submitted before it (`StoreWriter.perform`).
     mutating func weigh(
         _ answer: Answer, in turn: Turn, into actions: inout [DeliveryMachine.Action]
     ) {

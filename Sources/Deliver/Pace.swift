@@ -29,7 +29,7 @@ struct Pace {
 
     /// Counts one start when every rate allows it now; else changes nothing and says false.
     mutating func start(now: Timestamp) -> Bool {
-        guard throttle?.bucket.nextToken(now: now) ?? now <= now else { return false }
+        if let throttle, throttle.bucket.nextToken(now: now) > now { return false }
         if bucket?.take(now: now) == false { return false }
         _ = throttle?.bucket.take(now: now)
         recent.count(now)

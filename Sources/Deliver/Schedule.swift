@@ -2,7 +2,8 @@ package import Events
 
 /// The times at which deliveries are tried again, destinations are probed, and how long they rest.
 package struct Schedule: Sendable {
-    /// The waiting time before each attempt, counted from the end of the one before.
+    /// The wait after so many counted failures, from the end of the last attempt. The first entry
+    /// stands for the first attempt, which does not wait.
     ///
     /// The first three retries fall inside the window in which Vero ignores repeats; the whole is
     /// about 76 hours, the spread of the Standard Webhooks specification.

@@ -246,7 +246,7 @@ private final class Simulation {
                 .init(result: .exchanged(result), startedAt: exchange.startedAt))
         ])
         // After fifteen minutes the rest of a lane passes; from then on two may be on their way.
-        try writer.session.forEachOpen { if $0.hasPassed { wasOutOfOrder = true } }
+        try writer.session.forEachOpen { if $0.wasPassed { wasOutOfOrder = true } }
     }
 
     // MARK: What has to hold

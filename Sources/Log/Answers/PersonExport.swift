@@ -2,7 +2,8 @@ import Consent
 import Events
 import JSON
 
-/// The answer to a person who asks for their data: all that is kept of them.
+/// The answer to a person who asks for their data: the consent and the events that are found under
+/// one user id or email.
 package struct PersonExport {
     /// Events that are exported at the most.
     private static let limit = 1_000_000

@@ -26,7 +26,8 @@ package struct DeliveryRow: Sendable {
     package var attempt: Int
     /// The HTTP status of the last complete answer.
     package var status: Int?
-    /// The time of the next attempt; nil behind an earlier delivery of the person, or at the end.
+    /// The time from which it may be tried; nil behind an earlier delivery of the person, while an
+    /// attempt is open, and at the end.
     package var dueAt: Timestamp?
     /// The time when it reached a final state.
     package var endedAt: Timestamp?

@@ -53,5 +53,5 @@ extension SQLiteSession {
         }
     }
 
-    func save(_ news: Standings.News) throws { try destinationTable.save(news) }
+    func save(_ news: LastSeen.Pending) throws { try destinationTable.save(news) }
 }

@@ -16,7 +16,7 @@ extension DeliveryTable {
             body(
                 OpenDelivery(
                     place: DeliveryPlace(EventID(number: select.int64(2)), select.int64(0)),
-                    lane: LaneKey(number: select.int64(1)), hasPassed: select.int(3) == 1,
+                    lane: LaneKey(number: select.int64(1)), wasPassed: select.int(3) == 1,
                     isSending: select.int(4) == 1, isTimed: select.int(5) == 1,
                     isReady: select.int(6) == 1))
         }

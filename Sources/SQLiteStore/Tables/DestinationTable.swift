@@ -47,7 +47,7 @@ final class DestinationTable {
         try saveRest.run()
     }
 
-    func save(_ news: Standings.News) throws {
+    func save(_ news: LastSeen.Pending) throws {
         for (source, moment) in news.lastEvents {
             try saveEvent.reset().bind(1, moment.milliseconds).bind(2, source).run()
         }

@@ -35,7 +35,7 @@ extension StoreContract {
             try expect(try store.row(receipts[3].id).reason == .consent, "this one does not")
         },
         StoreContract("lifts a suppression when an operator says so") { store in
-            _ = try await store.engine.suppressErased("1")
+            _ = try await store.engine.beginForgetting("1")
             let before = try await store.accept([try Fixtures.track(user: "1")])[0].id
             try expect(try store.row(before).reason == .erased, "nothing is sent")
             store.clock.advance(by: .milliseconds(1_000))
@@ -47,7 +47,7 @@ extension StoreContract {
         StoreContract("ends what waits for a person who is forgotten, and nobody else's") { store in
             let receipts = try await store.accept(
                 try (0..<6).map { try Fixtures.track(user: "\($0 % 3)", message: "m\($0)") })
-            _ = try await store.engine.suppressErased("0")
+            _ = try await store.engine.beginForgetting("0")
             try expect(try store.row(receipts[3].id).reason == .erased, "what waited is ended")
             try expect(try store.row(receipts[5].id).state == .queued, "another's waits on")
         },
@@ -71,7 +71,7 @@ extension StoreContract {
                 {"type":"track","event":"E","userId":"2","anonymousId":"device","messageId":"m4"}
                 """)
             for job in store.handedOver { store.end(try job.built("{\"a@b.co\":1}"), .delivered) }
-            let keys = try await store.engine.suppressErased("a@b.co")
+            let keys = try await store.engine.beginForgetting("a@b.co")
             let step = try await store.engine.erase(keys, except: [])
             try expect(step.erased == 3 && step.busy == 0, "three events, not \(step)")
             for event in [id, anonymous] {
@@ -90,7 +90,7 @@ extension StoreContract {
         },
         StoreContract("keeps events that are still under way until they have ended") { store in
             let id = try await store.accept([try Fixtures.track(user: "1")])[0].id
-            let keys = try await store.engine.suppressErased("1")
+            let keys = try await store.engine.beginForgetting("1")
             let step = try await store.engine.erase(keys, except: [])
             try expect(step == EraseStep(erased: 0, busy: 1), "it is busy, not \(step)")
             store.end(store.handedOver[0], .delivered)
@@ -110,7 +110,7 @@ extension StoreContract {
                     rejection("{\"user\":\"person-1\"}"), rejection("no json: PERSON-1"),
                     rejection("{}", "person-1"), rejection("{\"user\":\"person-12\"}"),
                 ]), from: "backend")
-            let keys = try await store.engine.suppressErased("person-1")
+            let keys = try await store.engine.beginForgetting("person-1")
             try expect(try await store.engine.eraseRejected(keys) == 3, "three of four")
             let left = try store.log.rejected(limit: 9).map(\.body)
             try expect(left == [Array("{\"user\":\"person-12\"}".utf8)], "another's stays")
@@ -130,7 +130,7 @@ extension StoreContract {
             store.clock.advance(by: .milliseconds(1_000))
             _ = try await store.accept([try Fixtures.track(user: "2")])
             try expect(try store.log.destinations()[0].lastError != nil, "it was shown")
-            let keys = try await store.engine.suppressErased("person-1")
+            let keys = try await store.engine.beginForgetting("person-1")
             _ = try await store.engine.eraseRejected(keys)
             try expect(try store.log.destinations()[0].lastError == nil, "it is gone")
         },

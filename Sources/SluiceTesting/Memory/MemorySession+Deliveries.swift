@@ -41,7 +41,7 @@ extension MemorySession {
         row.dueAt = change.dueAt
         row.openedAt = change.openedAt
         row.endedAt = change.endedAt
-        row.hasPassed = row.hasPassed || change.passes
+        row.wasPassed = row.wasPassed || change.passes
         state.deliveries[place] = row
         return true
     }
@@ -134,7 +134,7 @@ extension MemorySession {
             for (place, row) in state.rows(at: number) where row.isOpen {
                 body(
                     OpenDelivery(
-                        place: place, lane: row.lane, hasPassed: row.hasPassed,
+                        place: place, lane: row.lane, wasPassed: row.wasPassed,
                         isSending: row.state == .sending, isTimed: row.isTimed,
                         isReady: row.dueAt != nil))
             }

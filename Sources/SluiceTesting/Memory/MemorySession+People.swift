@@ -146,7 +146,7 @@ extension MemorySession {
         }
     }
 
-    func save(_ news: Standings.News) {
+    func save(_ news: LastSeen.Pending) {
         for (name, source) in state.sources {
             if let moment = news.lastEvents[source.number] {
                 state.sources[name]?.lastEvent = moment

@@ -21,9 +21,9 @@ extension Lanes {
         var isDriven: Bool { drivenCount > 0 }
 
         /// The first delivery that was not passed; few ever are.
-        var next: Place? { first.hasPassed ? rest.first { !$0.hasPassed } : first }
+        var next: Place? { first.wasPassed ? rest.first { !$0.wasPassed } : first }
 
-        var hasPassed: Bool { passedCount > 0 }
+        var holdsPassed: Bool { passedCount > 0 }
 
         subscript(event: Int64) -> Place? {
             if first.event == event { return first }
@@ -67,7 +67,7 @@ extension Lanes {
         }
 
         private mutating func count(_ place: Place, _ number: Int) {
-            if place.hasPassed {
+            if place.wasPassed {
                 passedCount += number
             } else if place.isDriven {
                 drivenCount += number

@@ -16,13 +16,13 @@ import JSON
 /// The store keeps the same facts in its rows, and lanes are filled from them at the start. An
 /// index over lanes would cost a page of the file for each delivery, because the order of lanes is
 /// random; an index over ready deliveries would cost an entry that the next claim removes again. A
-/// lane takes about 64 bytes here, a ready delivery 24, and 40 until people can see that it is.
+/// lane takes about 64 bytes here, a ready delivery 24, plus 40 until its row is marked ready.
 final class Lanes: TransactionParticipant {
     /// An open delivery in its lane.
     struct Place: Equatable {
         let event: Int64
         /// True when it held the lane too long, and the rest may pass.
-        var hasPassed = false
+        var wasPassed = false
         var phase: Phase
         var isDriven: Bool { phase != .behind }
     }
@@ -36,7 +36,7 @@ final class Lanes: TransactionParticipant {
         /// Its attempt is open, or the store has its due time.
         case started
     }
-    /// The turn of a head that became ready.
+    /// The place of a head in the queue of ready deliveries.
     private struct Turn {
         let event: Int64
         let lane: Int64
@@ -87,9 +87,9 @@ final class Lanes: TransactionParticipant {
     /// Puts a delivery into its lane as the store has it; when a store is opened.
     func restore(
         _ event: EventID, to lane: LaneKey, of destination: DestinationNumber, phase: Phase,
-        hasPassed: Bool
+        wasPassed: Bool
     ) {
-        let place = Place(event: event.number, hasPassed: hasPassed, phase: phase)
+        let place = Place(event: event.number, wasPassed: wasPassed, phase: phase)
         insert(place, in: Address(destination, lane))
     }
 
@@ -137,7 +137,7 @@ final class Lanes: TransactionParticipant {
         let address = Address(destination, lane)
         guard let place = place(event.number, in: address) else { return }
         var passed = place
-        passed.hasPassed = true
+        passed.wasPassed = true
         replace(place, by: passed, in: address)
     }
 
@@ -153,7 +153,7 @@ final class Lanes: TransactionParticipant {
         change(next, to: .ready, in: address)
         let turn = Turn(event: next.event, lane: lane.number)
         promotions.append(Promotion(destination: destination, turn: turn, at: moment))
-        return (EventID(number: next.event), found.hasPassed)
+        return (EventID(number: next.event), found.holdsPassed)
     }
 
     // MARK: Ready deliveries
@@ -189,7 +189,9 @@ final class Lanes: TransactionParticipant {
     func takeOldestReady(of destination: DestinationNumber, before bound: EventID?) -> EventID? {
         guard let elements = turns[destination]?.elements else { return nil }
         var oldest: Turn?
-        for turn in elements where turn.event < oldest?.event ?? bound?.number ?? .max {
+        for turn in elements {
+            let limit = oldest?.event ?? bound?.number ?? .max
+            guard turn.event < limit else { continue }
             if readyPlace(turn, in: Address(destination, turn)) != nil { oldest = turn }
         }
         guard let oldest else { return nil }
@@ -243,10 +245,10 @@ final class Lanes: TransactionParticipant {
             switch change {
             case .added: delete(place, from: address)
             // Its turn may have been taken, and was before the turns of later changes.
-            case .removed: insert(place, in: address, first: true)
+            case .removed: insert(place, in: address, atFront: true)
             case .was(let before):
                 delete(place, from: address)
-                insert(before, in: address, first: true)
+                insert(before, in: address, atFront: true)
             }
         }
         for promotion in shown.reversed() { promotions.prepend(promotion) }
@@ -277,32 +279,36 @@ final class Lanes: TransactionParticipant {
         if before.phase != .ready { giveTurn(to: after, in: address) }
     }
 
-    private func giveTurn(to place: Place, in address: Address, first: Bool = false) {
+    private func giveTurn(to place: Place, in address: Address, atFront: Bool = false) {
         guard place.phase == .ready else { return }
         let turn = Turn(event: place.event, lane: address.lane)
-        if first {
+        if atFront {
             turns[address.destination, default: Fifo()].prepend(turn)
         } else {
             turns[address.destination, default: Fifo()].append(turn)
         }
     }
 
-    /// - Parameter first: gives a ready delivery the first turn, not the last.
-    private func insert(_ place: Place, in address: Address, first: Bool = false) {
-        insert(in: address, first: first) { _ in place }
+    /// - Parameter atFront: gives a ready delivery the first turn, not the last.
+    private func insert(_ place: Place, in address: Address, atFront: Bool = false) {
+        insert(in: address, atFront: atFront) { _ in place }
     }
 
     /// - Parameter make: makes the place for a lane of such a state.
     @discardableResult
     private func insert(
-        in address: Address, first: Bool = false, _ make: (Occupancy) -> Place
+        in address: Address, atFront: Bool = false, _ make: (Occupancy) -> Place
     ) -> Place {
         let place = withLane(at: address) { found in
             let place = make(Self.occupancy(found))
-            if found?.insert(place) == nil { found = Lane(place) }
+            if found == nil {
+                found = Lane(place)
+            } else {
+                found?.insert(place)
+            }
             return place
         }
-        giveTurn(to: place, in: address, first: first)
+        giveTurn(to: place, in: address, atFront: atFront)
         counts[address.destination, default: 0] += 1
         return place
     }

@@ -13,7 +13,7 @@ extension StoreWriter {
         let now = now
         var jobs: [Job] = []
         var nextDue: Timestamp?
-        change += 1
+        changeNumber += 1
         if let target = pipeline[name] {
             let due =
                 oldestOnly
@@ -96,7 +96,7 @@ extension StoreWriter {
             id: DeliveryID(event: place.event, destination: name), run: waiting.run,
             attempt: waiting.attempt + 1, tries: waiting.tries, step: waiting.step, event: event,
             identity: identity, content: pinned.isEmpty ? .unbuilt : .built(pinned, by: nil),
-            revision: waiting.revision, decidedAt: change)
+            revision: waiting.revision, decidedAt: changeNumber)
     }
 
     /// Ends a delivery that was about to be tried.
@@ -106,7 +106,7 @@ extension StoreWriter {
         effects.count(.ended(destination: target.name, end.reason.state, end.reason))
         guard let lane = try session.end(place, as: end, at: now) else { return }
         if try leave(lane, place.event, of: place.destination, at: now) {
-            effects.waiting.insert(target.name)
+            effects.destinationsToWake.insert(target.name)
         }
     }
 }

@@ -8,7 +8,7 @@ extension StoreWriter {
         case .record(let outcome): try record(outcome)
         case .giveBack(let jobs): for job in jobs { try giveBack(job) }
         case .claim(let name, let limit, let oldest):
-            toldToClaim.remove(name)
+            awaitingClaim.remove(name)
             try claim(at: name, limit: limit, oldestOnly: oldest)
         case .hold(let name, let hold):
             if try !isHeldByOperator(name) { try save(hold, of: name) }
@@ -24,15 +24,15 @@ extension StoreWriter {
     private func record(_ outcome: Outcome) throws {
         let destination = try session.number(ofDestination: outcome.job.id.destination)
         if try change(outcome, at: destination) {
-            effects.waiting.insert(outcome.job.id.destination)
+            effects.destinationsToWake.insert(outcome.job.id.destination)
         }
         effects.count(outcome)
         if outcome.attempt.answerClass == .delivered {
-            standings.delivered(to: destination, at: outcome.endedAt)
+            lastSeen.delivered(to: destination, at: outcome.endedAt)
         } else {
             let status = outcome.attempt.status.map { "\($0): " } ?? ""
             let words = outcome.attempt.note ?? outcome.hint ?? outcome.attempt.answer ?? ""
-            standings.failed(at: destination, status + words, moment: outcome.endedAt)
+            lastSeen.failed(at: destination, status + words, moment: outcome.endedAt)
         }
     }
 
@@ -65,7 +65,7 @@ extension StoreWriter {
 
     private func giveBack(_ job: Job) throws {
         let destination = try session.number(ofDestination: job.id.destination)
-        effects.waiting.insert(job.id.destination)
+        effects.destinationsToWake.insert(job.id.destination)
         let place = DeliveryPlace(job.id.event, destination)
         guard try session.giveBack(place, at: now), job.tries == 0, job.run == 1 else { return }
         lanes.makeReady(job.id.event, in: job.identity.lane, of: destination)

@@ -11,7 +11,7 @@ extension StoreWriter {
     func replay(_ order: ReplayOrder) throws -> ReplayOrder.Outcome {
         var outcome = ReplayOrder.Outcome()
         let now = now
-        change += 1
+        changeNumber += 1
         for (index, id) in order.deliveries.enumerated() {
             let seconds = Double(order.first + index) / max(order.perSecond, 0.01)
             switch try beginRun(of: id, asWas: order.asWas, due: now + .seconds(seconds), at: now) {
@@ -58,7 +58,7 @@ extension StoreWriter {
             lanes.add(id.event, to: identity.lane, of: destination) { _ in
                 isFree ? .started : .behind
             }
-            effects.waiting.insert(id.destination)
+            effects.destinationsToWake.insert(id.destination)
         }
         return reason == nil ? .queued : .filtered
     }

@@ -44,7 +44,7 @@ extension StoreWriter {
             lanes.restore(
                 delivery.place.event, to: delivery.lane, of: destination,
                 phase: isStarted ? .started : delivery.isReady ? .ready : .behind,
-                hasPassed: delivery.hasPassed)
+                wasPassed: delivery.wasPassed)
         }
         if !sending.isEmpty {
             let note = "Sluice ended before the answer was recorded: it may have been sent."

@@ -4,11 +4,12 @@ import Events
 extension StoreEngine {
     /// The times at which the writer's thread looks after the store next.
     struct Housekeeping {
-        /// Something old is left.
+        /// The last slice removed something; more may be left.
         var isBusy = false
         var next: Timestamp
         var nextMending: Timestamp
-        /// The next sweep: bodies of events that ended late are looked for from the beginning.
+        /// The next sweep: bodies are looked for from the oldest event again, because some events
+        /// end late.
         var nextSweep: Timestamp
 
         static let sweepInterval = Duration.days(1)
@@ -71,7 +72,7 @@ extension StoreEngine {
         do {
             let isSweep = writer.now >= house.nextSweep
             try writer.transaction {
-                if isSweep { try writer.restartBodies() }
+                if isSweep { try writer.restartBodySweep() }
                 isBusy = try writer.removeOld(options.limits)
             }
             if isBusy { writer.session.finishCommit() }

@@ -5,7 +5,8 @@ package import Pipeline
 
 /// The orders that a store carries out by itself, each in one transaction of the writer.
 extension StoreEngine {
-    /// Decides by another pipeline from here on; what was decided stays.
+    /// Decides new events by another pipeline from here on. Deliveries that wait are looked at again
+    /// before their next attempt.
     ///
     /// - Returns: the destinations that are held now.
     package func replace(_ pipeline: Pipeline) async throws(Problem) -> [String: HoldKind] {
@@ -61,8 +62,8 @@ extension StoreEngine {
     }
 
     /// Begins to forget a person: nothing is sent to them any more, and what waits is ended.
-    package func suppressErased(_ id: String) async throws(Problem) -> PersonKeys {
-        try await order { try $0.suppressErased(id) }
+    package func beginForgetting(_ id: String) async throws(Problem) -> PersonKeys {
+        try await order { try $0.beginForgetting(id) }
     }
 
     /// Empties a slice of a person's events.

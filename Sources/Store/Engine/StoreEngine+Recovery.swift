@@ -21,26 +21,30 @@ extension StoreEngine {
     private func isolate(
         _ parts: [Item], because fault: StoreFault, _ writer: StoreWriter
     ) {
+        if parts.count == 1 { return fail(parts[0], because: fault, writer) }
         for (index, part) in parts.enumerated() {
-            let error = parts.count == 1 ? nil : commit([part], writer)
-            let own = error.map { StoreFault($0) } ?? (parts.count == 1 ? fault : nil)
-            switch own {
-            case nil: continue
-            case .single:
-                faults(own ?? fault)
-                Self.refuse(part)
-                giveUp(part, writer)
-            case .passing, .pressed, .fatal:
-                failure.withLock { $0 = own?.text }
-                if case .fatal = own { faults(own ?? fault) }
-                postpone(Array(parts[index...]), because: own ?? fault)
-                return
+            guard let error = commit([part], writer) else { continue }
+            let own = StoreFault(error)
+            if case .single = own {
+                fail(part, because: own, writer)
+                continue
             }
+            failure.withLock { $0 = own.text }
+            if case .fatal = own { faults(own) }
+            return postpone(Array(parts[index...]), because: own)
         }
     }
 
-    /// Tells the deliverer about work that cannot be done: it must not wait for ever.
-    private func giveUp(_ part: Item, _ writer: StoreWriter) {
+    private func fail(_ part: Item, because fault: StoreFault, _ writer: StoreWriter) {
+        faults(fault)
+        Self.refuse(part)
+        settle(part, writer)
+    }
+
+    /// Settles work of the deliverer that cannot be stored: it must not wait for ever. A claim is
+    /// answered empty, an attempt without its record is given back; a hold, a release or a rest is
+    /// lost.
+    private func settle(_ part: Item, _ writer: StoreWriter) {
         guard case .work(let work) = part, let item = work.first else { return }
         switch item {
         case .claim(let destination, let limit, _):

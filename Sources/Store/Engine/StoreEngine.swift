@@ -28,7 +28,7 @@ package final class StoreEngine: EventStore, DeliveryStore {
         case order(Order)
         /// An order that cannot be done inside a transaction; it is done alone.
         case outside(Order)
-        /// Called when everything before it is committed.
+        /// Called when everything before it is committed, or given up while closing.
         case barrier(@Sendable () -> Void)
 
         /// How much of a transaction's limit it takes.
@@ -41,7 +41,7 @@ package final class StoreEngine: EventStore, DeliveryStore {
             }
         }
     }
-    /// An order of an operator: done in a transaction like anything else.
+    /// A call that waits for its answer: done in a transaction (`.order`) or alone (`.outside`).
     struct Order: Sendable {
         /// Gives the step that is due after the commit.
         let perform: @Sendable (StoreWriter) throws -> () -> Void
@@ -156,7 +156,7 @@ package final class StoreEngine: EventStore, DeliveryStore {
         }
     }
 
-    /// Blocks until everything that was submitted before is committed.
+    /// Blocks until everything that was submitted before is committed, or given up while closing.
     package func flush() {
         let isDone = Locked(false)
         inbox.signal { $0.items.append(.barrier { isDone.signal { $0 = true } }) }
@@ -167,7 +167,8 @@ package final class StoreEngine: EventStore, DeliveryStore {
         }
     }
 
-    /// Commits everything that was submitted, and closes the store.
+    /// Commits everything that was submitted, and closes the store. Work that cannot be written
+    /// after `triesWhenClosing` tries is given up.
     package func close() {
         inbox.signal { $0.isClosing = true }
         thread.withLock { $0 }?.join()

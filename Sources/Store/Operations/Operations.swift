@@ -1,8 +1,8 @@
 /// Everything an operator can order, whoever carries it out.
 ///
 /// Commands and the operator API speak to this protocol alone. A running server carries orders out
-/// in its own store; without a server, a command opens the store and does the same. Each order
-/// exists once, here.
+/// in its own store; without a server, a command opens the store and does the same. Each order is
+/// declared once, here.
 ///
 /// An order that changes something answers after the change is on disk. It throws a `Problem` that
 /// says what was wrong and what to do; then nothing was changed.

@@ -12,7 +12,7 @@ extension StoreWriter {
     ) throws -> PersonKeys {
         let keys = try person(id)
         let moment = now
-        change += 1
+        changeNumber += 1
         for key in keys.known {
             var standing = try people.standing(key) ?? Standing()
             for answer in answers { standing.merge(answer) }

@@ -15,10 +15,10 @@ extension StoreWriter {
     /// Suppresses a person for good and ends what waits for them.
     ///
     /// - Returns: the identifiers of the person.
-    func suppressErased(_ id: String) throws -> PersonKeys {
+    func beginForgetting(_ id: String) throws -> PersonKeys {
         let keys = try person(id)
         let moment = now
-        change += 1
+        changeNumber += 1
         for key in keys.known {
             var standing = Standing()
             standing.merge(
@@ -44,7 +44,7 @@ extension StoreWriter {
             for lane in keys { _ = try promoteNext(in: lane, of: destination, at: now) }
         }
         if !touched.isEmpty {
-            for destination in pipeline.destinations { effects.waiting.insert(destination.name) }
+            for destination in pipeline.destinations { effects.destinationsToWake.insert(destination.name) }
         }
     }
 
@@ -103,7 +103,7 @@ extension StoreWriter {
                 found.append(number)
             }
         }
-        standings.forget()
+        lastSeen.forget()
         try session.removeErrors(holding: texts)
         try session.removeRejections(found)
         return found.count

@@ -38,9 +38,13 @@ package protocol DeliverySession: AnyObject {
     func nextDue(at destination: DestinationNumber) throws -> Timestamp?
     /// The deliveries of these events at a destination, as the next attempt needs them.
     func waiting(_ events: [EventID], at destination: DestinationNumber) throws -> [WaitingDelivery]
-    /// The requests that the delivery's current run sends; empty before they were built.
+    /// The pinned requests of the delivery's current run; empty before they were built.
+    ///
+    /// Pinned means: saved with the attempt that built them, so that every retry sends the same
+    /// bytes.
     func pinnedRequests(of place: DeliveryPlace) throws -> [MappedRequest]
-    /// Moves due times later than a bound to a moment, after the clock has gone back.
+    /// Moves the due times of retries that are later than a bound to a moment, after the clock has
+    /// gone back.
     ///
     /// - Returns: true when there were some.
     func pullDueTimes(
@@ -154,7 +158,7 @@ package struct OpenDelivery: Sendable {
     package let place: DeliveryPlace
     package let lane: LaneKey
     /// The rest of its lane may pass it.
-    package let hasPassed: Bool
+    package let wasPassed: Bool
     package let isSending: Bool
     /// The store has its due time: it is a retry or a replay.
     package let isTimed: Bool
@@ -162,12 +166,12 @@ package struct OpenDelivery: Sendable {
     package let isReady: Bool
 
     package init(
-        place: DeliveryPlace, lane: LaneKey, hasPassed: Bool, isSending: Bool, isTimed: Bool,
+        place: DeliveryPlace, lane: LaneKey, wasPassed: Bool, isSending: Bool, isTimed: Bool,
         isReady: Bool
     ) {
         self.place = place
         self.lane = lane
-        self.hasPassed = hasPassed
+        self.wasPassed = wasPassed
         self.isSending = isSending
         self.isTimed = isTimed
         self.isReady = isReady

@@ -20,7 +20,7 @@ package protocol DestinationSession: AnyObject {
     /// Keeps how the pipeline's sources stand; sources that are not among them are gone.
     func saveSources(_ sources: [SourceRules]) throws
     /// Keeps when something last came and went.
-    func save(_ news: Standings.News) throws
+    func save(_ news: LastSeen.Pending) throws
 }
 
 /// The rest of a destination that does not answer.

@@ -8,7 +8,7 @@ struct Effects {
     /// Places in the deliverer's memory that were taken for them; given back when nothing comes.
     var places: [String] = []
     /// Destinations for which something became ready or due.
-    var waiting: Set<String> = []
+    var destinationsToWake: Set<String> = []
     var news: [StoreNews] = []
     var counts: [Tally.Key: Int] = [:]
     var delivered: [String: Tally.Delivered] = [:]

@@ -5,7 +5,7 @@ import Events
 import Identify
 package import Pipeline
 
-// The sentence every accepted event goes through, inside one transaction:
+// The steps of every event that comes in, inside one transaction:
 //
 //   repeat?    its message id came before from the same source: its first event answers
 //   decide     who is it, may it go, and to whom (`Pipeline.decide`); people are learnt on the way
@@ -24,7 +24,7 @@ extension StoreWriter {
     ) throws -> [Receipt] {
         let envelope = prepared.envelope
         let number = try session.number(ofSource: source)
-        if !envelope.events.isEmpty { standings.eventCame(from: number, at: now) }
+        if !envelope.events.isEmpty { lastSeen.eventCame(from: number, at: now) }
         if !replaced.isEmpty, try !removeRejections(replaced, of: source) { return [] }
         var receipts: [Receipt] = []
         receipts.reserveCapacity(envelope.events.count)
@@ -60,7 +60,7 @@ extension StoreWriter {
         _ event: Event, _ part: PreparedEnvelope.Part
     ) throws -> Pipeline.Decision {
         lastEvent = event.id
-        change += 1
+        changeNumber += 1
         if let user = event.userID, let digest = part.user {
             people.expect(IdentityKey(.user, user), digest: digest)
         }
@@ -110,13 +110,13 @@ extension StoreWriter {
             let state = planned.reason?.state ?? .filtered
             effects.count(.ended(destination: name, state, planned.reason))
         case .behind: break
-        case .ready: effects.waiting.insert(name)
+        case .ready: effects.destinationsToWake.insert(name)
         case .handedOver:
             effects.handedOver.append(
                 Job(
                     id: DeliveryID(event: event.id, destination: name), run: 1, attempt: 1,
                     tries: 0, step: 0, event: event, identity: identity,
-                    revision: planned.revision, decidedAt: change, plan: planned.plan))
+                    revision: planned.revision, decidedAt: changeNumber, plan: planned.plan))
         }
     }
 

@@ -35,7 +35,7 @@ extension StoreWriter {
     }
 
     /// Begins a sweep: bodies are looked for from the oldest event again.
-    func restartBodies() throws { try session.saveBodiesRemoved(EventID(number: 0)) }
+    func restartBodySweep() throws { try session.saveBodiesRemoved(EventID(number: 0)) }
 
     private func removeEvents(before bound: EventID) throws -> Bool {
         let events = try session.endedEvents(before: bound, limit: Self.slice)
@@ -43,7 +43,7 @@ extension StoreWriter {
         return !events.isEmpty
     }
 
-    /// A time in the future that no schedule reaches: 24 hours and a fifth.
+    /// A time in the future that no schedule reaches: its longest delay is 24 hours and a fifth.
     private static let farthestDue = Duration.hours(30)
 
     /// Pulls due times back that lie too far in the future: the machine's clock has gone back.
@@ -52,7 +52,7 @@ extension StoreWriter {
             let isMended = try session.pullDueTimes(
                 at: try session.number(ofDestination: destination.name),
                 laterThan: now + Self.farthestDue, to: now)
-            if isMended { effects.waiting.insert(destination.name) }
+            if isMended { effects.destinationsToWake.insert(destination.name) }
         }
     }
 }

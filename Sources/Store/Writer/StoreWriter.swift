@@ -17,7 +17,7 @@ package final class StoreWriter {
     let clock: WorldClock
     let people: People
     let lanes = Lanes()
-    let standings: Standings
+    let lastSeen: LastSeen
     let room: Room
     /// True when the pipeline is the running server's: only its sources are shown in the status.
     let isServer: Bool
@@ -31,9 +31,9 @@ package final class StoreWriter {
     var lastEvent: EventID
     /// Counts changes of what is stored, so that a delivery knows whether consent changed after it
     /// was decided.
-    var change: Int64 = 0
+    var changeNumber: Int64 = 0
     /// Destinations whose deliverer was told that something waits, until its next claim.
-    var toldToClaim: Set<String> = []
+    var awaitingClaim: Set<String> = []
     /// Everything that follows from the last transaction.
     var effects = Effects()
 
@@ -51,8 +51,8 @@ package final class StoreWriter {
         self.clock = clock
         self.isServer = isServer
         people = People(session, hasher: Hasher128(key: session.hashKey))
-        standings = Standings(session)
-        participants = [people, lanes, standings]
+        lastSeen = LastSeen(session)
+        participants = [people, lanes, lastSeen]
         lastEvent = try session.lastEvent()
         people.watch.restart(after: lastEvent)
         try transaction { try start(crashedOn: crashedOn) }
@@ -70,7 +70,7 @@ package final class StoreWriter {
         do {
             try session.begin()
             try body()
-            try standings.save(at: now, atOnce: isLast)
+            try lastSeen.save(at: now, atOnce: isLast)
             try showReady(at: now, atOnce: isLast)
             try session.commit()
         } catch {
@@ -88,15 +88,15 @@ package final class StoreWriter {
     private func finishEffects() {
         if !effects.handedOver.isEmpty { effects.news.append(.handedOver(effects.handedOver)) }
         if !people.changedConsent.isEmpty {
-            effects.news.append(.consentChanged(people.changedConsent, at: change))
+            effects.news.append(.consentChanged(people.changedConsent, at: changeNumber))
         }
-        for name in effects.waiting where toldToClaim.insert(name).inserted {
+        for name in effects.destinationsToWake where awaitingClaim.insert(name).inserted {
             effects.news.append(.waiting(destination: name))
         }
     }
 
     /// True while something is known that people who look cannot see yet.
-    var hasUnsaved: Bool { standings.hasNews || lanes.hasPromoted }
+    var hasUnsaved: Bool { lastSeen.hasPending || lanes.hasPromoted }
 
     func audit(_ action: String, of subject: String, detail: String = "") throws {
         try session.insert(

@@ -24,7 +24,7 @@ struct Forgetting: Sendable {
 
     /// - Parameter id: a user id or an email.
     func run(_ id: String) async throws -> ForgetReport {
-        let keys = try await store.suppressErased(id)
+        let keys = try await store.beginForgetting(id)
         var report = ForgetReport()
         var own: Set<EventID> = []
         for user in keys.users.sorted() {

@@ -114,7 +114,7 @@ private func event(_ user: String, _ more: String = "") -> String {
                 _ = try await running.post(
                     "/v1/track", event("canary-user", ",\"messageId\":\"canary-m\(number)\""))
             }
-            _ = try await running.server.store.suppressErased("canary@example.com")
+            _ = try await running.server.store.beginForgetting("canary@example.com")
             _ = try await running.server.store.release("vero")
             _ = try await eventually("nothing to wait") {
                 try running.log.destinations()[0].waiting == 0 ? true : nil
@@ -137,7 +137,7 @@ private func event(_ user: String, _ more: String = "") -> String {
                 "/v1/alias", "{\"userId\":\"canary-three\",\"previousId\":\"canary-one\"}")
             let last = try await running.post(
                 "/v1/track", event("canary-three", ",\"messageId\":\"m-3\""))
-            _ = try await running.server.store.suppressErased("canary-one")
+            _ = try await running.server.store.beginForgetting("canary-one")
             _ = try await running.server.store.setConsent(of: "canary-three", to: [], lifting: true)
             _ = try await running.server.store.release("vero")
             let id = try #require(last["id"]?.string.flatMap { EventID($0) })

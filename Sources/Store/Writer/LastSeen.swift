@@ -4,18 +4,18 @@ package import Events
 ///
 /// They are not worth a page of the file in every transaction: they are kept in memory and written
 /// twice a second.
-package final class Standings: TransactionParticipant {
+package final class LastSeen: TransactionParticipant {
     /// The time between two writings.
     static let interval = Duration.milliseconds(500)
 
     private let session: any DestinationSession
-    private var news = News()
+    private var pending = Pending()
     private var savedAt = Timestamp(milliseconds: 0)
-    /// The news were written in the open transaction.
+    /// The pending facts were written in the open transaction.
     private var isSaved = false
 
-    /// News by the numbers of sources and destinations.
-    package struct News: Sendable {
+    /// Facts that have not been written, by the numbers of sources and destinations.
+    package struct Pending: Sendable {
         package var lastEvents: [SourceNumber: Timestamp] = [:]
         package var lastDelivered: [DestinationNumber: Timestamp] = [:]
         package var lastErrors: [DestinationNumber: (text: String, at: Timestamp)] = [:]
@@ -26,27 +26,27 @@ package final class Standings: TransactionParticipant {
     init(_ session: any DestinationSession) { self.session = session }
 
     func eventCame(from source: SourceNumber, at moment: Timestamp) {
-        news.lastEvents[source] = moment
+        pending.lastEvents[source] = moment
     }
 
     func delivered(to destination: DestinationNumber, at moment: Timestamp) {
-        news.lastDelivered[destination] = moment
+        pending.lastDelivered[destination] = moment
     }
 
     func failed(at destination: DestinationNumber, _ text: String, moment: Timestamp) {
-        news.lastErrors[destination] = (text, moment)
+        pending.lastErrors[destination] = (text, moment)
     }
 
     /// True while something has not been written.
-    var hasNews: Bool { !news.isEmpty }
+    var hasPending: Bool { !pending.isEmpty }
 
-    /// Writes the news when it is time to, or at once.
+    /// Writes what is pending when it is time to, or at once.
     func save(at now: Timestamp, atOnce: Bool) throws {
-        guard hasNews else { return }
+        guard hasPending else { return }
         let pause = now.since(savedAt)
         guard atOnce || pause >= Self.interval || pause < .zero else { return }
         savedAt = now
-        try session.save(news)
+        try session.save(pending)
         isSaved = true
     }
 
@@ -57,6 +57,6 @@ package final class Standings: TransactionParticipant {
 
     package func undo() { isSaved = false }
 
-    /// Drops the news; also when a person is forgotten, whom an error may name.
-    func forget() { news = News() }
+    /// Drops what is pending; also when a person is forgotten, whom an error may name.
+    func forget() { pending = Pending() }
 }
