@@ -35,7 +35,7 @@ struct MemoryState: Sendable {
         var dueAt: Timestamp?
         var openedAt: Timestamp?
         var endedAt: Timestamp?
-        var hasPassed = false
+        var wasPassed = false
         var isOutOfOrder: Bool
         var pinned: Int?
 

@@ -44,7 +44,9 @@ extension StoreWriter {
             for lane in keys { _ = try promoteNext(in: lane, of: destination, at: now) }
         }
         if !touched.isEmpty {
-            for destination in pipeline.destinations { effects.destinationsToWake.insert(destination.name) }
+            for destination in pipeline.destinations {
+                effects.destinationsToWake.insert(destination.name)
+            }
         }
     }
 

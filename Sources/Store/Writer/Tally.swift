@@ -8,8 +8,8 @@ package final class Tally: Sendable {
         case accepted(source: String)
         case duplicate(source: String)
         case rejected(source: String)
-        /// A delivery ended by an answer, a decision or a second look at consent. Deliveries that an
-        /// operator dropped, and those of a forgotten person, are not counted.
+        /// A delivery ended by an answer, a decision or a second look at consent. Deliveries that
+        /// an operator dropped, and those of a forgotten person, are not counted.
         case ended(destination: String, DeliveryState, Reason?)
         case attempt(destination: String, AnswerClass)
         /// Milliseconds from acceptance to the good answer, by the bucket it falls into.
