@@ -2,8 +2,9 @@ package import Events
 
 /// The times at which deliveries are tried again, destinations are probed, and how long they rest.
 package struct Schedule: Sendable {
-    /// The wait after so many counted failures, from the end of the last attempt. The first entry
-    /// stands for the first attempt, which does not wait.
+    /// The wait after so many counted failures, from the end of the last attempt.
+    ///
+    /// The first entry stands for the first attempt, which does not wait.
     ///
     /// The first three retries fall inside the window in which Vero ignores repeats; the whole is
     /// about 76 hours, the spread of the Standard Webhooks specification.

@@ -34,7 +34,9 @@ package final class WorkerThread: Sendable {
     }
 }
 
-/// Names the calling thread. pthread_setname_np is not in Swift's Glibc.
+/// Names the calling thread.
+///
+/// pthread_setname_np is not in Swift's Glibc.
 private func nameThread(_ name: String) {
     let descriptor = open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return }

@@ -1,6 +1,7 @@
 extension RandomAccessCollection {
-    /// The first index whose element does not belong before; the end when all do. A binary search:
-    /// all elements that belong before must stand first.
+    /// The first index whose element does not belong before; the end when all do.
+    ///
+    /// A binary search: all elements that belong before must stand first.
     @inlinable package func partitionIndex(_ belongsBefore: (Element) -> Bool) -> Index {
         var (low, count) = (startIndex, count)
         while count > 0 {

@@ -4,11 +4,11 @@ import HTTPTypes
 import Map
 import Request
 
-/// Checks the signature of requests: `X-Signature: sha256=hex(HMAC-SHA256(secret, X-Timestamp + "."
-/// + body))`.
+/// Checks the signatures of requests that carry no key.
 ///
-/// The timestamp is in milliseconds and may be off by five minutes (Datafly Signal, server-side
-/// ingestion). The body is the one on the wire, before it is inflated.
+/// `X-Signature` is `sha256=` and the hex HMAC-SHA256, by one of the source's secrets, of
+/// `X-Timestamp`, a dot and the body on the wire, before it is inflated. The timestamp is in
+/// milliseconds and may be off by five minutes (Datafly Signal, server-side ingestion).
 struct SignatureCheck: Sendable {
     /// The span by which the sender's clock may be off, either way.
     static let tolerance = Duration.minutes(5)

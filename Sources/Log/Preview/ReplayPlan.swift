@@ -16,7 +16,9 @@ package struct ReplayPlan: Sendable {
 
     /// The way in which the requests of a replay are made, and what it leaves out.
     package struct Mode: Sendable {
-        /// True: the requests of the last run are sent byte for byte. False: new ones are built.
+        /// True: the requests of the last run are sent byte for byte.
+        ///
+        /// False: new ones are built.
         package var asWas: Bool
         /// True: deliveries whose requests come out the same are left out.
         package var onlyChanged: Bool

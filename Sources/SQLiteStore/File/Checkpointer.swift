@@ -43,7 +43,9 @@ final class Checkpointer: Sendable {
         }
     }
 
-    /// Copies what readers allow. The rest stays in the log; a disk that failed is a fatal fault.
+    /// Copies what readers allow.
+    ///
+    /// The rest stays in the log; a disk that failed is a fatal fault.
     private static func checkpoint(
         _ connection: Connection, _ faults: (StoreFault) -> Void
     ) -> Int {

@@ -8,8 +8,9 @@ enum Schema {
 
     /// The open deliveries: what the queue's partial indexes speak of, word for word.
     static let open = "ended_at IS NULL"
-    /// The open deliveries with a due time in the store (retries and replays), word for word. The
-    /// writer's lanes know in memory which of the others are ready.
+    /// The open deliveries with a due time in the store (retries and replays), word for word.
+    ///
+    /// The writer's lanes know in memory which of the others are ready.
     static let timed = "due_at IS NOT NULL AND (state = 'retrying' OR run > 1)"
     /// The open deliveries, as the first version of the schema named them.
     private static let openOnce = "state IN ('queued', 'sending', 'retrying')"

@@ -15,8 +15,9 @@ enum DeliverySQL {
         state = 'sending', attempt = attempt + 1, due_at = NULL, opened_at = ?1
         """
 
-    /// The end of most attempts: delivered, the first time. ?1 is the moment, ?2 the revision, ?3
-    /// the status.
+    /// The end of most attempts: delivered, the first time.
+    ///
+    /// ?1 is the moment, ?2 the revision, ?3 the status.
     static let deliver = """
         state = 'delivered', revision = ?2, tries = 1, status = ?3, opened_at = NULL, ended_at = ?1
         """

@@ -100,8 +100,10 @@ struct MemoryState: Sendable {
 package final class MemoryStore: Sendable {
     /// The state of the last commit.
     let committed = Locked(MemoryState())
-    /// How many sessions there were. Only the last one may commit: the program of an earlier one
-    /// has crashed, as far as a test goes, though its thread may still run.
+    /// How many sessions there were.
+    ///
+    /// Only the last one may commit: the program of an earlier one has crashed, as far as a test
+    /// goes, though its thread may still run.
     private let sessions = Locked(0)
 
     package init() {}

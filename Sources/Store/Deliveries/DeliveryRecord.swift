@@ -41,8 +41,10 @@ package struct DeliveryRecord: Sendable {
 
     /// The number of the last attempt.
     package var attempt: Int { start == .handedOver ? 1 : 0 }
-    /// The due time. A retry or a replay is due then. For a fresh delivery any time says only that
-    /// the delivery is ready: that it waits behind no other of its lane.
+    /// The due time.
+    ///
+    /// A retry or a replay is due then. For a fresh delivery any time says only that the delivery
+    /// is ready: that it waits behind no other of its lane.
     package var dueAt: Timestamp? { start == .ready ? event.receivedAt : nil }
     /// Set while an attempt is open.
     package var openedAt: Timestamp? { start == .handedOver ? event.receivedAt : nil }

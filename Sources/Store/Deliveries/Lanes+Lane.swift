@@ -2,7 +2,9 @@ import Events
 import JSON
 
 extension Lanes {
-    /// The deliveries of one lane, never none. Most lanes hold one delivery, and cost no array.
+    /// The deliveries of one lane, never none.
+    ///
+    /// Most lanes hold one delivery, and cost no array.
     struct Lane {
         private(set) var first: Place
         /// The others, by event.

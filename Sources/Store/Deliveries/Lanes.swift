@@ -26,8 +26,9 @@ final class Lanes: TransactionParticipant {
         var phase: Phase
         var isDriven: Bool { phase != .behind }
     }
-    /// The phase of an open delivery. Among deliveries that were not passed only the head of a lane
-    /// is anything but `behind`.
+    /// The phase of an open delivery.
+    ///
+    /// Among deliveries that were not passed only the head of a lane is anything but `behind`.
     enum Phase {
         /// An earlier delivery of the lane comes first.
         case behind
@@ -71,8 +72,10 @@ final class Lanes: TransactionParticipant {
     private var counts: [DestinationNumber: Int] = [:]
     /// The turns of each destination, in the order in which the deliveries became ready.
     private var turns: [DestinationNumber: Fifo<Turn>] = [:]
-    /// A head that became ready, which people cannot see in the store yet. The store need not say
-    /// it: the head of a lane that nothing drives is promoted again when lanes are filled.
+    /// A head that became ready, which people cannot see in the store yet.
+    ///
+    /// The store need not say it: the head of a lane that nothing drives is promoted again when
+    /// lanes are filled.
     private struct Promotion {
         let destination: DestinationNumber
         let turn: Turn

@@ -5,8 +5,9 @@ package import Pipeline
 
 /// The orders that a store carries out by itself, each in one transaction of the writer.
 extension StoreEngine {
-    /// Decides new events by another pipeline from here on. Deliveries that wait are looked at
-    /// again before their next attempt.
+    /// Decides new events by another pipeline from here on.
+    ///
+    /// Deliveries that wait are looked at again before their next attempt.
     ///
     /// - Returns: the destinations that are held now.
     package func replace(_ pipeline: Pipeline) async throws(Problem) -> [String: HoldKind] {

@@ -16,8 +16,9 @@ extension StoreEngine {
         }
     }
 
-    /// Tries each item alone, in order: one is at fault, and the others must not pay for it. Stops
-    /// when something stops all of them.
+    /// Tries each item alone, in order: one is at fault, and the others must not pay for it.
+    ///
+    /// Stops when something stops all of them.
     private func isolate(
         _ parts: [Item], because fault: StoreFault, _ writer: StoreWriter
     ) {
@@ -41,9 +42,10 @@ extension StoreEngine {
         settle(part, writer)
     }
 
-    /// Settles work of the deliverer that cannot be stored: it must not wait for ever. A claim is
-    /// answered empty, an attempt without its record is given back; a hold, a release or a rest is
-    /// lost.
+    /// Settles work of the deliverer that cannot be stored: it must not wait for ever.
+    ///
+    /// A claim is answered empty, an attempt without its record is given back; a hold, a release or
+    /// a rest is lost.
     private func settle(_ part: Item, _ writer: StoreWriter) {
         guard case .work(let work) = part, let item = work.first else { return }
         switch item {

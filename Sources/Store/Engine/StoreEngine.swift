@@ -167,8 +167,9 @@ package final class StoreEngine: EventStore, DeliveryStore {
         }
     }
 
-    /// Commits everything that was submitted, and closes the store. Work that cannot be written
-    /// after `triesWhenClosing` tries is given up.
+    /// Commits everything that was submitted, and closes the store.
+    ///
+    /// Work that cannot be written after `triesWhenClosing` tries is given up.
     package func close() {
         inbox.signal { $0.isClosing = true }
         thread.withLock { $0 }?.join()

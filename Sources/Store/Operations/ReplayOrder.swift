@@ -3,7 +3,9 @@ package import Events
 /// Deliveries that an operator wants to be sent again, as the next run of each.
 package struct ReplayOrder: Sendable, Equatable {
     package var deliveries: [DeliveryID]
-    /// True: the requests of the last run are sent byte for byte. False: new requests are built.
+    /// True: the requests of the last run are sent byte for byte.
+    ///
+    /// False: new requests are built.
     package var asWas: Bool
     /// Deliveries that become due each second, over all slices of one replay.
     package var perSecond: Double

@@ -51,7 +51,9 @@ extension StoreWriter {
     }
 
     /// The events of a person: of their user ids and emails, and those that name an anonymous or
-    /// former id of theirs. An email or a browser that others share does not make events theirs.
+    /// former id of theirs.
+    ///
+    /// An email or a browser that others share does not make events theirs.
     private func events(of keys: PersonKeys) throws -> [EventID] {
         let byKey = try keys.known.flatMap {
             try session.events(ofKey: people.number(of: $0))

@@ -23,7 +23,9 @@ package final class StoreWriter {
     let isServer: Bool
     private let participants: [any TransactionParticipant]
 
-    /// The rules by which events are decided. Another pipeline decides anew about what waits.
+    /// The rules by which events are decided.
+    ///
+    /// Another pipeline decides anew about what waits.
     package internal(set) var pipeline: Pipeline {
         didSet { people.watch.restart(after: lastEvent) }
     }

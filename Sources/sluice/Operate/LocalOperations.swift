@@ -98,7 +98,9 @@ struct LocalOperations: Operations {
     }
 
     /// Holds the destination first, so that the deliveries in the deliverer's memory go back into
-    /// the store. Whatever comes of it, what was not held before is not held after.
+    /// the store.
+    ///
+    /// Whatever comes of it, what was not held before is not held after.
     ///
     /// Not inlined: Swift 6.3.1 crashes when it optimises `drop` with this inside.
     @inline(never)
