@@ -107,6 +107,8 @@ import Testing
         // The stored body of the third is spoilt behind the store's back.
         var other: OpaquePointer?
         sqlite3_open(folder.path + "/sluice.db", &other)
+        // The store's own housekeeping may hold the lock for a moment.
+        sqlite3_busy_timeout(other, 10_000)
         let spoil = "UPDATE events SET body = CAST('{' AS BLOB) WHERE id = \(receipts[2].id.number)"
         #expect(sqlite3_exec(other, spoil, nil, nil, nil) == SQLITE_OK)
         sqlite3_close(other)

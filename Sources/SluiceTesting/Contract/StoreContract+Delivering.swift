@@ -60,6 +60,10 @@ extension StoreContract {
             store.end(store.handedOver[0], .retry(due: due, leavesLane: true))
             try expect(try store.claim().map(\.id.event) == [receipts[1].id], "the second passes")
             try expect(try store.row(receipts[1].id).outOfOrder, "and is marked")
+            store.end(try require(store.jobs.last, "its job"), .delivered)
+            let fresh = try await store.accept([try Fixtures.track(user: "1")])[0].id
+            try expect(try store.row(fresh).state == .sending, "a fresh one passes too")
+            try expect(try store.row(fresh).outOfOrder, "and is marked")
         },
         StoreContract("reads \"may have been sent\" after a crash and tries again") { store in
             let receipt = try await store.accept([try Fixtures.track(user: "1")])[0]

@@ -106,6 +106,16 @@ extension StoreUnderTest {
         }
     }
 
+    /// Every job that the deliverer got, handed over or claimed.
+    var jobs: [Job] {
+        news().flatMap { news -> [Job] in
+            switch news {
+            case .handedOver(let jobs), .claimed(_, let jobs, _, _): jobs
+            default: []
+            }
+        }
+    }
+
     var changedConsent: [IdentityKey] {
         news().flatMap { news -> [IdentityKey] in
             if case .consentChanged(let keys, _) = news { keys } else { [] }

@@ -23,7 +23,7 @@ extension MemorySession {
     ) throws {
         let place = DeliveryPlace(outcome.job.id.event, destination)
         guard apply(DeliveryChange(outcome), to: place, run: 1) else { throw NotSending() }
-        insertAttempt(outcome, at: destination)
+        try insertAttempt(outcome, at: destination)
     }
 
     func apply(_ change: DeliveryChange, to place: DeliveryPlace, run: Int) -> Bool {
@@ -46,7 +46,8 @@ extension MemorySession {
         return true
     }
 
-    func insertAttempt(_ outcome: Outcome, at destination: DestinationNumber) {
+    func insertAttempt(_ outcome: Outcome, at destination: DestinationNumber) throws {
+        try store.meetFault(at: .attempt)
         var attempt = outcome.attempt
         attempt.answerClass = attempt.answerClass ?? .unknown
         state.attempts[DeliveryPlace(outcome.job.id.event, destination), default: []].append(
@@ -86,7 +87,8 @@ extension MemorySession {
 
     func due(
         at destination: DestinationNumber, until moment: Timestamp, order: DueOrder, limit: Int
-    ) -> [LanePlace] {
+    ) throws -> [LanePlace] {
+        try store.meetFault(at: .claim)
         var rows = state.rows(at: destination).filter {
             $0.row.isTimed && ($0.row.dueAt.map { $0 <= moment } ?? false)
         }

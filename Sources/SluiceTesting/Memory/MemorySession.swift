@@ -9,7 +9,7 @@ import Store
 
 /// A transaction on a store in memory: changes a copy, which becomes the state at the commit.
 final class MemorySession: StoreSession {
-    private let store: MemoryStore
+    let store: MemoryStore
     private let number: Int
     var state: MemoryState
 
@@ -25,7 +25,8 @@ final class MemorySession: StoreSession {
 
     func begin() {}
 
-    func commit() {
+    func commit() throws {
+        try store.meetFault(at: .commit)
         guard store.isLast(number) else { return }
         store.committed.withLock { $0 = state }
     }
@@ -58,7 +59,8 @@ final class MemorySession: StoreSession {
         state.messages[MemoryState.Message(source: source, digest: digest)]
     }
 
-    func insert(_ event: EventRecord) {
+    func insert(_ event: EventRecord) throws {
+        try store.meetFault(at: .event)
         state.events[event.event.id] = MemoryState.StoredEvent(
             event: event.event, identity: event.identity, source: event.source,
             message: event.message, userKey: event.userKey, emailKey: event.emailKey)

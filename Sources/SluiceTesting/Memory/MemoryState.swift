@@ -1,6 +1,6 @@
 import Accept
 import Deliver
-import Events
+package import Events
 package import Log
 import Pipeline
 package import Store
@@ -106,7 +106,26 @@ package final class MemoryStore: Sendable {
     /// goes, though its thread may still run.
     private let sessions = Locked(0)
 
+    /// The faults that are met next, by the step that meets them, as often as the number says.
+    package let faults = Locked<[Step: (fault: StoreFault, times: Int)]>([:])
+
+    /// A step of a transaction that a test can have fail.
+    package enum Step: Sendable { case event, attempt, claim, commit }
+
+    /// A fault that a test ordered.
+    private struct Failure: StoreFailure { let fault: StoreFault }
+
     package init() {}
+
+    /// Throws when a test has ordered a fault for this step.
+    func meetFault(at step: Step) throws {
+        let fault = faults.withLock { faults -> StoreFault? in
+            guard let ordered = faults[step], ordered.times > 0 else { return nil }
+            faults[step]?.times -= 1
+            return ordered.fault
+        }
+        if let fault { throw Failure(fault: fault) }
+    }
 
     /// A session on the state of now.
     package func session() -> any StoreSession {
