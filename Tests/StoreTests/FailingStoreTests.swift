@@ -50,7 +50,7 @@ private final class Failing: Sendable {
         }
     }
 
-    /// What the deliverer was told of a store that cannot be written, in order.
+    /// The news that the store cannot be written, or can again, in order.
     var failures: [Bool] {
         news.withLock { $0 }.compactMap {
             if case .storeFails(let fails) = $0 { fails } else { nil }
