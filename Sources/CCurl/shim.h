@@ -1,4 +1,4 @@
-/// What Swift cannot import from libcurl: variadic functions, a union, and constants that are macros.
+/// Wrappers for parts of libcurl that Swift cannot import: variadic functions, a union, and constants that are macros.
 #define CURL_STRICTER 1
 #include <curl/curl.h>
 

@@ -176,18 +176,14 @@ package final class Intake: Sendable {
             writer.member("success", true)
             writer.member("accepted", receipts.count - duplicates)
             writer.member("duplicates", duplicates)
-            writer.key("rejected")
-            writer.beginArray()
-            for rejection in rejections.sorted(by: { $0.index < $1.index }) {
-                writer.beginObject()
+            let inOrder = rejections.sorted { $0.index < $1.index }
+            writer.member("rejected", objectsOf: inOrder) { rejection, writer in
                 writer.member("index", rejection.index)
                 writer.member("messageId", rejection.messageID)
                 writer.member("code", rejection.problem.code)
                 writer.member("message", rejection.problem.message)
                 writer.member("hint", rejection.problem.hint)
-                writer.endObject()
             }
-            writer.endArray()
         }
     }
 }

@@ -112,6 +112,32 @@ package struct JSONWriter: Sendable {
         bool(value)
     }
 
+    /// Writes an array with one object for each element.
+    ///
+    /// - Parameter members: writes what the object of an element holds.
+    package mutating func objects<Element>(
+        of elements: some Sequence<Element>, members: (Element, inout JSONWriter) -> Void
+    ) {
+        beginArray()
+        for element in elements {
+            beginObject()
+            members(element, &self)
+            endObject()
+        }
+        endArray()
+    }
+
+    /// Writes a member whose value is an array with one object for each element.
+    ///
+    /// - Parameter members: writes what the object of an element holds.
+    package mutating func member<Element>(
+        _ name: String, objectsOf elements: some Sequence<Element>,
+        members: (Element, inout JSONWriter) -> Void
+    ) {
+        key(name)
+        objects(of: elements, members: members)
+    }
+
     private mutating func open(_ bracket: UInt8) {
         separate()
         bytes.append(bracket)

@@ -30,15 +30,10 @@ struct ConsentOrder: OrderBody {
 
     func appendMembers(to writer: inout JSONWriter) {
         writer.member("id", id)
-        writer.key("answers")
-        writer.beginArray()
-        for answer in answers {
-            writer.beginObject()
+        writer.member("answers", objectsOf: answers) { answer, writer in
             writer.member("category", answer.category)
             writer.member("granted", answer.isGranted)
-            writer.endObject()
         }
-        writer.endArray()
         writer.member("lift", lift)
     }
 }

@@ -38,9 +38,7 @@ extension AttemptRow {
 extension [MappedRequest] {
     /// The requests as a JSON array, with secrets masked; a JSON body is shown as JSON.
     package func appendJSON(to writer: inout JSONWriter) {
-        writer.beginArray()
-        for request in self {
-            writer.beginObject()
+        writer.objects(of: self) { request, writer in
             writer.member("name", request.name)
             writer.member("method", request.method)
             writer.member("url", request.url.text)
@@ -50,8 +48,6 @@ extension [MappedRequest] {
             } else {
                 writer.string(request.body.text)
             }
-            writer.endObject()
         }
-        writer.endArray()
     }
 }

@@ -4,16 +4,13 @@ package import JSON
 extension [DestinationRow] {
     /// The destinations and how they stand, as a JSON array.
     package func appendJSON(to writer: inout JSONWriter) {
-        writer.beginArray()
-        for row in self { row.appendJSON(to: &writer) }
-        writer.endArray()
+        writer.objects(of: self) { $0.appendMembers(to: &$1) }
     }
 }
 
 extension DestinationRow {
-    /// The destination and how it stands, as JSON.
-    package func appendJSON(to writer: inout JSONWriter) {
-        writer.beginObject()
+    /// The destination and how it stands, as members of an open JSON object.
+    fileprivate func appendMembers(to writer: inout JSONWriter) {
         writer.member("name", name)
         writer.member("state", state)
         writer.member("heldSince", hold?.since.iso8601)
@@ -26,6 +23,5 @@ extension DestinationRow {
         writer.member("lastDelivered", lastDelivered?.iso8601)
         writer.member("lastError", lastError)
         writer.member("lastErrorAt", lastErrorAt?.iso8601)
-        writer.endObject()
     }
 }

@@ -5,39 +5,25 @@ package import JSON
 extension [Standing] {
     /// The stored consent of a person as a JSON array, one element for each identifier.
     package func appendJSON(to writer: inout JSONWriter) {
-        writer.beginArray()
-        for standing in self { standing.appendJSON(to: &writer) }
-        writer.endArray()
+        writer.objects(of: self) { $0.appendMembers(to: &$1) }
     }
 }
 
 extension Standing {
-    /// The answers and suppressions of one identifier, as JSON.
-    fileprivate func appendJSON(to writer: inout JSONWriter) {
-        writer.beginObject()
-        writer.key("answers")
-        writer.beginArray()
-        for answer in answers {
-            writer.beginObject()
+    /// The answers and suppressions of one identifier, as members of an open JSON object.
+    fileprivate func appendMembers(to writer: inout JSONWriter) {
+        writer.member("answers", objectsOf: answers) { answer, writer in
             writer.member("category", answer.category)
             writer.member("granted", answer.granted)
             writer.member("at", answer.at.iso8601)
             writer.member("origin", answer.origin)
-            writer.endObject()
         }
-        writer.endArray()
-        writer.key("suppressions")
-        writer.beginArray()
-        for suppression in suppressions {
-            writer.beginObject()
+        writer.member("suppressions", objectsOf: suppressions) { suppression, writer in
             writer.member("cause", suppression.cause)
             writer.member("at", suppression.at.iso8601)
             writer.member("origin", suppression.origin)
             writer.member("event", suppression.event?.text)
             writer.member("liftedAt", suppression.liftedAt?.iso8601)
-            writer.endObject()
         }
-        writer.endArray()
-        writer.endObject()
     }
 }

@@ -116,7 +116,7 @@ final class KeyIndex: TransactionParticipant {
         }
     }
 
-    /// Which events are in no run and no sorted table yet.
+    /// The condition that selects events that are in no run and no sorted table yet.
     static let unfolded = """
         events.id > coalesce((SELECT CAST(CAST(value AS TEXT) AS INTEGER) FROM meta
             WHERE key = 'keys_folded'), 0)

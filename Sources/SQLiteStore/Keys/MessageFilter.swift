@@ -5,7 +5,8 @@ import Store
 /// Bloom filters over the digests in the file, two bytes for each: when one is full the next, four
 /// times as large, takes what comes. Read from the file a slice at a time: first those in runs,
 /// because they go from there into the sorted table, and because a look into every run is dear.
-/// What is removed from the file stays, until all filters are full and the file is read anew.
+/// A digest that is removed from the file stays in the filters until all are full and the file is
+/// read anew.
 final class MessageFilter {
     /// Digests that are read in one slice: a few milliseconds.
     static let slice = 16_384

@@ -100,11 +100,7 @@ extension SQLiteSession {
         }
     }
 
-    func forEachRejection(
-        _ body: (_ number: Int64, _ bytes: [UInt8], _ beside: String) -> Void
-    ) throws {
-        try rejections.forEach(body)
-    }
+    func forEachRejection(_ body: (RejectedBody) -> Void) throws { try rejections.forEach(body) }
 
     func removeRejections(_ numbers: [Int64]) throws { try rejections.remove(numbers) }
 

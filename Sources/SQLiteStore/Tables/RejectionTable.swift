@@ -52,14 +52,13 @@ final class RejectionTable {
         return connection.changes > 0
     }
 
-    func forEach(_ body: (_ number: Int64, _ bytes: [UInt8], _ beside: String) -> Void) throws {
-        let select = try connection.prepare(
-            """
-            SELECT id, body, coalesce(message_id, '') || ' ' || coalesce(headers, '')
-            FROM rejections
-            """)
+    func forEach(_ body: (RejectedBody) -> Void) throws {
+        let select = try connection.prepare("SELECT id, body, message_id, headers FROM rejections")
         while try select.step() {
-            body(select.int64(0), select.blob(1) ?? [], select.text(2) ?? "")
+            body(
+                RejectedBody(
+                    number: select.int64(0), bytes: select.blob(1) ?? [],
+                    messageID: select.text(2), headers: select.text(3)))
         }
     }
 }

@@ -81,11 +81,12 @@ extension MemorySession {
         }
     }
 
-    func forEachRejection(
-        _ body: (_ number: Int64, _ bytes: [UInt8], _ beside: String) -> Void
-    ) {
+    func forEachRejection(_ body: (RejectedBody) -> Void) {
         for (number, row) in state.rejections {
-            body(number, row.body, "\(row.messageID ?? "") \(row.headers ?? "")")
+            body(
+                RejectedBody(
+                    number: number, bytes: row.body, messageID: row.messageID, headers: row.headers)
+            )
         }
     }
 

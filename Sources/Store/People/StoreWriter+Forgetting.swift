@@ -99,12 +99,12 @@ extension StoreWriter {
     func eraseRejected(_ keys: PersonKeys) throws -> Int {
         let texts = Set(keys.all.map { $0.value.lowercased() })
         var found: [Int64] = []
-        try session.forEachRejection { number, bytes, beside in
-            let beside = beside.lowercased()
-            if Self.names(texts, in: bytes)
+        try session.forEachRejection { rejected in
+            let beside = rejected.beside.lowercased()
+            if Self.names(texts, in: rejected.bytes)
                 || texts.contains(where: { $0.count > 3 && beside.contains($0) })
             {
-                found.append(number)
+                found.append(rejected.number)
             }
         }
         lastSeen.forget()

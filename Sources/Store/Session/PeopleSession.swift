@@ -30,12 +30,28 @@ package protocol PeopleSession: AnyObject {
     ) throws -> [(destination: DestinationNumber, lane: LaneKey)]
     /// Leaves of an event that it was, and what became of it; nothing about whom.
     func empty(_ event: EventID) throws
-    /// Rejected bodies with the texts that are kept beside them.
-    func forEachRejection(_ body: (_ number: Int64, _ bytes: [UInt8], _ beside: String) -> Void)
-        throws
+    /// Calls `body` with every rejected body, one at a time.
+    func forEachRejection(_ body: (RejectedBody) -> Void) throws
     func removeRejections(_ numbers: [Int64]) throws
     /// Removes the last error of destinations where it holds one of the texts, in lower case.
     func removeErrors(holding texts: Set<String>) throws
+}
+
+/// A body that could not be used, as a store keeps it for people to look at.
+package struct RejectedBody: Sendable {
+    /// The number of its row.
+    package let number: Int64
+    /// The body as it came.
+    package let bytes: [UInt8]
+    /// Its message id and headers in one text; empty when it had none.
+    package let beside: String
+
+    /// A rejected body with the texts that are kept beside it.
+    package init(number: Int64, bytes: [UInt8], messageID: String?, headers: String?) {
+        self.number = number
+        self.bytes = bytes
+        beside = [messageID, headers].compactMap(\.self).joined(separator: " ")
+    }
 }
 
 /// The row that a store keeps under one identifier.

@@ -10,29 +10,19 @@ extension PipelineFile {
         writer.beginObject()
         writer.member("listen", "\(listen)")
         writer.member("data", data)
-        writer.key("sources")
-        writer.beginArray()
-        for source in pipeline.sources {
-            writer.beginObject()
+        writer.member("sources", objectsOf: pipeline.sources) { source, writer in
             writer.member("name", source.name)
             writer.member("kind", source.kind)
             writer.member("enabled", source.offReason == nil)
             writer.member("offReason", source.offReason)
-            writer.endObject()
         }
-        writer.endArray()
-        writer.key("destinations")
-        writer.beginArray()
-        for destination in pipeline.destinations {
-            writer.beginObject()
+        writer.member("destinations", objectsOf: pipeline.destinations) { destination, writer in
             writer.member("name", destination.name)
             writer.member("blueprint", destination.blueprint.name)
             writer.member("revision", destination.blueprint.revision)
             writer.member("preset", destination.preset.name)
             writer.member("enabled", destination.isEnabled)
-            writer.endObject()
         }
-        writer.endArray()
         writer.endObject()
     }
 }
