@@ -15,7 +15,8 @@ extension SQLiteError {
     /// The fault by the primary code, which is the low byte of the extended one.
     var fault: StoreFault {
         switch code & 0xFF {
-        case SQLITE_BUSY, SQLITE_LOCKED, SQLITE_FULL, SQLITE_NOMEM: .passing(description)
+        case SQLITE_BUSY, SQLITE_LOCKED, SQLITE_PROTOCOL, SQLITE_FULL, SQLITE_NOMEM:
+            .passing(description)
         case SQLITE_IOERR, SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_READONLY, SQLITE_CANTOPEN:
             .fatal(description)
         default: .single(description)

@@ -150,6 +150,13 @@ import Testing
                 }
                 .compactMap { $0["body"]?["data"]?["plan"]?["n"]?.integer }
             }
+            var filter = DeliveryFilter(since: Timestamp(milliseconds: 0), limit: 200)
+            filter.destination = "vero"
+            for row in try running.log.deliveries(filter) where row.attempt > 1 {
+                let attempts = try running.log.detail(row.id)?.attempts ?? []
+                // Only an attempt without success may be followed by another.
+                #expect(attempts.dropLast().allSatisfy { $0.attempt.status != 200 })
+            }
             #expect(numbers("slow") == Array(1...100))
             #expect(numbers("other") == Array(1001...1005))
             let ledger = running.ledger

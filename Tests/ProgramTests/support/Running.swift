@@ -72,6 +72,9 @@ final class Running: Sendable {
         // The example, with what the environment cannot say.
         let example = editing(try Fixtures.text("pipeline.example.json"))
             .replacing("\"Blueprints/", with: "\"\(Fixtures.root)/Blueprints/")
+            // A busy machine may keep the stand-in waiting; a time-out would send again.
+            .replacing(
+                "\"per_second\": null}", with: "\"per_second\": null, \"total_timeout\": 60}")
             .replacing("\"origins\": []", with: "\"origins\": [\"https://shop.example\"]")
             .replacing(
                 "\"kind\": \"server\",",
