@@ -74,7 +74,8 @@ final class Running: Sendable {
             .replacing("\"Blueprints/", with: "\"\(Fixtures.root)/Blueprints/")
             // A busy machine may keep the stand-in waiting; a time-out would send again.
             .replacing(
-                "\"per_second\": null}", with: "\"per_second\": null, \"total_timeout\": 60}")
+                "\"per_second\": null}", with: "\"per_second\": null, \"total_timeout\": 60}"
+            )
             .replacing("\"origins\": []", with: "\"origins\": [\"https://shop.example\"]")
             .replacing(
                 "\"kind\": \"server\",",
