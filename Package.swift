@@ -112,7 +112,7 @@ let package = Package(
         tests("MapTests", ["Map", "Events", "JSON", "SluiceTesting"]),
         tests(
             "PipelineTests",
-            ["Pipeline", "Consent", "Events", "Map", "Request", "SluiceTesting"]),
+            ["Pipeline", "Consent", "Events", "Identify", "Map", "Request", "SluiceTesting"]),
         tests("RequestTests", ["Request", "Events", "JSON", "Map", "SluiceTesting"]),
         tests("DeliverTests", ["Deliver", "Events", "Request", "SluiceTesting"]),
         tests("WebhooksTests", ["Webhooks", "Accept", "Map", "Events", "JSON", "SluiceTesting"]),

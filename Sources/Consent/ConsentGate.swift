@@ -102,7 +102,7 @@ package struct ConsentGate: Sendable {
         }
         let kept = stored.answer(to: category)
         if let kept, !kept.granted {
-            guard let mine, isEnded(kept, by: mine, stored, belief) else {
+            guard let mine, isEnded(kept, by: mine, of: stored, belief: belief) else {
                 return deny(kept)
             }
             return Verdict(reason: nil, detail: nil, record: record(mine))
@@ -118,7 +118,7 @@ package struct ConsentGate: Sendable {
     /// True when the event's yes ends a stored no: it is later, and it is the person's own; of a
     /// page, only the no of the same device.
     private func isEnded(
-        _ kept: ConsentAnswer, by mine: ConsentAnswer, _ stored: StoredConsent, _ belief: Belief
+        _ kept: ConsentAnswer, by mine: ConsentAnswer, of stored: StoredConsent, belief: Belief
     ) -> Bool {
         guard mine.at > kept.at, !kept.isOperators else { return false }
         return switch belief {

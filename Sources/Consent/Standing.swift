@@ -203,6 +203,11 @@ package struct Standing: Sendable, Equatable {
         suppressions[index].isAlone = isAlone
     }
 
+    /// True for a person who was forgotten.
+    package var isErased: Bool {
+        suppressions.contains { $0.cause == Suppression.erased && $0.liftedAt == nil }
+    }
+
     /// The suppressions that hold now, the newest first.
     package var active: [Suppression] {
         suppressions.filter { $0.liftedAt == nil }.sorted { $0.at > $1.at }

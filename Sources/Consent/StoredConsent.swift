@@ -1,9 +1,9 @@
 /// The stored consent of the person an event belongs to, by the identifiers it was found under.
 ///
 /// The gate decides by it. Each identifier keeps its own standing, because an identifier can be
-/// shared: a household shares an address, a device changes hands. A no under any of them counts; a
-/// yes under one never outvotes a no that the person gave under another, with one exception: an
-/// answer that came under an address alone speaks for everybody who has this address.
+/// shared: a household shares an address, a device changes hands. A no under any of them counts. A
+/// later yes ends it when it speaks for the same people: the user's own for the user, one that came
+/// under an address alone for everybody who has this address.
 package struct StoredConsent: Sendable, Equatable {
     /// The standing of the user id, with what the user's former ids restrict.
     package var user: Standing
@@ -38,16 +38,18 @@ package struct StoredConsent: Sendable, Equatable {
             guard let answer else { return }
             if counts.map({ answer.precedes($0) }) ?? true { counts = answer }
         }
+        let own = user.answer(to: category)
         let onAddress = email.answer(to: category)
-        if let own = user.answer(to: category), !own.isOutvoted(by: onAddress) { weigh(own) }
-        weigh(onAddress)
+        if let own, !own.isOutvoted(by: onAddress, onlyAlone: true) { weigh(own) }
+        if let onAddress, !onAddress.isOutvoted(by: own, onlyAlone: false) { weigh(onAddress) }
         weigh(device.answer(to: category))
         return counts
     }
 
     /// The newest suppression that holds; nil when the person may be sent to.
     ///
-    /// One that is stored under the user id is lifted by a later lifting under the address alone.
+    /// One that is stored under the user id is lifted by a later lifting under the address alone;
+    /// one that was stored under both by the same event is lifted by the user's lifting.
     package var suppression: Suppression? {
         if all.allSatisfy(\.suppressions.isEmpty) { return nil }
         let own = user.active.filter { active in
@@ -56,7 +58,13 @@ package struct StoredConsent: Sendable, Equatable {
                     && (other.liftedAt.map { $0 > active.at } ?? false)
             }
         }
-        return (own + email.active + device.active).max { left, right in
+        let onAddress = email.active.filter { active in
+            !user.suppressions.contains { other in
+                other.cause == active.cause && other.liftedAt != nil && other.event != nil
+                    && other.event == active.event
+            }
+        }
+        return (own + onAddress + device.active).max { left, right in
             left.rank != right.rank ? left.rank < right.rank : left.at < right.at
         }
     }
@@ -70,10 +78,15 @@ extension ConsentAnswer {
 
     private var rank: Int { granted ? 0 : isOperators ? 2 : 1 }
 
-    /// True for a no under a user id that a later yes under the address alone has ended.
-    fileprivate func isOutvoted(by other: ConsentAnswer?) -> Bool {
-        guard let other, !granted, !isOperators else { return false }
-        return other.granted && other.isAlone && other.at > at
+    /// True for a no that the person's later yes under the other identifier has ended.
+    ///
+    /// A no under a user id is ended by a yes under the address alone. A no under the address is
+    /// ended by the user's yes, unless the no came under the address alone: then it is everybody's.
+    ///
+    /// - Parameter onlyAlone: this is the user's answer, and the other one the address's.
+    fileprivate func isOutvoted(by other: ConsentAnswer?, onlyAlone: Bool) -> Bool {
+        guard let other, !granted, !isOperators, other.granted, other.at > at else { return false }
+        return onlyAlone ? other.isAlone : !isAlone
     }
 }
 

@@ -77,10 +77,12 @@ package struct Identifier {
         identity.lane = try lane(of: identity, known: known, in: store)
         identity.formerID = try formerUser(in: store)
         let refusal = refusal(own.state)
+        if !isForgotten, let userID = event.userID, let deviceKey {
+            // Whoever is seen on a device next ends what it had of another, believed or not. A page
+            // always ties: its consent is kept for the device, and must not reach the next user.
+            try link(deviceKey, device, to: userID, makes: teaches || !isBelieved, in: &store)
+        }
         if refusal == nil, !isForgotten {
-            if let userID = event.userID, let deviceKey {
-                try link(deviceKey, device, to: userID, makes: teaches, in: &store)
-            }
             if teaches { try learnEmail(known: known, device: device, in: &store) }
             if event.type == .alias, let lane = try learnAlias(known: known, in: &store) {
                 identity.lane = lane
@@ -223,8 +225,8 @@ package struct Identifier {
         try store.save(record, for: key)
     }
 
-    /// The new id goes on in the old id's lane, so that their order is kept, and with what restricts
-    /// the old id; an address follows only from a known user id.
+    /// The new id goes on in the old id's lane, so that their order is kept, and with what
+    /// restricts the old id; an address follows only from a known user id.
     ///
     /// - Returns: the lane; nil when the two do not belong together.
     private mutating func learnAlias(

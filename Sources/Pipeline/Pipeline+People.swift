@@ -124,10 +124,3 @@ extension Pipeline {
         return stored
     }
 }
-
-extension Standing {
-    /// True for a person who was forgotten.
-    fileprivate var isErased: Bool {
-        suppressions.contains { $0.cause == Suppression.erased && $0.liftedAt == nil }
-    }
-}

@@ -140,14 +140,17 @@ final class KeyIndex: TransactionParticipant {
 
     /// The events of identifiers, wherever they are.
     ///
-    /// - Parameter keys: their keys, as SQL lists them.
-    static func events(of keys: String) -> String {
+    /// - Parameters:
+    ///   - keys: their keys, as SQL lists them.
+    ///   - event: only events after this one.
+    static func events(of keys: String, after event: String = "-1") -> String {
         """
-        SELECT event FROM event_keys WHERE key IN (\(keys))
+        SELECT event FROM event_keys WHERE key IN (\(keys)) AND event > \(event)
         UNION SELECT event FROM key_runs CROSS JOIN run_event_keys USING (run)
-            WHERE key IN (\(keys))
+            WHERE key IN (\(keys)) AND event > \(event)
         UNION SELECT id FROM events
-            WHERE \(unfolded) AND (user_key IN (\(keys)) OR email_key IN (\(keys)))
+            WHERE \(unfolded) AND id > \(event)
+                AND (user_key IN (\(keys)) OR email_key IN (\(keys)))
         """
     }
 

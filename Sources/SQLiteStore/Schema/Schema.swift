@@ -355,9 +355,14 @@ enum Schema {
         ALTER TABLE identities ADD COLUMN link INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE identities ADD COLUMN previous TEXT;
         CREATE INDEX identities_user ON identities (user_id) WHERE user_id IS NOT NULL;
-        CREATE INDEX identities_email ON identities (email) WHERE email IS NOT NULL;
+        CREATE INDEX identities_email ON identities (email COLLATE NOCASE)
+            WHERE email IS NOT NULL;
         ALTER TABLE events ADD COLUMN owner_id TEXT;
         ALTER TABLE events ADD COLUMN former_id TEXT;
+        -- Events up to this one are not found by their anonymous id.
+        INSERT INTO meta SELECT 'devices_unfound', CAST(CAST(max(id) AS TEXT) AS BLOB) FROM events
+            HAVING max(id) IS NOT NULL;
+        CREATE INDEX audit_subject ON audit (action, subject);
         """
 
     /// Brings the file to this program's version; refuses one that is newer.

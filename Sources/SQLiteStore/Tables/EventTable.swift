@@ -79,7 +79,8 @@ final class EventTable: TransactionParticipant {
         let event = Event(
             id: EventID(number: row.int64(0)), source: row.text(1) ?? "",
             trusted: row.int(2) == 1, type: EventType(rawValue: row.text(3) ?? "") ?? .track,
-            name: row.text(4), messageID: EmptiedMessageID.shown(row.text(5) ?? ""), userID: row.text(6),
+            name: row.text(4), messageID: EmptiedMessageID.shown(row.text(5) ?? ""),
+            userID: row.text(6),
             anonymousID: row.text(7), previousID: row.text(8), groupID: row.text(9),
             timestamp: Timestamp(milliseconds: row.int64(13)),
             sentAt: row.optionalInt64(14).map { Timestamp(milliseconds: $0) },

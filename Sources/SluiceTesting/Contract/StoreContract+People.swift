@@ -16,9 +16,10 @@ extension StoreContract {
                 """
                 {"type":"identify","userId":"1","traits":{"email":"a@b.co"}}
                 """)
-            let keys = try await store.engine.setConsent(
+            let change = try await store.engine.setConsent(
                 of: "a@b.co", to: [store.answer("marketing", false)], lifting: false)
-            try expect(keys.users == ["1"] && keys.emails == ["a@b.co"], "both, not \(keys)")
+            try expect(
+                change == PersonChange(identifiers: 2, isKnown: true), "both, not \(change)")
             let id = try await store.accept([try Fixtures.track(user: "1")])[0].id
             try expect(try store.row(id).reason == .consent, "of two at the same time the no wins")
             try expect(
@@ -34,15 +35,53 @@ extension StoreContract {
             try expect(try store.claim().map(\.id.event) == [receipts[2].id], "the other's goes")
             try expect(try store.row(receipts[3].id).reason == .consent, "this one does not")
         },
-        StoreContract("lifts a suppression when an operator says so") { store in
+        StoreContract("stores nothing of a forgotten id until an operator allows it again") {
+            store in
             _ = try await store.engine.beginForgetting("1")
-            let before = try await store.accept([try Fixtures.track(user: "1")])[0].id
-            try expect(try store.row(before).reason == .erased, "nothing is sent")
+            let before = try await store.accept([try Fixtures.track(user: "1", message: "m1")])[0]
+            try expect(try store.row(before.id).reason == .erased, "nothing is sent")
+            let kept = try require(try store.log.event(before.id), "that it came")
+            try expect(kept.event.userID == nil && kept.event.document.root.isEmpty, "no more")
+            let again = try await store.accept([try Fixtures.track(user: "1", message: "m1")])[0]
+            try expect(again.duplicate && again.id == before.id, "a repeat is recognised")
             store.clock.advance(by: .milliseconds(1_000))
             _ = try await store.engine.setConsent(of: "1", to: [], lifting: true)
+            _ = try await store.engine.liftSuppression(of: "1")
+            let lifted = try await store.accept(
+                [try Fixtures.track(user: "1", message: "m2", at: store.clock.now)])[0].id
+            try expect(try store.row(lifted).reason == .erased, "no lifting brings them back")
+            _ = try await store.engine.allowAgain("1")
             let after = try await store.accept(
-                [try Fixtures.track(user: "1", at: store.clock.now)])[0].id
+                [try Fixtures.track(user: "1", message: "m3", at: store.clock.now)])[0].id
             try expect(try store.row(after).state == .sending, "it is sent again")
+        },
+        StoreContract("stops a person for every destination until the operator lifts it") { store in
+            _ = try await store.accept(
+                """
+                {"type":"identify","userId":"1","traits":{"email":"a@b.co"}}
+                """)
+            let change = try await store.engine.suppress("1", because: "asked by phone")
+            try expect(change.identifiers == 2 && change.isKnown, "user id and email")
+            let consent = """
+                {"type":"track","event":"Consent Updated","userId":"1",
+                 "context":{"consent":{"marketing":true}}}
+                """
+            for text in [
+                consent, "{\"type\":\"track\",\"event\":\"Resubscribed\",\"userId\":\"1\"}",
+            ] {
+                store.clock.advance(by: .milliseconds(1_000))
+                _ = try await store.accept(text)
+            }
+            let held = try await store.accept([try Fixtures.track(user: "1", message: "h")])[0].id
+            try expect(try store.row(held).reason == .suppressed, "no event lifts it")
+            store.clock.advance(by: .milliseconds(1_000))
+            _ = try await store.engine.liftSuppression(of: "a@b.co")
+            let sent = try await store.accept([try Fixtures.track(user: "1", message: "s")])[0].id
+            try expect(try store.row(sent).reason == nil, "then it is sent")
+        },
+        StoreContract("says when nobody is known under an id that an operator gives") { store in
+            let change = try await store.engine.suppress("nobody", because: "")
+            try expect(change == PersonChange(identifiers: 1, isKnown: false), "it says so")
         },
         StoreContract("ends what waits for a person who is forgotten, and nobody else's") { store in
             let receipts = try await store.accept(
@@ -72,7 +111,7 @@ extension StoreContract {
                 """)
             for job in store.handedOver { store.end(try job.built("{\"a@b.co\":1}"), .delivered) }
             let keys = try await store.engine.beginForgetting("a@b.co")
-            let step = try await store.engine.erase(keys, except: [])
+            let step = try await store.engine.erase(keys, after: .none, except: [])
             try expect(step.erased == 3 && step.busy == 0, "three events, not \(step)")
             for event in [id, anonymous] {
                 let row = try require(try store.log.event(event), "the row")
@@ -91,12 +130,15 @@ extension StoreContract {
         StoreContract("keeps events that are still under way until they have ended") { store in
             let id = try await store.accept([try Fixtures.track(user: "1")])[0].id
             let keys = try await store.engine.beginForgetting("1")
-            let step = try await store.engine.erase(keys, except: [])
-            try expect(step == EraseStep(erased: 0, busy: 1), "it is busy, not \(step)")
+            let step = try await store.engine.erase(keys, after: .none, except: [])
+            try expect(
+                step == EraseStep(erased: 0, busy: 1, last: id), "it is busy, not \(step)")
             store.end(store.handedOver[0], .delivered)
-            let later = try await store.engine.erase(keys, except: [id])
-            try expect(later == EraseStep(), "an event that is needed is left")
-            try expect(try await store.engine.erase(keys, except: []).erased == 1, "then emptied")
+            let later = try await store.engine.erase(keys, after: .none, except: [id])
+            try expect(later == EraseStep(last: id), "an event that is needed is left")
+            try expect(
+                try await store.engine.erase(keys, after: .none, except: []).erased == 1,
+                "then emptied")
         },
         StoreContract("removes rejected bodies that name a forgotten person") { store in
             func rejection(_ body: String, _ message: String? = nil) -> Rejection {
@@ -111,7 +153,8 @@ extension StoreContract {
                     rejection("{}", "person-1"), rejection("{\"user\":\"person-12\"}"),
                 ]), from: "backend")
             let keys = try await store.engine.beginForgetting("person-1")
-            try expect(try await store.engine.eraseRejected(keys) == 3, "three of four")
+            try expect(
+                try await store.engine.eraseRejected(keys, after: 0).removed == 3, "three of four")
             let left = try store.log.rejected(limit: 9).map(\.body)
             try expect(left == [Array("{\"user\":\"person-12\"}".utf8)], "another's stays")
         },
@@ -131,7 +174,7 @@ extension StoreContract {
             _ = try await store.accept([try Fixtures.track(user: "2")])
             try expect(try store.log.destinations()[0].lastError != nil, "it was shown")
             let keys = try await store.engine.beginForgetting("person-1")
-            _ = try await store.engine.eraseRejected(keys)
+            _ = try await store.engine.eraseRejected(keys, after: 0)
             try expect(try store.log.destinations()[0].lastError == nil, "it is gone")
         },
     ]
