@@ -130,7 +130,7 @@ extension StoreContract {
 
 extension StoreUnderTest {
     /// The operators' orders that the deliverer was told of.
-    fileprivate var orders: [String] {
+    var orders: [String] {
         news().compactMap { news in
             switch news {
             case .heldByOperator(let name): "held \(name)"
