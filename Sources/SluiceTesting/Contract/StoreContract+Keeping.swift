@@ -32,6 +32,22 @@ extension StoreContract {
             try expect(!again.duplicate, "the message id is free")
         },
         StoreContract(
+            "frees the message id of an event that was emptied and goes",
+            setUp: { $0.options.limits.events = .days(10) }
+        ) { store in
+            let id = try await store.accept([try Fixtures.track(user: "1", message: "m")])[0].id
+            store.end(store.handedOver[0], .delivered)
+            let keys = try await store.engine.beginForgetting("1")
+            try expect(try await store.engine.erase(keys, except: []).erased == 1, "it is emptied")
+            store.clock.advance(by: .days(11))
+            try await store.keepHouse(until: "the row goes") { try store.log.event(id) == nil }
+            let again = try await store.accept([try Fixtures.track(user: "2", message: "m")])[0]
+            try expect(!again.duplicate, "the message id is free")
+            let reopened = try store.reopened { $0.options.limits.events = .days(10) }
+            let third = try await reopened.accept([try Fixtures.track(user: "2", message: "m")])[0]
+            try expect(third.duplicate && third.id == again.id, "and belongs to the new event")
+        },
+        StoreContract(
             "keeps whatever is still to be sent, however old",
             setUp: { $0.options.limits.bodies = .days(1) }
         ) { store in
