@@ -140,6 +140,82 @@ extension StoreContract {
                 try await store.engine.erase(keys, after: .none, except: []).erased == 1,
                 "then emptied")
         },
+        StoreContract("ends no deletion, and lets it go behind what is ended") { store in
+            let waiting = try await store.accept([try Fixtures.track(user: "1")])[0].id
+            let due = store.clock.now + .seconds(3)
+            store.end(store.handedOver[0], .retry(due: due, leavesLane: false))
+            let deletion = try await store.acceptDeletion(of: "1")
+            let keys = try await store.engine.beginForgetting("1")
+            try expect(try store.row(waiting).reason == .erased, "the retry is ended")
+            let step = try await store.engine.erase(keys, except: [])
+            try expect(step == EraseStep(erased: 1, busy: 1), "the deletion is left, not \(step)")
+            let jobs = try store.claim()
+            try expect(jobs.map(\.id.event) == [deletion], "it is the head of its lane now")
+            store.end(jobs[0], .delivered)
+            try expect(try await store.engine.erase(keys, except: []).erased == 1, "then emptied")
+        },
+        StoreContract("tries nothing again for a person who was forgotten meanwhile") { store in
+            let id = try await store.accept([try Fixtures.track(user: "1")])[0].id
+            _ = try await store.engine.beginForgetting("1")
+            store.end(
+                store.handedOver[0], .retry(due: store.clock.now, leavesLane: false))
+            try expect(try store.claim().isEmpty, "nothing is claimed")
+            try expect(try store.row(id).reason == .erased, "it is ended")
+        },
+        StoreContract("keeps nothing under the identifiers of a forgotten person") { store in
+            _ = try await store.accept(
+                """
+                {"type":"identify","userId":"1","anonymousId":"device",
+                 "traits":{"email":"a@b.co"}}
+                """)
+            let keys = [
+                IdentityKey(.user, "1"), IdentityKey(.email, "a@b.co"),
+                IdentityKey(.anonymous, "device"),
+            ]
+            try expect(
+                try store.log.person(keys[2]).identity?.userID == "1", "the device is known")
+            _ = try await store.engine.beginForgetting("1")
+            for key in keys {
+                let identity = try store.log.person(key).identity ?? IdentityRecord()
+                try expect(identity == IdentityRecord(), "nothing under \(key)")
+            }
+        },
+        StoreContract("knows every email of a person, from events and from what is kept") { store in
+            for email in ["old@b.co", "new@b.co"] {
+                _ = try await store.accept(
+                    """
+                    {"type":"identify","userId":"1","traits":{"email":"\(email)"}}
+                    """)
+            }
+            _ = try await store.accept("{\"type\":\"alias\",\"userId\":\"2\",\"previousId\":\"1\"}")
+            let keys = try await store.engine.setConsent(of: "1", to: [], lifting: false)
+            try expect(keys.emails == ["old@b.co", "new@b.co"], "both, not \(keys)")
+            let alias = try await store.engine.setConsent(of: "2", to: [], lifting: false)
+            try expect(alias.emails == ["new@b.co"], "the email came with the alias, not \(alias)")
+        },
+        StoreContract("empties events from before a person was known, and their old ids") { store in
+            let texts = [
+                "{\"type\":\"track\",\"event\":\"E\",\"anonymousId\":\"device\"}",
+                "{\"type\":\"identify\",\"userId\":\"1\",\"anonymousId\":\"device\",\"traits\":{}}",
+                "{\"type\":\"alias\",\"userId\":\"2\",\"previousId\":\"1\"}",
+            ]
+            var ids: [EventID] = []
+            for text in texts { ids.append(try await store.accept(text)) }
+            for job in store.handedOver { store.end(job, .delivered) }
+            let keys = try await store.engine.beginForgetting("1")
+            let step = try await store.engine.erase(keys, except: [])
+            try expect(step == EraseStep(erased: 3), "all three, not \(step)")
+            for id in ids {
+                try expect(try store.log.event(id)?.event.document.root.isEmpty == true, "no body")
+            }
+        },
+        StoreContract("takes an email that stands as a user id for both") { store in
+            _ = try await store.accept([try Fixtures.track(user: "a@b.co")])
+            let keys = try await store.engine.setConsent(of: "a@b.co", to: [], lifting: false)
+            try expect(keys.users == ["a@b.co"] && keys.emails == ["a@b.co"], "not \(keys)")
+            let unknown = try await store.engine.setConsent(of: "c@d.co", to: [], lifting: false)
+            try expect(unknown.users.isEmpty, "an email that no event has as a user id is one only")
+        },
         StoreContract("removes rejected bodies that name a forgotten person") { store in
             func rejection(_ body: String, _ message: String? = nil) -> Rejection {
                 Rejection(
@@ -157,25 +233,33 @@ extension StoreContract {
                 try await store.engine.eraseRejected(keys, after: 0).removed == 3, "three of four")
             let left = try store.log.rejected(limit: 9).map(\.body)
             try expect(left == [Array("{\"user\":\"person-12\"}".utf8)], "another's stays")
+            // Three characters stand in many a message id.
+            _ = try await store.events.accept(
+                Envelope(rejections: [rejection("{}", "m-123")]), from: "backend")
+            let short = try await store.engine.beginForgetting("123")
+            try expect(try await store.engine.eraseRejected(short) == 0, "it names nobody")
         },
         StoreContract("removes the last error of a destination that names the person") { store in
             _ = try await store.accept([try Fixtures.track(user: "person-1")])
-            let job = store.handedOver[0]
-            let attempt = Attempt(
-                run: 1, number: 1, step: 0, startedAt: store.clock.now, status: 400,
-                answerClass: .invalid, note: "no such user: Person-1")
-            store.submit([
-                .record(
-                    Outcome(
-                        job: job, attempt: attempt, next: .failed(.refused, detail: nil),
-                        hint: nil, fix: nil, endedAt: store.clock.now))
-            ])
+            let next = Outcome.Next.failed(.refused, detail: nil)
+            store.end(store.handedOver[0], next, note: "no such user: Person-1")
             store.clock.advance(by: .milliseconds(1_000))
             _ = try await store.accept([try Fixtures.track(user: "2")])
             try expect(try store.log.destinations()[0].lastError != nil, "it was shown")
             let keys = try await store.engine.beginForgetting("person-1")
             _ = try await store.engine.eraseRejected(keys, after: 0)
             try expect(try store.log.destinations()[0].lastError == nil, "it is gone")
+        },
+        StoreContract("drops an error that names the person before it is shown") { store in
+            _ = try await store.accept([try Fixtures.track(user: "person-1")])
+            let keys = try await store.engine.beginForgetting("person-1")
+            let next = Outcome.Next.failed(.refused, detail: nil)
+            // What people see is written twice a second; the clock stands.
+            store.end(store.handedOver[0], next, note: "no such user: Person-1")
+            _ = try await store.engine.eraseRejected(keys)
+            store.clock.advance(by: .milliseconds(1_000))
+            _ = try await store.accept([try Fixtures.track(user: "2")])
+            try expect(try store.log.destinations()[0].lastError == nil, "it is not shown")
         },
     ]
 }
