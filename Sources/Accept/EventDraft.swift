@@ -77,11 +77,14 @@ struct EventDraft {
         let groupID = try identifier(.groupID, length)
         let name = try name(for: type)
         var marks: [Event.Mark] = []
-        let times = times(at: now, &marks)
+        let times = EventTimes(
+            timestamp: self[.timestamp], original: self[.originalTimestamp],
+            sent: self[.sentAt] ?? sharedSentAt, receivedAt: now,
+            limits: limits, marks: &marks)
         if !repairs.isEmpty {
-            marks += repairs.map { Event.Mark($0) }.sorted { $0.rawValue < $1.rawValue }
+            marks += repairs.map { Event.Mark(repair: $0) }.sorted { $0.text < $1.text }
         }
-        if size > limits.eventBytesWarned { marks.append(.large) }
+        if size > limits.eventBytesWarned { marks.append(Event.Mark(.large)) }
         let event = Event(
             source: source.name, trusted: source.trusted, type: type, name: name,
             messageID: messageID ?? "", userID: userID, anonymousID: anonymousID,
@@ -165,20 +168,5 @@ struct EventDraft {
             code: "no_user_anon_id",
             message: "The event has neither a user id, nor an anonymous id, nor an email.",
             hint: "Send \"userId\", \"anonymousId\" or traits.email with it.")
-    }
-
-    /// The times of the event: `timestamp = receivedAt − (sentAt − originalTimestamp)`, as Segment
-    /// corrects clocks.
-    private func times(
-        at now: Timestamp, _ marks: inout [Event.Mark]
-    ) -> (happened: Timestamp, sent: Timestamp?) {
-        let sent = (self[.sentAt] ?? sharedSentAt)?.string
-            .flatMap { Timestamp(iso8601: $0) }
-        guard let given = self[.originalTimestamp] ?? self[.timestamp] else { return (now, sent) }
-        guard let original = given.string.flatMap({ Timestamp(iso8601: $0) }) else {
-            marks.append(.unreadableTimestamp)
-            return (now, sent)
-        }
-        return (sent.map { now + original.since($0) } ?? original, sent)
     }
 }

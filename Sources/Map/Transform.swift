@@ -81,11 +81,7 @@ extension Transform {
         guard let text = value.text else {
             throw TransformFault(message: "\(rawValue) needs a date")
         }
-        if let moment = Timestamp(iso8601: text) { return moment }
-        // Epoch numbers: up to the year 5138 in seconds, from 1973 in milliseconds.
-        if let number = Double(text), abs(number) < 1e15 {
-            return Timestamp(milliseconds: Int64(abs(number) < 1e11 ? number * 1000 : number))
-        }
+        if let moment = Timestamp(reading: text) { return moment }
         throw TransformFault(message: "\"\(text.prefix(40))\" is no date")
     }
 
