@@ -18,6 +18,9 @@ extension Event {
             /// A time of sending that would move the event's time after its receipt or by more
             /// than a year, or that no rule can read; the event's time is left as it came.
             case clockNotCorrected = "warning:clock_not_corrected"
+            /// An id such as `guest` that means nobody; it is treated as absent. The value is
+            /// `field:text`.
+            case placeholderID = "warning:placeholder_id"
         }
 
         /// The cause.

@@ -122,7 +122,9 @@ package struct WebhookReader: Sendable {
         }
         let envelope = try acceptor.single(
             RepairedText(document: document, repairs: repairs, duplicates: []), type: nil,
-            from: EventSource(name: source.name, trusted: source.trusted), at: now)
+            from: EventSource(
+                name: source.name, trusted: source.trusted, placeholders: source.placeholders),
+            at: now)
         if let rejection = envelope.rejections.first { throw rejection.problem }
         guard let event = envelope.events.first?.event else {
             throw Problem(

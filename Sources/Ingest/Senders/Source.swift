@@ -1,4 +1,4 @@
-import Accept
+package import Accept
 
 /// A source of the pipeline: who may send events, and with which keys.
 package final class Source: Sendable {
@@ -24,7 +24,8 @@ package final class Source: Sendable {
     /// A source as `pipeline.json` describes it.
     package init(
         name: String, kind: Kind, trusted: Bool, keys: [String], hmacSecrets: [String] = [],
-        origins: [String] = [], perSecond: Double? = nil
+        origins: [String] = [], perSecond: Double? = nil,
+        placeholders: PlaceholderIDs = .standard
     ) {
         self.name = name
         self.kind = kind
@@ -33,6 +34,6 @@ package final class Source: Sendable {
         self.hmacSecrets = hmacSecrets
         self.origins = origins
         self.perSecond = perSecond
-        eventSource = EventSource(name: name, trusted: trusted)
+        eventSource = EventSource(name: name, trusted: trusted, placeholders: placeholders)
     }
 }

@@ -33,6 +33,7 @@ extension Event.Mark.Kind {
             "Its timestamp lies before 1990 or after tomorrow; another time was used"
         case .clockNotCorrected:
             "Its sentAt cannot tell how far the sender's clock is off; its time was left as it came"
+        case .placeholderID: "It has an id that means nobody, which was left out"
         }
     }
 }
