@@ -167,6 +167,31 @@ private func batch(_ text: String) throws -> Envelope {
         #expect(problem?.code == "duplicate_key")
     }
 
+    @Test func `rejects one event that is nested too deeply, and keeps the others`() throws {
+        let deep = String(repeating: "[", count: 100) + String(repeating: "]", count: 100)
+        let envelope = try batch(
+            """
+            {"batch":[{"type":"track","event":"A","userId":"u"},
+             {"type":"track","event":"B","userId":"u","messageId":"m","properties":{"x":\(deep)}},
+             {"type":"track","event":"C","userId":"u"}]}
+            """)
+        #expect(envelope.events.map(\.index) == [0, 2])
+        #expect(envelope.rejections.map(\.problem.code) == ["too_deep"])
+        #expect(envelope.rejections[0].index == 1 && envelope.rejections[0].messageID == "m")
+        #expect(throws: Problem.self) { try batch("{\"context\":{\"x\":\(deep)},\"batch\":[]}") }
+    }
+
+    @Test func `repairs bytes that are not UTF-8, and marks the event that held them`() throws {
+        let acceptor = Acceptor()
+        let bytes =
+            Array("{\"batch\":[{\"type\":\"track\",\"event\":\"A\",\"userId\":\"u\"},".utf8)
+            + Array("{\"type\":\"track\",\"event\":\"K".utf8) + [0xE4]
+            + Array("se\",\"userId\":\"u\"}]}".utf8)
+        let envelope = try acceptor.batch(try acceptor.read(bytes), from: backend, at: now)
+        #expect(envelope.events.map(\.event.name) == ["A", "K\u{FFFD}se"])
+        #expect(envelope.events.map(\.event.marks) == [[], [Event.Mark(.invalidUTF8)]])
+    }
+
     @Test func `refuses a context that would make every event too large, before copying it`() throws
     {
         let context = (0..<30_000).map { "\"key\($0)\":\"value\"" }.joined(separator: ",")
