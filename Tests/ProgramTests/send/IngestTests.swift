@@ -231,6 +231,16 @@ private let event = "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"mess
                 try await running.request("POST", "/v1/track", body: bomb, headers: headers).status
                     == 413
             )
+            let key = ["Authorization: Bearer write-key"]
+            for way in [[], ["Transfer-Encoding: chunked"], ["Expect: 100-continue"]] {
+                let silent = try await running.request(
+                    "POST", "/v1/track", body: good, headers: key + way)
+                #expect(silent["duplicate"]?.bool == true, "no header says gzip: \(way)")
+            }
+            let other = try await running.request(
+                "POST", "/v1/track", body: good, headers: key + ["Content-Encoding: br"])
+            #expect(other.status == 415 && other["code"]?.string == "unsupported_encoding")
+            #expect(other["message"]?.string?.contains("br") == true)
             let broken = try await running.request(
                 "POST", "/v1/track", body: Array("xx".utf8), headers: headers)
             #expect(broken.status == 400 && broken["code"]?.string == "invalid_gzip")
