@@ -50,10 +50,13 @@ package struct EventSource: Sendable {
     package let name: String
     /// True when it is believed about people.
     package let trusted: Bool
+    /// The ids that mean nobody.
+    package let placeholders: PlaceholderIDs
 
     /// A source of this name.
-    package init(name: String, trusted: Bool) {
+    package init(name: String, trusted: Bool, placeholders: PlaceholderIDs = .standard) {
         self.name = name
         self.trusted = trusted
+        self.placeholders = placeholders
     }
 }

@@ -44,8 +44,7 @@ private let inflatedBytes = 16 << 20
 func inflated(
     _ bytes: [UInt8], _ headers: HTTPFields, limit: Int = inflatedBytes
 ) throws(Problem) -> [UInt8] {
-    guard headers[.contentEncoding]?.lowercased() == "gzip" else { return bytes }
-    return try gunzip(bytes, limit: limit)
+    try Compression(of: bytes, headers).inflated(bytes, limit: limit)
 }
 
 /// The problem of a body whose end never came, or whose transfer was broken.

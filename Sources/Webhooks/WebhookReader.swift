@@ -27,11 +27,6 @@ package struct WebhookReader: Sendable {
     ) -> Reading {
         do throws(Problem) {
             let text = try acceptor.read(bytes)
-            if let twice = text.duplicates.first {
-                throw Problem(
-                    code: twice.code.rawValue, message: "\(twice.message) (byte \(twice.offset))",
-                    hint: Self.keptHint)
-            }
             let root = text.document.root
             let items = root.kind == .array ? root.elements : [root]
             guard items.count <= acceptor.limits.batchEvents else {
@@ -42,11 +37,18 @@ package struct WebhookReader: Sendable {
                     hint: Self.keptHint)
             }
             var reading = Reading(envelope: Envelope())
+            let faults = text.faults
             var seen: Set<String> = []
             for (index, item) in items.enumerated() {
                 let repairs = text.repairs.filter { item.range.contains($0.offset) }
                 let messageID = repeatable.map { items.count == 1 ? $0 : "\($0)_\(index)" }
                 do throws(Problem) {
+                    if let fault = faults.first(where: { item.range.contains($0.offset) }) {
+                        throw Problem(
+                            code: fault.code.rawValue,
+                            message: "\(fault.message) (byte \(fault.offset))",
+                            hint: Self.keptHint)
+                    }
                     var event = try event(
                         item, repairs: repairs, headers: headers, from: source, at: now)
                     if let messageID, Self.lacksOwnID(event, headers: headers, from: source) {
@@ -67,6 +69,11 @@ package struct WebhookReader: Sendable {
                 if !id.isEmpty, !seen.insert(id).inserted {
                     reading.envelope.events[last].event = event.withMessageID("\(id)_\(index)")
                 }
+            }
+            if items.count == 1, let rejection = reading.envelope.rejections.first,
+                !faults.isEmpty
+            {
+                reading.problem = rejection.problem
             }
             return reading
         } catch {
@@ -121,8 +128,10 @@ package struct WebhookReader: Sendable {
                 hint: "Correct the source's blueprint, then: sluice source replay \(source.name)")
         }
         let envelope = try acceptor.single(
-            RepairedText(document: document, repairs: repairs, duplicates: []), type: nil,
-            from: EventSource(name: source.name, trusted: source.trusted), at: now)
+            RepairedText(document: document, repairs: repairs), type: nil,
+            from: EventSource(
+                name: source.name, trusted: source.trusted, placeholders: source.placeholders),
+            at: now)
         if let rejection = envelope.rejections.first { throw rejection.problem }
         guard let event = envelope.events.first?.event else {
             throw Problem(

@@ -33,6 +33,7 @@ import Testing
         ("queue_full", 503, "retry-after: 5"), ("unknown_key", 401, nil),
         ("bad_signature", 401, nil), ("verification_failed", 401, nil),
         ("origin_not_allowed", 403, nil), ("invalid_json", 400, nil),
+        ("unsupported_encoding", 415, nil),
     ])
     func `to a problem has the status of its code, and says what helps`(
         code: String, status: Int, header: String?

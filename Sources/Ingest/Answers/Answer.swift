@@ -48,6 +48,7 @@ struct Answer: Sendable {
         let status: HTTPResponse.Status =
             switch problem.code {
             case "body_too_large": .contentTooLarge
+            case "unsupported_encoding": .unsupportedMediaType
             case "store_unavailable", "disk_reserve", "queue_full": .serviceUnavailable
             case "unknown_key", "bad_signature", "verification_failed": .unauthorized
             case "origin_not_allowed": .forbidden

@@ -1,3 +1,4 @@
+import Accept
 import NIOCore
 import NIOHTTP1
 
@@ -25,6 +26,9 @@ struct EventsConnection {
     enum Action {
         /// Hand an item on to the router.
         case forward(Inbound)
+        /// Write `100 Continue`, for which the client waits with its body; then hand the head on to
+        /// the router, when there is one.
+        case invite(Inbound?)
         /// Hand the events to the intake, and call `answered` when the answer is written.
         case answer(PlainRequest, body: [UInt8])
         /// Tell the router that nothing more comes for now; it begins to work only then.
@@ -48,6 +52,8 @@ struct EventsConnection {
     /// Items that may be held before nothing more is read from the socket.
     static let heldItems = 64
 
+    /// Bytes of a body that the router takes.
+    private let bodyBytes: Int
     private var state = State.idle
     private var held = CircularBuffer<Inbound>()
     /// The body of the plain request that is being read.
@@ -60,6 +66,8 @@ struct EventsConnection {
     private var isStopping = false
     /// No part has come since the last interval ended.
     private var isQuiet = true
+
+    init(bodyBytes: Int = AcceptLimits().bodyBytes) { self.bodyBytes = bodyBytes }
 
     // MARK: What comes in
 
@@ -141,9 +149,10 @@ struct EventsConnection {
         case (.idle, .head(let head)):
             if let request = PlainRequest(head) {
                 state = .reading(request)
-                return nil
+                return request.awaitsInvitation ? .invite(nil) : nil
             }
             state = .passing(hasEnded: false, isAnswered: false)
+            if awaitsInvitation(head) { return .invite(inbound) }
         case (.reading, .body(let bytes)):
             body.append(contentsOf: bytes.readableBytesView)
             return nil
@@ -157,6 +166,15 @@ struct EventsConnection {
         default: break
         }
         return .forward(inbound)
+    }
+
+    /// True when the client of a routed request waits to send its body, and may send it: a body
+    /// that is too large is refused before it comes.
+    private func awaitsInvitation(_ head: HTTPRequestHead) -> Bool {
+        guard head.version == .http1_1,
+            head.headers.first(name: "expect")?.lowercased() == PlainRequest.invitation
+        else { return false }
+        return Int(head.headers.first(name: "content-length") ?? "") ?? 0 <= bodyBytes
     }
 
     private mutating func quiesceWhenAllowed() -> Action? {

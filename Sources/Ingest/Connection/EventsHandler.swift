@@ -1,3 +1,4 @@
+import Accept
 import Events
 import NIOCore
 import NIOHTTP1
@@ -9,7 +10,7 @@ final class EventsHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
 
-    private var connection = EventsConnection()
+    private var connection: EventsConnection
     private let intake: Intake
     /// Answers are written past the encoder, as they are.
     private let encoder: ChannelHandlerContext
@@ -22,6 +23,7 @@ final class EventsHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     init(intake: Intake, idle: TimeAmount, encoder: ChannelHandlerContext) {
         self.intake = intake
+        connection = EventsConnection(bodyBytes: intake.acceptor.limits.bodyBytes)
         self.idle = idle
         self.encoder = encoder
     }
@@ -80,6 +82,10 @@ final class EventsHandler: ChannelDuplexHandler, RemovableChannelHandler {
         case .forward(.part(let part)): context.fireChannelRead(wrapInboundOut(part))
         case .forward(.event(let event)): context.fireUserInboundEventTriggered(event)
         case .forward(.error(let error)): context.fireErrorCaught(error)
+        case .invite(let head):
+            let invitation = ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n")
+            encoder.writeAndFlush(NIOAny(invitation), promise: nil)
+            if let head { obey(.forward(head), context) }
         case .answer(let request, let body): answer(request, body: body, on: context.eventLoop)
         case .completeRead: context.fireChannelReadComplete()
         case .read: context.read()

@@ -8,6 +8,8 @@ import NIOHTTP1
 struct PlainRequest {
     let shape: Intake.Shape
     let authorization: String?
+    /// True when the client waits for `100 Continue` before it sends the body.
+    let awaitsInvitation: Bool
 
     /// Bytes of a body that is read here; larger ones would keep other connections waiting.
     static let bodyBytes = 1 << 20
@@ -18,12 +20,16 @@ struct PlainRequest {
         else { return nil }
         var authorization: String?
         var isSized = false
+        var awaitsInvitation = false
         for (name, value) in head.headers {
             switch name.utf8.count {
             case 13 where name.lowercased() == "authorization": authorization = value
             case 14 where name.lowercased() == "content-length":
                 guard let count = Int(value), count <= Self.bodyBytes else { return nil }
                 isSized = true
+            case 6 where name.lowercased() == "expect":
+                guard value.lowercased() == Self.invitation else { return nil }
+                awaitsInvitation = true
             case 10 where name.lowercased() == "connection":
                 if value.lowercased() != "keep-alive" { return nil }
             case let length where Self.routedLengths.contains(length):
@@ -34,13 +40,17 @@ struct PlainRequest {
         guard isSized else { return nil }
         self.shape = shape
         self.authorization = authorization
+        self.awaitsInvitation = awaitsInvitation
     }
+
+    /// The value of Expect with which a client waits.
+    static let invitation = "100-continue"
 
     private static let shapes = Dictionary(uniqueKeysWithValues: Intake.routes)
 
     /// Headers that make a request the router's.
     private static let routed: Set<String> = [
-        "origin", "expect", "upgrade", "x-signature", "content-encoding",
+        "origin", "upgrade", "x-signature", "content-encoding",
         "transfer-encoding",
     ]
     private static let routedLengths = Set(routed.map(\.utf8.count))

@@ -39,7 +39,10 @@ package struct IngestRoutes: Sendable {
             router.post(RouterPath(path)) { request, _ in await receive(request, as: shape) }
         }
         for type in [EventType.track, .page, .identify, .group] {
-            router.get("/v1/pixel/\(type.rawValue)") { request, _ in await pixel(request, type) }
+            let path = RouterPath("/v1/pixel/\(type.rawValue)")
+            router.get(path) { request, _ in await pixel(request, type) }
+            // Whoever only asks for the head, such as a proxy, has not seen the picture.
+            router.head(path) { _, _ in pixelAnswer().createHeadResponse() }
         }
         router.get("/v1/events/:id") { request, context in
             try verdicts(request, id: context.parameters.require("id"))

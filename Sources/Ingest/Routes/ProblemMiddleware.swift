@@ -15,12 +15,14 @@ package struct ProblemMiddleware<Context: RequestContext>: RouterMiddleware {
         do {
             return try await next(request, context)
         } catch let error as any HTTPResponseError {
-            return failure(
+            let response = failure(
                 error.status,
                 Problem(
                     code: error.status == .notFound ? "no_such_path" : "request_refused",
                     message: "\(request.method.rawValue) \(request.uri.path) is not known.",
                     hint: "The paths are listed in the README."))
+            // The answer to a HEAD has no body.
+            return request.method == .head ? response.createHeadResponse() : response
         }
     }
 }

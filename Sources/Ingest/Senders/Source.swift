@@ -1,4 +1,4 @@
-import Accept
+package import Accept
 
 /// A source of the pipeline: who may send events, and with which keys.
 package final class Source: Sendable {
@@ -24,7 +24,8 @@ package final class Source: Sendable {
     /// A source as `pipeline.json` describes it.
     package init(
         name: String, kind: Kind, trusted: Bool, keys: [String], hmacSecrets: [String] = [],
-        origins: [String] = [], perSecond: Double? = nil
+        origins: [String] = [], perSecond: Double? = nil,
+        placeholders: PlaceholderIDs = .standard
     ) {
         self.name = name
         self.kind = kind
@@ -33,6 +34,23 @@ package final class Source: Sendable {
         self.hmacSecrets = hmacSecrets
         self.origins = origins
         self.perSecond = perSecond
-        eventSource = EventSource(name: name, trusted: trusted)
+        eventSource = EventSource(name: name, trusted: trusted, placeholders: placeholders)
+    }
+
+    /// The beginning of a body of this source, with `***` for each of its keys.
+    func withoutKeys(in body: [UInt8], limit: Int) -> [UInt8] {
+        let longest = keys.map(\.utf8.count).max() ?? 0
+        var rest = body.prefix(limit + longest)
+        var result: [UInt8] = []
+        while let first = rest.first {
+            if let key = keys.first(where: { !$0.isEmpty && rest.starts(with: $0.utf8) }) {
+                result += Array("***".utf8)
+                rest = rest.dropFirst(key.utf8.count)
+            } else {
+                result.append(first)
+                rest = rest.dropFirst()
+            }
+        }
+        return Array(result.prefix(limit))
     }
 }

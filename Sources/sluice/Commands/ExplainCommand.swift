@@ -43,7 +43,7 @@ struct ExplainCommand: ParsableCommand {
                 destination, among: file.pipeline.destinations.map(\.name))
         }
         guard let source else {
-            let (event, people) = try read()
+            let (event, people) = try read(file.placeholders)
             show(try dryRun(of: event, knowing: people, by: file))
             return
         }
@@ -78,7 +78,7 @@ struct ExplainCommand: ParsableCommand {
     }
 
     /// The event, and what is known about its person.
-    private func read() throws -> (Event, MemoryPeople) {
+    private func read(_ placeholders: PlaceholderIDs) throws -> (Event, MemoryPeople) {
         if let id = EventID(event) {
             guard let row = try options.log().event(id) else {
                 throw Problem(
@@ -88,7 +88,8 @@ struct ExplainCommand: ParsableCommand {
             return (row.event, try known(row.event, email: row.identity.email))
         }
         let read = try Acceptor().sample(
-            try readFile(event), from: "explain", at: WorldClock.system.now())
+            try readFile(event), from: "explain", placeholders: placeholders,
+            at: WorldClock.system.now())
         return (read, try known(read, email: read.trait("email")?.string))
     }
 

@@ -1,3 +1,4 @@
+import Accept
 import Events
 import Ingest
 import JSON
@@ -10,6 +11,8 @@ import Webhooks
 struct SourcesDecoder {
     let pipeline: PipelineDecoder
     let codes: [String: String]
+    /// The ids that mean nobody.
+    let placeholders: PlaceholderIDs
 
     struct Sources {
         var senders: [Source] = []
@@ -65,7 +68,8 @@ struct SourcesDecoder {
             trusted: value["trusted"]?.bool("\"trusted\"") ?? (kind == .server),
             keys: isOn ? keys : [], hmacSecrets: isOn ? secrets : [],
             origins: value["origins"]?.strings("\"origins\"") ?? [],
-            perSecond: pipeline.perSecond(value["per_second"]) ?? (kind == .browser ? 1_000 : nil))
+            perSecond: pipeline.perSecond(value["per_second"]) ?? (kind == .browser ? 1_000 : nil),
+            placeholders: placeholders)
         let hasNone = keys.isEmpty && secrets.isEmpty
         sources.senders.append(source)
         sources.rules.append(
@@ -135,7 +139,7 @@ struct SourcesDecoder {
             secrets: texts(of: value["secrets"], "\"secrets\"", each: "A secret"),
             verification: value["verify"].map { Verification($0) }, blueprint: blueprint,
             answer: value["answer"].map { pipeline.variables.expand(json: $0) },
-            perSecond: pipeline.perSecond(value["per_second"]))
+            perSecond: pipeline.perSecond(value["per_second"]), placeholders: placeholders)
         if source.offReason == nil, source.verification != .token, source.secrets.isEmpty,
             pipeline.overrides.needsSecrets
         {

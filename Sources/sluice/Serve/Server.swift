@@ -193,7 +193,7 @@ struct Server: Sendable {
     }
 
     private func ingestRouter() -> Router<BasicRequestContext> {
-        let router = Router()
+        let router = Router(options: .autoGenerateHeadEndpoints)
         let store = store
         IngestRoutes(
             intake: intake, log: log,

@@ -53,6 +53,23 @@ import Testing
         #expect(connection.feed(Wire.event("a")) == ["answer a"], "nothing is left to wait for")
     }
 
+    @Test func `asks for the body of a client that waits, when its turn has come`() {
+        let wait = [("Expect", "100-continue")]
+        var connection = EventsConnection(bodyBytes: 100)
+        let plain = Wire.event("a", headers: wait)
+        #expect(connection.feed(Wire.event("first") + plain) == ["answer first"])
+        #expect(connection.answer() == ["invite", "answer a"])
+        #expect(connection.answer() == [])
+        let head = Wire.head("/v1/import?x", headers: wait + [("Content-Length", "100")])
+        #expect(connection.feed([head, .end(nil)]) == ["invite /v1/import?x", "forward end"])
+        #expect(connection.routerAnswer() == [])
+        let large = Wire.head("/v1/import?x", headers: wait + [("Content-Length", "101")])
+        #expect(connection.feed([large, .end(nil)]) == ["forward /v1/import?x", "forward end"])
+        #expect(connection.routerAnswer() == [])
+        let old = Wire.head("/v1/import?x", version: .http1_0, headers: wait)
+        #expect(connection.feed([old]) == ["forward /v1/import?x"])
+    }
+
     @Test func `ignores an answer of the router's when the router has no request`() {
         var connection = EventsConnection()
         _ = connection.feed(Wire.event("a") + Wire.event("b"))

@@ -29,6 +29,12 @@ import Testing
         }
     }
 
+    @Test func `may wait to be asked for its body`() {
+        let size = ("Content-Length", "2")
+        #expect(plain(headers: [size, ("expect", "100-Continue")])?.awaitsInvitation == true)
+        #expect(plain(headers: [size])?.awaitsInvitation == false)
+    }
+
     @Test func `is nothing else`() {
         #expect(plain("/v1/track?writeKey=k") == nil)
         #expect(plain("/healthz") == nil)
@@ -44,7 +50,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("Origin", "https://shop.example"), ("Expect", "100-continue"), ("Upgrade", "h2c"),
+        ("Origin", "https://shop.example"), ("Expect", "something"), ("Upgrade", "h2c"),
         ("X-Signature", "sha256=0"), ("Content-Encoding", "gzip"),
         ("Transfer-Encoding", "chunked"), ("Connection", "close"),
     ])

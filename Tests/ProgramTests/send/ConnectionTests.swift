@@ -35,6 +35,41 @@ import Testing
         }
     }
 
+    @Test func `asks for a body that waits, whoever reads it`() async throws {
+        try await Running.with { running in
+            for path in ["/v1/track", "/v1/track?x=1"] {
+                let said = try await all(
+                    running, event("w", path: path, extra: "Expect: 100-continue\r\n"))
+                #expect(
+                    said.hasPrefix("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"), "\(path)")
+            }
+        }
+    }
+
+    @Test func `answers HEAD where it answers GET, with the same headers and no body`() async throws
+    {
+        try await Running.with { running in
+            let pixel = "/v1/pixel/track?wk=write-key&e=Seen&uid=head"
+            for path in ["/healthz", "/readyz", "/v1/projects/write-key/settings", pixel, "/none"] {
+                let rest = " \(path) HTTP/1.1\r\nHost: x\r\n\r\n"
+                let head = try await all(running, "HEAD" + rest + event("after"))
+                #expect(!head.contains("{\"status\"") && head.contains("\"messageId\":\"after\""))
+                let get = try await all(running, "GET" + rest)
+                func fields(_ text: String) -> Set<Substring> {
+                    let head = text.prefix(
+                        upTo: text.firstRange(of: "\r\n\r\n")?.lowerBound ?? text.endIndex)
+                    return Set(
+                        head.split(separator: "\r\n").filter {
+                            !$0.hasPrefix("Date:") && !$0.hasPrefix("date:")
+                        })
+                }
+                if path != "/none" { #expect(fields(head) == fields(get), "\(path)") }
+                #expect(status(head) == status(get), "\(path)")
+            }
+            #expect(try running.events(of: "head").count == 1, "only the picture that was seen")
+        }
+    }
+
     @Test func `has each request answered by the key it carries`() async throws {
         try await Running.with { running in
             let other = event("other").replacing("Bearer write-key", with: "Bearer other")
