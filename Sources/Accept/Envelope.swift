@@ -48,10 +48,13 @@ package struct EventSource: Sendable {
     package let name: String
     /// True when it is believed about people.
     package let trusted: Bool
+    /// The rules for values of its events that are never stored.
+    package let neverStore: NeverStore
 
     /// A source of this name.
-    package init(name: String, trusted: Bool) {
+    package init(name: String, trusted: Bool, neverStore: NeverStore = .standard) {
         self.name = name
         self.trusted = trusted
+        self.neverStore = neverStore
     }
 }

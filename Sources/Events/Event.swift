@@ -99,26 +99,6 @@ package final class Event: Sendable {
         Event(self, id: id, messageID: messageID)
     }
 
-    /// A repair or a warning from an event's acceptance; shown in the log with the event.
-    package enum Mark: String, Sendable, CaseIterable {
-        /// `NaN` or an infinity became null.
-        case nonFiniteNumber = "repaired:non_finite_number"
-        /// Half of a surrogate pair became U+FFFD.
-        case loneSurrogate = "repaired:lone_surrogate"
-        /// Over 32 KB: accepted, but many services refuse it.
-        case large = "warning:large_event"
-        /// A `timestamp` that is no date; the time of receipt stands in.
-        case unreadableTimestamp = "warning:unreadable_timestamp"
-
-        /// The mark of a repair.
-        package init(_ repair: JSONRepair) {
-            switch repair {
-            case .nonFiniteNumber: self = .nonFiniteNumber
-            case .loneSurrogate: self = .loneSurrogate
-            }
-        }
-    }
-
     /// The event's `properties`; nil when it has none.
     package var properties: JSONValue? { section(sections.properties) }
     /// The event's `traits`; nil when it has none.

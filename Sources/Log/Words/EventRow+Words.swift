@@ -26,6 +26,7 @@ extension Event.Mark {
         case .large: "It is larger than 32 KB; many services refuse such events (\(rawValue))."
         case .unreadableTimestamp:
             "Its timestamp is no date; the time of receipt was used (\(rawValue))."
+        case .removed(let path): "The value at \(path) is never stored; it was removed."
         }
     }
 }

@@ -46,10 +46,6 @@ final class EventTable: TransactionParticipant {
 
     func undo() { new.discard() }
 
-    fileprivate static func text(_ marks: [Event.Mark]) -> String {
-        marks.map(\.rawValue).joined(separator: " ")
-    }
-
     func load(_ id: EventID) throws -> (event: Event, identity: Identity)? {
         try Self.load(id, by: select)
     }
@@ -84,9 +80,7 @@ final class EventTable: TransactionParticipant {
             timestamp: Timestamp(milliseconds: row.int64(13)),
             sentAt: row.optionalInt64(14).map { Timestamp(milliseconds: $0) },
             receivedAt: Timestamp(milliseconds: row.int64(15)),
-            marks: (row.text(16) ?? "").split(separator: " ").compactMap {
-                Event.Mark(rawValue: String($0))
-            }, document: document)
+            marks: [Event.Mark](stored: row.text(16) ?? ""), document: document)
         let identity = Identity(
             userID: event.userID, email: row.text(10), anonymousID: event.anonymousID,
             emailState: Identity.EmailState(rawValue: row.text(11) ?? "") ?? .fine,
@@ -107,7 +101,7 @@ extension EventRecord {
             .bind(index + 14, event.timestamp.milliseconds)
             .bind(index + 15, event.sentAt?.milliseconds)
             .bind(index + 16, event.receivedAt.milliseconds)
-            .bind(index + 17, event.marks.isEmpty ? "" : EventTable.text(event.marks))
+            .bind(index + 17, event.marks.isEmpty ? "" : event.marks.stored)
             .bind(index + 18, userKey).bind(index + 19, emailKey)
             .bind(index + 20, event.document.bytes)
     }

@@ -1,0 +1,206 @@
+package import JSON
+
+/// A source's rules for values that are never stored: the paths and the parameters of addresses
+/// that its setting names, and what looks like a password, a card number or a token under such a
+/// name.
+///
+/// The rules are applied before an event is read out of its JSON, so that nothing later learns the
+/// values, and to every body that is kept because it could not be used. An event that holds none
+/// costs one look at each key and allocates nothing.
+package final class NeverStore: Sendable {
+    let paths: [NeverStorePath]
+    private let vocabulary: NeverStorePath.Vocabulary
+    private let masks: Bool
+    /// The keys that name secrets; empty when the rules that are built in are off.
+    private let keys: FoldedNames?
+    private let parameters: SecretParameters?
+    /// The rules for bodies that are not readable.
+    private let unreadable: UnreadableSecrets
+
+    /// The rules of a source.
+    ///
+    /// - Parameters:
+    ///   - paths: places whose values are removed, of the vocabulary.
+    ///   - query: names of parameters in addresses whose values are masked.
+    ///   - masks: true to put `***` in the place of a value; false to leave it out.
+    ///   - hasDefaults: false to switch off the rules that are built in.
+    package init(
+        paths: [NeverStorePath] = [], vocabulary: NeverStorePath.Vocabulary = .event,
+        query: [String] = [], masks: Bool = false, hasDefaults: Bool = true
+    ) {
+        self.paths = paths.flatMap { vocabulary == .event ? $0.spellings : [$0] }
+        self.vocabulary = vocabulary
+        self.masks = masks
+        let named = SecretKind.named.map { (name: $0.name, kind: SecretKind?.some($0.kind)) }
+        let secret = hasDefaults ? named + SecretKind.sessions.map { ($0, nil) } : []
+        let ofAddresses = secret + query.map { ($0, nil) }
+        keys = hasDefaults ? FoldedNames(SecretKind.named.map(\.name)) : nil
+        parameters = ofAddresses.isEmpty ? nil : SecretParameters(ofAddresses)
+        unreadable = UnreadableSecrets(
+            names: (hasDefaults ? named.map(\.name) : []) + paths.compactMap(\.lastName)
+                // The key that a request came with is never kept.
+                + ["write key"], parameters: parameters)
+    }
+
+    /// The rules of a source without a setting of its own.
+    package static let standard = NeverStore()
+    /// The rules of a webhook source without a setting of its own.
+    package static let standardWebhook = NeverStore(vocabulary: .webhook)
+
+    /// A JSON text after the rules were applied.
+    package struct Cleaned: Sendable {
+        /// The text without the values.
+        package let bytes: [UInt8]
+        /// The paths of the values, for the log.
+        package let paths: [String]
+    }
+
+    /// An event without the values that are never stored; nil when it holds none.
+    package func cleaned(event: JSONValue) -> Cleaned? {
+        cleaned(event, along: vocabulary == .event ? paths : [], under: [])
+    }
+
+    /// A webhook without the values that are never stored; nil when it holds none.
+    package func cleaned(webhook: JSONValue) -> Cleaned? {
+        cleaned(webhook, along: vocabulary == .webhook ? paths : [], under: ["body"])
+    }
+
+    private func cleaned(
+        _ root: JSONValue, along paths: [NeverStorePath], under top: [String]
+    ) -> Cleaned? {
+        let needsLook = mayHoldSecrets(root)
+        if paths.isEmpty, !needsLook { return nil }
+        var removal = Removal(masks: masks)
+        for path in paths { follow(path.steps[top.count...], from: root, at: top, &removal) }
+        if needsLook { findSecrets(in: root, at: top, &removal) }
+        if removal.isEmpty { return nil }
+        return Cleaned(bytes: removal.text(of: root), paths: removal.paths)
+    }
+
+    /// True when a closer look is needed.
+    private func mayHoldSecrets(_ value: JSONValue) -> Bool {
+        if let keys, value.mayHoldKey(of: keys) { return true }
+        guard let parameters else { return false }
+        let range = value.range
+        return value.document.bytes.withUnsafeBufferPointer {
+            parameters.areIn(UnsafeBufferPointer(rebasing: $0[range]))
+        }
+    }
+
+    /// A body that is kept because nothing could be made of it, without the values that are never
+    /// stored.
+    ///
+    /// A body that is no readable JSON is searched for the names; the values behind them are
+    /// masked. A compressed body cannot be searched, and a sentence stands in its place.
+    package func cleaned(body: [UInt8]) -> [UInt8] {
+        if body.starts(with: [0x1F, 0x8B]) {
+            return Array("A compressed body of \(body.count) bytes, which is not kept.".utf8)
+        }
+        guard let root = try? JSONReader.readRepairing(body).document.root else {
+            return unreadable.masked(body)
+        }
+        var removal = Removal(masks: masks)
+        for key in ["writeKey", "write_key"] as [JSONKey] {
+            if let credential = root[key] { removal.remove(credential, at: key.text) }
+        }
+        let items = root.kind == .array ? root.elements : [root] + (root["batch"]?.elements ?? [])
+        let first = vocabulary == .event ? 0 : 1
+        for path in paths {
+            for item in items { follow(path.steps[first...], from: item, at: [], &removal) }
+        }
+        findSecrets(in: root, at: [], &removal)
+        return removal.isEmpty ? body : removal.text(of: root)
+    }
+
+    // MARK: Walks
+
+    /// Removes the values that a path leads to.
+    private func follow(
+        _ steps: ArraySlice<NeverStorePath.Step>, from value: JSONValue, at way: [String],
+        _ removal: inout Removal
+    ) {
+        let rest = steps.dropFirst()
+        switch steps.first {
+        case nil: removal.remove(value, at: way.joined(separator: "."))
+        case .elements:
+            for element in value.elements {
+                follow(rest, from: element, at: Self.elements(of: way), &removal)
+            }
+        case .any:
+            for member in value.members {
+                follow(rest, from: member.value, at: way + [member.key.string ?? ""], &removal)
+            }
+        case .key(let name):
+            guard value[name] != nil else { return }
+            // A body that is kept may have a key twice.
+            for member in value.members where member.key.string == name {
+                follow(rest, from: member.value, at: way + [name], &removal)
+            }
+        }
+    }
+
+    private static func elements(of way: [String]) -> [String] {
+        way.dropLast() + [(way.last ?? "") + "[]"]
+    }
+
+    /// The ids of an event, which are kept as they are.
+    private static let ids: Set = [
+        "userId", "user_id", "anonymousId", "anonymous_id", "previousId", "previous_id",
+        "groupId", "group_id", "messageId", "message_id", "type",
+    ]
+
+    /// Removes what looks like a secret under such a name, and masks parameters of addresses.
+    ///
+    /// - Parameter kind: the kind of secret that the value's key names.
+    private func findSecrets(
+        in value: JSONValue, of kind: SecretKind? = nil, at way: [String],
+        _ removal: inout Removal
+    ) {
+        if removal.covers(value) { return }
+        switch value.kind {
+        case .object:
+            for member in value.members {
+                let name = member.key.string ?? ""
+                if way.isEmpty, Self.ids.contains(name) { continue }
+                let kind = self.kind(of: name, below: way.last)
+                findSecrets(in: member.value, of: kind, at: way + [name], &removal)
+            }
+        case .array:
+            for element in value.elements {
+                findSecrets(in: element, of: kind, at: Self.elements(of: way), &removal)
+            }
+        case .string, .number:
+            if let kind, kind.fits(value) {
+                removal.remove(value, at: way.joined(separator: "."))
+            } else if let text = value.string {
+                findSecrets(inText: Array(text.utf8), of: value, at: way, &removal)
+            }
+        case .boolean, .null: break
+        }
+    }
+
+    /// The kind of secret that a key names; nil for every other key.
+    ///
+    /// The token of a device is the address of its push messages, and no secret.
+    private func kind(of name: String, below parent: String?) -> SecretKind? {
+        guard let keys, let place = keys.place(of: name.utf8) else { return nil }
+        let isOfDevice = name.lowercased() == "token" && parent?.lowercased() == "device"
+        return isOfDevice ? nil : SecretKind.named[place].kind
+    }
+
+    /// Cleans a text that is JSON itself, or holds addresses.
+    private func findSecrets(
+        inText text: [UInt8], of value: JSONValue, at way: [String], _ removal: inout Removal
+    ) {
+        let isJSON = text.first == UInt8(ascii: "{") || text.first == UInt8(ascii: "[")
+        if isJSON, let root = try? JSONReader.read(text).root {
+            var inner = Removal(masks: masks)
+            findSecrets(in: root, at: way, &inner)
+            if inner.isEmpty { return }
+            removal.replace(value, by: inner.text(of: root), at: inner.paths)
+        } else if let (masked, names) = parameters?.masked(text) {
+            let path = way.joined(separator: ".")
+            removal.replace(value, by: masked, at: names.map { "\(path)?\($0)" })
+        }
+    }
+}
