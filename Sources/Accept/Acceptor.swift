@@ -22,15 +22,19 @@ package struct Acceptor: Sendable {
 
     /// The envelope of a body that is one event.
     ///
-    /// - Parameter type: the kind that the request's path names; nil when the event names its own.
+    /// - Parameters:
+    ///   - type: the kind that the request's path names; nil when the event names its own.
+    ///   - removed: paths of values that were removed from it before.
     package func single(
-        _ text: RepairedText, type: EventType?, from source: EventSource, at now: Timestamp
+        _ text: RepairedText, type: EventType?, from source: EventSource, at now: Timestamp,
+        removed: [String] = []
     ) throws(BodyProblem) -> Envelope {
         if let duplicate = text.duplicates.first { throw problem(of: duplicate) }
         guard text.document.root.kind == .object else { throw notAnObject("The body") }
+        let (document, nowRemoved) = source.neverStore.document(withoutKey(text.document))
         let draft = EventDraft(
-            document: withoutKey(text.document), index: 0, sentAt: nil,
-            repairs: Set(text.repairs.map(\.repair)), type: type)
+            document: document, index: 0, sentAt: nil, repairs: Set(text.repairs.map(\.repair)),
+            removed: removed + nowRemoved, type: type)
         var envelope = Envelope()
         finish(draft, into: &envelope, from: source, at: now)
         return envelope
@@ -89,15 +93,19 @@ package struct Acceptor: Sendable {
             let twice = removeFirst(&duplicates, before: item.range.upperBound, \.offset)
             do throws(Problem) {
                 if let duplicate = twice.first { throw problem(of: duplicate) }
+                let (document, removed) = source.neverStore.document(
+                    withoutKey(try merged(item, shared)))
                 let draft = EventDraft(
-                    document: withoutKey(try merged(item, shared)), index: index,
-                    sentAt: shared.sentAt, repairs: Set((common + mine).map(\.repair)), type: nil)
+                    document: document, index: index, sentAt: shared.sentAt,
+                    repairs: Set((common + mine).map(\.repair)), removed: removed, type: nil)
                 finish(draft, into: &envelope, from: source, at: now)
             } catch {
                 envelope.rejections.append(
                     Rejection(
                         index: index, messageID: nil, problem: error,
-                        body: Array(item.raw.prefix(limits.rejectedBytes))))
+                        body: Array(
+                            (source.neverStore.cleaned(event: item)?.bytes[...] ?? item.raw)
+                                .prefix(limits.rejectedBytes))))
             }
         }
         return envelope

@@ -8,6 +8,8 @@ struct EventDraft {
     /// The batch's time of sending, for events without one of their own.
     private let sharedSentAt: JSONValue?
     private let repairs: Set<JSONRepair>
+    /// Paths of values that are never stored and were removed.
+    private let removed: [String]
     private let type: EventType?
     /// The value of each field, by its number; null is the same as absent.
     private let values: [JSONValue?]
@@ -43,11 +45,12 @@ struct EventDraft {
 
     init(
         document: JSONDocument, index: Int, sentAt: JSONValue?, repairs: Set<JSONRepair>,
-        type: EventType?
+        removed: [String], type: EventType?
     ) {
         self.document = document
         self.index = index
         self.repairs = repairs
+        self.removed = removed
         self.type = type
         sharedSentAt = sentAt
         var values = [JSONValue?](repeating: nil, count: Field.allCases.count)
@@ -81,6 +84,7 @@ struct EventDraft {
         if !repairs.isEmpty {
             marks += repairs.map { Event.Mark($0) }.sorted { $0.rawValue < $1.rawValue }
         }
+        marks += removed.map { .removed($0) }
         if size > limits.eventBytesWarned { marks.append(.large) }
         let event = Event(
             source: source.name, trusted: source.trusted, type: type, name: name,

@@ -25,6 +25,7 @@ package struct WebhookReader: Sendable {
         _ bytes: [UInt8], headers: [String: String], from source: WebhookSource,
         repeatable: String? = nil, at now: Timestamp
     ) -> Reading {
+        let headers = source.neverStore.cleaned(headers: headers)
         do throws(Problem) {
             let text = try acceptor.read(bytes)
             if let twice = text.duplicates.first {
@@ -46,9 +47,11 @@ package struct WebhookReader: Sendable {
             for (index, item) in items.enumerated() {
                 let repairs = text.repairs.filter { item.range.contains($0.offset) }
                 let messageID = repeatable.map { items.count == 1 ? $0 : "\($0)_\(index)" }
+                let (item, removed) = source.neverStore.webhook(item)
                 do throws(Problem) {
                     var event = try event(
-                        item, repairs: repairs, headers: headers, from: source, at: now)
+                        item, repairs: repairs, removed: removed, headers: headers, from: source,
+                        at: now)
                     if let messageID, Self.lacksOwnID(event, headers: headers, from: source) {
                         event = event.withMessageID(messageID)
                     }
@@ -70,16 +73,19 @@ package struct WebhookReader: Sendable {
             }
             return reading
         } catch {
-            return kept(bytes, headers: headers, because: error)
+            return kept(bytes, headers: headers, from: source, because: error)
         }
     }
 
-    /// A body nothing can be made of; kept whole.
+    /// A body nothing can be made of; kept whole, but for what the source never stores.
     package func kept(
-        _ bytes: [UInt8], headers: [String: String], because problem: Problem
+        _ bytes: [UInt8], headers: [String: String], from source: WebhookSource,
+        because problem: Problem
     ) -> Reading {
+        let headers = source.neverStore.cleaned(headers: headers)
         let rejection = Rejection(
-            index: 0, messageID: nil, problem: problem, body: bytes, headers: Self.text(headers))
+            index: 0, messageID: nil, problem: problem,
+            body: source.neverStore.cleaned(body: bytes), headers: Self.text(headers))
         return Reading(envelope: Envelope(rejections: [rejection]), problem: problem)
     }
 
@@ -96,8 +102,11 @@ package struct WebhookReader: Sendable {
     }
 
     /// The one event a webhook becomes.
+    ///
+    /// - Parameter removed: paths of values that were removed from it.
     package func event(
-        _ item: JSONValue, repairs: [RepairedPlace] = [], headers: [String: String],
+        _ item: JSONValue, repairs: [RepairedPlace] = [], removed: [String] = [],
+        headers: [String: String],
         from source: WebhookSource, at now: Timestamp
     ) throws(Problem) -> Event {
         guard let input = MapInput(webhook: item, headers: headers, source: source.name, at: now)
@@ -122,7 +131,9 @@ package struct WebhookReader: Sendable {
         }
         let envelope = try acceptor.single(
             RepairedText(document: document, repairs: repairs, duplicates: []), type: nil,
-            from: EventSource(name: source.name, trusted: source.trusted), at: now)
+            from: EventSource(
+                name: source.name, trusted: source.trusted, neverStore: source.neverStore),
+            at: now, removed: removed)
         if let rejection = envelope.rejections.first { throw rejection.problem }
         guard let event = envelope.events.first?.event else {
             throw Problem(

@@ -1,4 +1,4 @@
-import Accept
+package import Accept
 import Crypto
 import Events
 import Map
@@ -18,6 +18,8 @@ package struct WebhookSource: Sendable {
     package let answer: [UInt8]?
     /// Requests a second; nil for no limit.
     package let perSecond: Double?
+    /// The rules for values of its webhooks that are never stored.
+    package let neverStore: NeverStore
 
     /// Characters that hold 128 bits in base 64.
     package static let shortestToken = 22
@@ -25,7 +27,8 @@ package struct WebhookSource: Sendable {
     package init(
         name: String, isEnabled: Bool = true, trusted: Bool = true, tokens: [String],
         secrets: [String] = [], verification: Verification? = nil, blueprint: SourceBlueprint,
-        answer: [UInt8]? = nil, perSecond: Double? = nil
+        answer: [UInt8]? = nil, perSecond: Double? = nil,
+        neverStore: NeverStore = .standardWebhook
     ) {
         self.name = name
         self.isEnabled = isEnabled
@@ -36,6 +39,7 @@ package struct WebhookSource: Sendable {
         self.blueprint = blueprint
         self.answer = answer ?? blueprint.answer
         self.perSecond = perSecond
+        self.neverStore = neverStore
     }
 
     /// The reason why nothing is taken from it; nil when it is on.

@@ -145,7 +145,8 @@ private func text(_ value: JSONValue?) -> String {
         #expect(try accepted(again, by: masking).events.first?.event.marks == [])
     }
 
-    @Test func `follow a setting that switches the built-in rules off or names parameters`() throws {
+    @Test func `follow a setting that switches the built-in rules off or names parameters`() throws
+    {
         let given =
             "{\"type\":\"page\",\"userId\":\"u\",\"properties\":{\"password\":\"p\",\"url\":\"?token=a&sid=b\"}}"
         let own = try rules([], query: ["SID"], hasDefaults: false)
@@ -198,7 +199,8 @@ private func text(_ value: JSONValue?) -> String {
     }
 
     @Test(arguments: [
-        ("user_id", "whom it is about"), ("messageId", "whom it is about"), ("type", "what the event is"),
+        ("user_id", "whom it is about"), ("messageId", "whom it is about"),
+        ("type", "what the event is"),
         ("event", "what the event is"), ("propertes.a", "no place"), ("timestamp", "no place"),
         ("*", "no place"), ("traits..a", "no path"), ("traits.a[0]", "no path"), ("", "no path"),
     ])

@@ -60,9 +60,30 @@ package final class NeverStore: Sendable {
         cleaned(event, along: vocabulary == .event ? paths : [], under: [])
     }
 
+    /// An event's document without the values that are never stored, and their paths.
+    func document(_ document: JSONDocument) -> (JSONDocument, removed: [String]) {
+        // The text is made of slices of a checked one, so it can be read again.
+        guard let cleaned = cleaned(event: document.root) else { return (document, []) }
+        return ((try? JSONReader.read(cleaned.bytes)) ?? .emptyObject, cleaned.paths)
+    }
+
     /// A webhook without the values that are never stored; nil when it holds none.
     package func cleaned(webhook: JSONValue) -> Cleaned? {
         cleaned(webhook, along: vocabulary == .webhook ? paths : [], under: ["body"])
+    }
+
+    /// A webhook without the values that are never stored, and their paths.
+    package func webhook(_ item: JSONValue) -> (JSONValue, removed: [String]) {
+        guard let cleaned = cleaned(webhook: item) else { return (item, []) }
+        let document = (try? JSONReader.read(cleaned.bytes)) ?? .emptyObject
+        return (document.root, cleaned.paths)
+    }
+
+    /// Headers without the values that look like secrets under such a name.
+    package func cleaned(headers: [String: String]) -> [String: String] {
+        headers.filter { name, value in
+            kind(of: name, below: nil).map { !$0.fits(Array(value.utf8)) } ?? true
+        }
     }
 
     private func cleaned(

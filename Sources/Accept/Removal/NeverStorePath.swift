@@ -59,10 +59,12 @@ package struct NeverStorePath: Sendable, Equatable {
             throw Fault(
                 message:
                     "\"\(name)\" says what the event is or whom it is about, and has to be stored.",
-                fix: "Let the sender leave it out, or name a value below properties, traits or context.")
+                fix:
+                    "Let the sender leave it out, or name a value below properties, traits or context."
+            )
         }
         switch (vocabulary, steps[0]) {
-        case (.webhook, .key("body")): break
+        case (.webhook, .key("body")) where steps.count > 1 && steps[1] != .elements: break
         case (.webhook, _):
             throw Fault(
                 message: "\"\(text)\" is no place in a webhook.",

@@ -56,7 +56,8 @@ struct SecretParameters: Sendable {
                 let place = names.place(of: bytes[name])
             else { continue }
             let value = value(
-                after: sign, in: bytes, isOfPath: name.lowerBound > 0 && bytes[name.lowerBound - 1] == UInt8(ascii: ";"))
+                after: sign, in: bytes,
+                isOfPath: name.lowerBound > 0 && bytes[name.lowerBound - 1] == UInt8(ascii: ";"))
             if value.isEmpty || bytes[value].elementsEqual(secretMask.utf8) { continue }
             if let kind = kinds[place], !kind.fits(Array(bytes[value])) { continue }
             return (name, value)
@@ -136,7 +137,8 @@ struct SecretParameters: Sendable {
     ) -> Bool {
         guard start + 2 <= bytes.count else { return false }
         return code.withUTF8Buffer { code in
-            bytes[start] == code[0] && (bytes[start + 1] & ~0x20 == code[1] || bytes[start + 1] == code[1])
+            bytes[start] == code[0]
+                && (bytes[start + 1] & ~0x20 == code[1] || bytes[start + 1] == code[1])
         }
     }
 

@@ -1,4 +1,4 @@
-import Accept
+package import Accept
 
 /// A source of the pipeline: who may send events, and with which keys.
 package final class Source: Sendable {
@@ -19,12 +19,12 @@ package final class Source: Sendable {
     /// Requests that may come a second; nil for no limit.
     package let perSecond: Double?
     /// The source as the acceptor knows it.
-    let eventSource: EventSource
+    package let eventSource: EventSource
 
     /// A source as `pipeline.json` describes it.
     package init(
         name: String, kind: Kind, trusted: Bool, keys: [String], hmacSecrets: [String] = [],
-        origins: [String] = [], perSecond: Double? = nil
+        origins: [String] = [], perSecond: Double? = nil, neverStore: NeverStore = .standard
     ) {
         self.name = name
         self.kind = kind
@@ -33,6 +33,6 @@ package final class Source: Sendable {
         self.hmacSecrets = hmacSecrets
         self.origins = origins
         self.perSecond = perSecond
-        eventSource = EventSource(name: name, trusted: trusted)
+        eventSource = EventSource(name: name, trusted: trusted, neverStore: neverStore)
     }
 }
