@@ -43,12 +43,12 @@ package struct Acceptor: Sendable {
     /// The event of a text as the store would accept it, for trying a pipeline out; an event
     /// without a type is a track.
     package func sample(
-        _ bytes: [UInt8], from source: String, at now: Timestamp
+        _ bytes: [UInt8], from source: EventSource, at now: Timestamp
     ) throws(Problem) -> Event {
         let text = try read(bytes)
         let envelope = try single(
             text, type: text.document.root["type"] == nil ? .track : nil,
-            from: EventSource(name: source, trusted: true), at: now)
+            from: source, at: now)
         guard let event = envelope.events.first?.event else {
             throw envelope.rejections.first?.problem ?? notAnObject("The text")
         }

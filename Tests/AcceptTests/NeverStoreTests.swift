@@ -211,4 +211,28 @@ private func text(_ value: JSONValue?) -> String {
         #expect(fault?.message.contains(why) == true)
         #expect(fault?.fix.isEmpty == false)
     }
+
+    @Test func `have paths that the schema and the program agree about`() throws {
+        let schema = try Fixtures.json(try Fixtures.text("Blueprints/pipeline.schema.json"))
+        let paths = [
+            "properties", "traits.ssn", "context.*.pin", "traits.cards[].number", "traits.a[][]",
+            "*.pin", "*[].pin", "*", "body.a", "body.a[].b", "body", "body[].a", "user_id",
+            "traits.", ".traits", "traits..a", "traits.[]", "traits.a[0]", "other.a",
+            "properties[]",
+            "body.*.a b", "",
+        ]
+        for (shape, vocabulary) in [
+            ("neverStoreOfEvents", NeverStorePath.Vocabulary.event),
+            ("neverStoreOfWebhooks", .webhook),
+        ] {
+            let pattern = schema.document.value(
+                at: ["$defs", JSONKey(shape), "properties", "paths", "items", "pattern"])
+            let regex = try Regex(try #require(pattern?.string))
+            for path in paths {
+                let isPath = (try? NeverStorePath(path, in: vocabulary)) != nil
+                let matches = try regex.firstMatch(in: path) != nil
+                #expect(isPath == matches, "\(shape): \(path)")
+            }
+        }
+    }
 }

@@ -8,7 +8,9 @@ package import JSON
 /// values, and to every body that is kept because it could not be used. An event that holds none
 /// costs one look at each key and allocates nothing.
 package final class NeverStore: Sendable {
-    let paths: [NeverStorePath]
+    private let paths: [NeverStorePath]
+    /// What a setting names: its paths, and its parameters with a question mark before each.
+    package let named: [String]
     private let vocabulary: NeverStorePath.Vocabulary
     private let masks: Bool
     /// The keys that name secrets; empty when the rules that are built in are off.
@@ -29,6 +31,7 @@ package final class NeverStore: Sendable {
         query: [String] = [], masks: Bool = false, hasDefaults: Bool = true
     ) {
         self.paths = paths.flatMap { vocabulary == .event ? $0.spellings : [$0] }
+        named = paths.map(\.text) + query.map { "?\($0)" }
         self.vocabulary = vocabulary
         self.masks = masks
         let named = SecretKind.named.map { (name: $0.name, kind: SecretKind?.some($0.kind)) }

@@ -21,9 +21,14 @@ package struct NeverStorePath: Sendable, Equatable {
         case elements
     }
 
+    /// The path as it was written.
+    package let text: String
     let steps: [Step]
 
-    private init(steps: [Step]) { self.steps = steps }
+    private init(text: String, steps: [Step]) {
+        self.text = text
+        self.steps = steps
+    }
 
     private static let parts = ["properties", "traits", "context", "integrations"]
     /// What an event is and whom it is about, in both spellings.
@@ -50,6 +55,7 @@ package struct NeverStorePath: Sendable, Equatable {
             steps.append(name == "*" ? .any : .key(String(name)))
             steps += Array(repeating: .elements, count: lists)
         }
+        self.text = text
         self.steps = steps
         try check(text, in: vocabulary)
     }
@@ -81,7 +87,7 @@ package struct NeverStorePath: Sendable, Equatable {
     /// The paths by which an event holds what this one names: traits may stand in the context too.
     var spellings: [NeverStorePath] {
         guard steps.first == .key("traits") else { return [self] }
-        return [self, NeverStorePath(steps: [.key("context")] + steps)]
+        return [self, NeverStorePath(text: text, steps: [.key("context")] + steps)]
     }
 
     /// The last name in it, by which it is known in a text that is not readable; nil when there
