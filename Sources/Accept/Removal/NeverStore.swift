@@ -207,7 +207,7 @@ package final class NeverStore: Sendable {
     ///
     /// The token of a device is the address of its push messages, and no secret.
     private func kind(of name: String, below parent: String?) -> SecretKind? {
-        guard let keys, let place = keys.place(of: name.utf8) else { return nil }
+        guard let keys, let place = keys.place(of: name) else { return nil }
         let isOfDevice = name.lowercased() == "token" && parent?.lowercased() == "device"
         return isOfDevice ? nil : SecretKind.named[place].kind
     }

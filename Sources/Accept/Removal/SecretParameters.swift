@@ -25,7 +25,11 @@ struct SecretParameters: Sendable {
     }
 
     /// True when bytes hold a secret parameter; nothing is allocated unless they do.
-    func areIn(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool { secret(in: bytes, from: 0) != nil }
+    func areIn(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        // An address inside another one's parameter has an `=` before it.
+        index(of: UInt8(ascii: "="), in: bytes, 0..<bytes.count) != nil
+            && secret(in: bytes, from: 0) != nil
+    }
 
     /// The text with its secret values masked, and the names of their parameters; nil when it has
     /// none.
@@ -53,7 +57,7 @@ struct SecretParameters: Sendable {
         while let sign = equalsSign(in: bytes, from: at) {
             at = sign.upperBound
             guard let name = name(before: sign.lowerBound, in: bytes),
-                let place = names.place(of: bytes[name])
+                let place = names.place(of: UnsafeBufferPointer(rebasing: bytes[name]))
             else { continue }
             let value = value(
                 after: sign, in: bytes,
@@ -111,9 +115,8 @@ struct SecretParameters: Sendable {
             break
         case UInt8(ascii: "[") where isInBrackets: break
         case UInt8(ascii: "%"):
-            let codes: [StaticString] =
-                isInBrackets ? ["5B"] : ["3F", "26", "23", "3B"]
-            guard codes.contains(where: { isCode($0, at: start, in: bytes) }) else { return nil }
+            let codes: StaticString = isInBrackets ? "5B" : "3F26233B"
+            guard isCode(codes, at: start, in: bytes) else { return nil }
             start += 2
         case UInt8(ascii: "\\"):
             // A JSON escape: four digits after the letter u.
@@ -131,14 +134,17 @@ struct SecretParameters: Sendable {
             || byte == UInt8(ascii: "_") || byte == UInt8(ascii: "-")
     }
 
-    /// True when two hexadecimal digits stand at a place, in any case.
+    /// True when one of some codes of two hexadecimal digits stands at a place, in any case.
     private func isCode(
-        _ code: StaticString, at start: Int, in bytes: UnsafeBufferPointer<UInt8>
+        _ codes: StaticString, at start: Int, in bytes: UnsafeBufferPointer<UInt8>
     ) -> Bool {
         guard start + 2 <= bytes.count else { return false }
-        return code.withUTF8Buffer { code in
-            bytes[start] == code[0]
-                && (bytes[start + 1] & ~0x20 == code[1] || bytes[start + 1] == code[1])
+        let (first, second) = (bytes[start], bytes[start + 1])
+        let upper = second >= UInt8(ascii: "a") ? second & ~0x20 : second
+        return codes.withUTF8Buffer { codes in
+            stride(from: 0, to: codes.count, by: 2).contains {
+                codes[$0] == first && codes[$0 + 1] == upper
+            }
         }
     }
 
@@ -157,9 +163,7 @@ struct SecretParameters: Sendable {
                 break scan
             case UInt8(ascii: "?") where isOfPath: break scan
             case UInt8(ascii: "%") where sign.count > 1:
-                if isCode("26", at: end + 1, in: bytes) || isCode("23", at: end + 1, in: bytes) {
-                    break scan
-                }
+                if isCode("2623", at: end + 1, in: bytes) { break scan }
             default: break
             }
             end += 1

@@ -52,7 +52,7 @@ struct UnreadableSecrets: Sendable {
         let slashes = text[name.endIndex...].prefix { $0 == UInt8(ascii: "\\") }.count
         var at = name.endIndex + slashes
         guard !name.isEmpty, at < text.count, text[at] == text[quote],
-            names.place(of: name) != nil
+            name.withUnsafeBufferPointer({ names.place(of: $0) }) != nil
         else { return nil }
         at = skipSpace(text, from: at + 1)
         if text[at...].starts(with: "=>".utf8) {
