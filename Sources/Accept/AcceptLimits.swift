@@ -1,3 +1,5 @@
+package import Events
+
 /// The limits on what senders may send, with their defaults.
 package struct AcceptLimits: Sendable {
     /// Bytes of a request body on the wire.
@@ -19,6 +21,13 @@ package struct AcceptLimits: Sendable {
     /// Characters of any other id, one more than allowed; the email services that
     /// receive them allow "less than 255 characters".
     package var identifierLength = 255
+    /// The first moment that an event's time may be; what lies before is a clock that was never
+    /// set.
+    package var earliestTime = Timestamp(milliseconds: 631_152_000_000)  // 1990-01-01T00:00:00Z
+    /// The span after the receipt in which an event's time still counts.
+    package var timeAhead = Duration.days(1)
+    /// The largest correction of a sender's clock.
+    package var clockCorrection = Duration.days(365)
 
     /// The defaults.
     package init() {}

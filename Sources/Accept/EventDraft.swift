@@ -72,26 +72,28 @@ struct EventDraft {
         let size = document.bytes.count
         guard size <= limits.eventBytes else { throw Self.tooLarge(size, limits) }
         let type = try eventType()
-        let messageID = try identifier(.messageID, limits.messageIDLength)
-        let length = limits.identifierLength
-        let userID = try identifier(.userID, length)
-        let anonymousID = try identifier(.anonymousID, length)
-        let previousID = try identifier(.previousID, length)
-        let groupID = try identifier(.groupID, length)
-        let name = try name(for: type)
+        let messageID = try messageID(shorterThan: limits.messageIDLength)
         var marks: [Event.Mark] = []
-        let times = times(at: now, &marks)
+        let ids = try EventIDs(
+            user: given(.userID), anonymous: given(.anonymousID), previous: given(.previousID),
+            group: given(.groupID), placeholders: source.placeholders, limits: limits,
+            marks: &marks)
+        let name = try name(for: type)
+        let times = EventTimes(
+            timestamp: self[.timestamp], original: self[.originalTimestamp],
+            sent: self[.sentAt] ?? sharedSentAt, receivedAt: now,
+            limits: limits, marks: &marks)
         if !repairs.isEmpty {
-            marks += repairs.map { Event.Mark($0) }.sorted { $0.rawValue < $1.rawValue }
+            marks += repairs.map { Event.Mark(repair: $0) }.sorted { $0.text < $1.text }
         }
-        marks += removed.map { .removed($0) }
-        if size > limits.eventBytesWarned { marks.append(.large) }
+        marks += removed.map { Event.Mark(.removed, value: $0) }
+        if size > limits.eventBytesWarned { marks.append(Event.Mark(.large)) }
         let event = Event(
             source: source.name, trusted: source.trusted, type: type, name: name,
-            messageID: messageID ?? "", userID: userID, anonymousID: anonymousID,
-            previousID: previousID, groupID: groupID, timestamp: times.happened,
+            messageID: messageID ?? "", userID: ids.user, anonymousID: ids.anonymous,
+            previousID: ids.previous, groupID: ids.group, timestamp: times.happened,
             sentAt: times.sent, receivedAt: now, marks: marks, document: document)
-        try requireIdentity(of: event)
+        try requireIdentity(of: event, ids)
         return event
     }
 
@@ -117,22 +119,16 @@ struct EventDraft {
         return type
     }
 
-    private func identifier(_ field: Field, _ length: Int) throws(Problem) -> String? {
-        guard let value = self[field] else { return nil }
-        guard let text = value.string ?? value.numberText else {
-            throw Problem(
-                code: "id_not_string", message: "\"\(field.spellings[0])\" is not a string.",
-                hint: "Send ids as strings.")
-        }
-        if text.isEmpty { return nil }
-        guard text.hasFewerScalars(than: length), !text.utf8.contains(0) else {
-            throw Problem(
-                code: "id_too_long",
-                message:
-                    "\"\(field.spellings[0])\" must be shorter than \(length) characters, without NUL.",
-                hint: "Send a shorter id.")
-        }
-        return text
+    private func given(_ field: Field) -> EventIDs.Given {
+        EventIDs.Given(value: self[field], field: field.spellings[0])
+    }
+
+    private func messageID(shorterThan length: Int) throws(Problem) -> String? {
+        let field = Field.messageID.spellings[0]
+        guard let value = self[.messageID] else { return nil }
+        guard let text = value.string ?? value.numberText else { throw EventIDs.notText(field) }
+        try EventIDs.check(text[...], named: field, shorterThan: length)
+        return text.isEmpty ? nil : text
     }
 
     private func name(for type: EventType) throws(Problem) -> String? {
@@ -154,7 +150,7 @@ struct EventDraft {
         }
     }
 
-    private func requireIdentity(of event: Event) throws(Problem) {
+    private func requireIdentity(of event: Event, _ ids: EventIDs) throws(Problem) {
         for field in [Field.properties, .traits] {
             guard let value = self[field], value.kind != .object else { continue }
             let key = field.spellings[0]
@@ -168,21 +164,13 @@ struct EventDraft {
         throw Problem(
             code: "no_user_anon_id",
             message: "The event has neither a user id, nor an anonymous id, nor an email.",
-            hint: "Send \"userId\", \"anonymousId\" or traits.email with it.")
+            hint: hint(for: ids.placeholder))
     }
 
-    /// The times of the event: `timestamp = receivedAt − (sentAt − originalTimestamp)`, as Segment
-    /// corrects clocks.
-    private func times(
-        at now: Timestamp, _ marks: inout [Event.Mark]
-    ) -> (happened: Timestamp, sent: Timestamp?) {
-        let sent = (self[.sentAt] ?? sharedSentAt)?.string
-            .flatMap { Timestamp(iso8601: $0) }
-        guard let given = self[.originalTimestamp] ?? self[.timestamp] else { return (now, sent) }
-        guard let original = given.string.flatMap({ Timestamp(iso8601: $0) }) else {
-            marks.append(.unreadableTimestamp)
-            return (now, sent)
-        }
-        return (sent.map { now + original.since($0) } ?? original, sent)
+    private func hint(for placeholder: (field: String, text: String)?) -> String {
+        let advice = "Send \"userId\", \"anonymousId\" or traits.email with it."
+        guard let (field, text) = placeholder else { return advice }
+        if text.withoutOuterBlanks.isEmpty { return "\"\(field)\" is empty. \(advice)" }
+        return "\"\(field)\" is \"\(text.prefix(64))\", a placeholder that means nobody. \(advice)"
     }
 }

@@ -38,7 +38,9 @@ extension String {
             }
         }
     }
+}
 
+extension StringProtocol {
     /// True when the text has fewer Unicode scalars than `count`.
     package func hasFewerScalars(than count: Int) -> Bool {
         // Each takes at least one byte.

@@ -44,14 +44,14 @@ extension Transform {
                 message: "\(rawValue) needs a text or number, not a list or object")
         }
         switch self {
-        case .trim: return .text(trimmed(text))
+        case .trim: return .text(String(text.withoutOuterBlanks))
         case .lowercase: return .text(text.lowercased())
         case .uppercase: return .text(text.uppercased())
         case .sha256:
             return .text(hexadecimal(SHA256.hash(data: Array(text.utf8))))
-        case .number: return try number(trimmed(text))
+        case .number: return try number(String(text.withoutOuterBlanks))
         case .integer:
-            guard let number = Double(trimmed(text)), abs(number) < 9e15 else {
+            guard let number = Double(String(text.withoutOuterBlanks)), abs(number) < 9e15 else {
                 throw TransformFault(message: "\"\(text.prefix(40))\" is no whole number")
             }
             return raw(String(Int64(number.rounded(.towardZero))))
@@ -81,18 +81,9 @@ extension Transform {
         guard let text = value.text else {
             throw TransformFault(message: "\(rawValue) needs a date")
         }
-        if let moment = Timestamp(iso8601: text) { return moment }
-        // Epoch numbers: up to the year 5138 in seconds, from 1973 in milliseconds.
-        if let number = Double(text), abs(number) < 1e15 {
-            return Timestamp(milliseconds: Int64(abs(number) < 1e11 ? number * 1000 : number))
-        }
+        if let moment = Timestamp(reading: text) { return moment }
         throw TransformFault(message: "\"\(text.prefix(40))\" is no date")
     }
 
     private func raw(_ text: String) -> Found { .raw(Array(text.utf8)) }
-
-    private func trimmed(_ text: String) -> String {
-        let tail = text.drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace)
-        return String(tail.reversed())
-    }
 }

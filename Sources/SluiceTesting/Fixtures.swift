@@ -1,4 +1,4 @@
-import Accept
+package import Accept
 package import Consent
 package import Deliver
 package import Events
@@ -78,17 +78,18 @@ package enum Fixtures {
     /// An event as the server would accept it.
     package static func accepted(
         _ text: String, source: String = "backend", trusted: Bool = true,
-        at now: Timestamp = ManualClock().now
+        placeholders: PlaceholderIDs = .standard, at now: Timestamp = ManualClock().now
     ) throws -> Event {
         let acceptor = Acceptor()
         let envelope = try acceptor.single(
             try acceptor.read(Array(text.utf8)), type: nil,
-            from: EventSource(name: source, trusted: trusted), at: now)
+            from: EventSource(name: source, trusted: trusted, placeholders: placeholders), at: now)
         if let rejection = envelope.rejections.first { throw rejection.problem }
         return envelope.events[0].event
     }
 
-    /// A track event by one user; the consent is given.
+    /// A track event by one user; the consent is given. Every id is somebody's: tests number
+    /// people from 0.
     package static func track(
         _ name: String = "Product Viewed", user: String, message: String? = nil,
         at now: Timestamp = ManualClock().now
@@ -98,7 +99,7 @@ package enum Fixtures {
             """
             {"type":"track","event":"\(name)",\(id)"userId":"\(user)",
              "context":{"consent":{"canonical":{"marketing":true}}},"properties":{"price":1.10}}
-            """, at: now)
+            """, placeholders: PlaceholderIDs([]), at: now)
     }
 
     /// A destination with Vero's blueprint.

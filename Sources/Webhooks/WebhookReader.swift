@@ -132,7 +132,8 @@ package struct WebhookReader: Sendable {
         let envelope = try acceptor.single(
             RepairedText(document: document, repairs: repairs, duplicates: []), type: nil,
             from: EventSource(
-                name: source.name, trusted: source.trusted, neverStore: source.neverStore),
+                name: source.name, trusted: source.trusted, placeholders: source.placeholders,
+                neverStore: source.neverStore),
             at: now, removed: removed)
         if let rejection = envelope.rejections.first { throw rejection.problem }
         guard let event = envelope.events.first?.event else {

@@ -18,6 +18,8 @@ package struct WebhookSource: Sendable {
     package let answer: [UInt8]?
     /// Requests a second; nil for no limit.
     package let perSecond: Double?
+    /// The ids that mean nobody.
+    package let placeholders: PlaceholderIDs
     /// The rules for values of its webhooks that are never stored.
     package let neverStore: NeverStore
 
@@ -28,7 +30,7 @@ package struct WebhookSource: Sendable {
         name: String, isEnabled: Bool = true, trusted: Bool = true, tokens: [String],
         secrets: [String] = [], verification: Verification? = nil, blueprint: SourceBlueprint,
         answer: [UInt8]? = nil, perSecond: Double? = nil,
-        neverStore: NeverStore = .standardWebhook
+        placeholders: PlaceholderIDs = .standard, neverStore: NeverStore = .standardWebhook
     ) {
         self.name = name
         self.isEnabled = isEnabled
@@ -39,6 +41,7 @@ package struct WebhookSource: Sendable {
         self.blueprint = blueprint
         self.answer = answer ?? blueprint.answer
         self.perSecond = perSecond
+        self.placeholders = placeholders
         self.neverStore = neverStore
     }
 

@@ -26,7 +26,7 @@ private func decide(
 
 private func answer(_ granted: Bool, at text: String) -> ConsentAnswer {
     ConsentAnswer(
-        category: "marketing", granted: granted, at: Timestamp(iso8601: text) ?? ManualClock().now,
+        category: "marketing", granted: granted, at: Timestamp(reading: text) ?? ManualClock().now,
         origin: "consent set")
 }
 

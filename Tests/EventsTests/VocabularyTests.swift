@@ -14,7 +14,7 @@ import Testing
         ("2000-02-29", 951_782_400_000),
     ])
     func `is read as real SDKs write it`(text: String, milliseconds: Int64) {
-        #expect(Timestamp(iso8601: text)?.milliseconds == milliseconds)
+        #expect(Timestamp(reading: text)?.milliseconds == milliseconds)
     }
 
     @Test(arguments: [
@@ -23,11 +23,11 @@ import Testing
         "2026-06-06T10:15:30.Z", "1900-02-29",
     ])
     func `is not made from what is no date`(text: String) {
-        #expect(Timestamp(iso8601: text) == nil)
+        #expect(Timestamp(reading: text) == nil)
     }
 
     @Test func `comes out in Vero's format`() throws {
-        let moment = try #require(Timestamp(iso8601: "2026-06-06T10:15:30.5Z"))
+        let moment = try #require(Timestamp(reading: "2026-06-06T10:15:30.5Z"))
         #expect(
             try DatePattern("yyyy-MM-dd'T'HH:mm:ssZ").format(moment) == "2026-06-06T10:15:30+0000")
         #expect(moment.iso8601 == "2026-06-06T10:15:30.500Z")
@@ -36,6 +36,32 @@ import Testing
 
     @Test func `refuses a pattern with an unknown field`() {
         #expect(throws: DatePattern.UnknownField.self) { try DatePattern("yyyy-QQ") }
+    }
+}
+
+@Suite struct `A mark` {
+    @Test func `is kept and read back with its value`() {
+        let marks = [
+            Event.Mark(.large), Event.Mark(.unreadableTimestamp, value: "50%20 of = it"),
+            Event.Mark(.unlikelyTimestamp, value: ""),
+        ]
+        #expect(Event.Mark.marks(stored: Event.Mark.stored(marks)) == marks)
+        #expect(Event.Mark.stored([]).isEmpty && Event.Mark.marks(stored: "").isEmpty)
+    }
+
+    @Test func `of an older store is read too, and an unknown one is left out`() {
+        let text = "repaired:lone_surrogate warning:unreadable_timestamp else:new=1"
+        #expect(
+            Event.Mark.marks(stored: text)
+                == [Event.Mark(.loneSurrogate), Event.Mark(.unreadableTimestamp)])
+    }
+
+    @Test func `shows the beginning of a long value, and no control characters`() {
+        let long = Event.Mark(.unreadableTimestamp, value: String(repeating: "é", count: 99))
+        #expect(long.value == String(repeating: "é", count: 64) + "…")
+        #expect(Event.Mark.marks(stored: Event.Mark.stored([long])) == [long])
+        #expect(
+            Event.Mark(.unreadableTimestamp, value: "a\u{1B}[2J\n").value == "a\u{FFFD}[2J\u{FFFD}")
     }
 }
 

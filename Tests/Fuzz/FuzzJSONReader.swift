@@ -22,6 +22,6 @@ public func fuzzJSONReader(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt 
         else { preconditionFailure("a written text reads the same again") }
     }
     for key in ["a", "properties", ""] { _ = text.document.root[JSONKey(key)]?.string }
-    _ = text.document.root.string.flatMap { Timestamp(iso8601: $0) }
+    _ = text.document.root.string.flatMap { Timestamp(reading: $0) }
     return 0
 }

@@ -35,7 +35,7 @@ private let samples = [
             let document = event.document.root
             #expect(
                 document.equals(expected), "\(String(decoding: document.raw, as: UTF8.self))")
-            let moment = expected["timestamp"]?.string.flatMap { Timestamp(iso8601: $0) } ?? now
+            let moment = expected["timestamp"].flatMap { Timestamp(reading: $0) } ?? now
             #expect(event.timestamp == moment)
             #expect(event.trusted && event.source == source.name && event.messageID.isEmpty)
         }
@@ -135,7 +135,7 @@ private let samples = [
     @Test func `is marked when a value in it had to be repaired`() throws {
         let event = try #require(
             read("{\"type\":\"sent\",\"user\":{\"id\":1},\"x\":NaN}").envelope.events.first?.event)
-        #expect(event.marks == [.nonFiniteNumber])
+        #expect(event.marks == [Event.Mark(.nonFiniteNumber)])
         #expect(event.document.root["properties"]?["x"]?.isNull == true)
     }
 

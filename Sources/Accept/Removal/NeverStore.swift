@@ -9,7 +9,7 @@ package import JSON
 /// costs one look at each key and allocates nothing.
 package final class NeverStore: Sendable {
     private let paths: [NeverStorePath]
-    /// What a setting names: its paths, and its parameters with a question mark before each.
+    /// The names in a setting: its paths, and its parameters with a question mark before each.
     package let named: [String]
     private let vocabulary: NeverStorePath.Vocabulary
     private let masks: Bool

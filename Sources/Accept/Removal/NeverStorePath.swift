@@ -31,7 +31,7 @@ package struct NeverStorePath: Sendable, Equatable {
     }
 
     private static let parts = ["properties", "traits", "context", "integrations"]
-    /// What an event is and whom it is about, in both spellings.
+    /// The fields that say what an event is and whom it is about, in both spellings.
     private static let needed = [
         "type", "event", "name", "user_id", "anonymous_id", "previous_id", "group_id",
         "message_id", "userId", "anonymousId", "previousId", "groupId", "messageId",

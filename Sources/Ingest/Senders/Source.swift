@@ -24,7 +24,8 @@ package final class Source: Sendable {
     /// A source as `pipeline.json` describes it.
     package init(
         name: String, kind: Kind, trusted: Bool, keys: [String], hmacSecrets: [String] = [],
-        origins: [String] = [], perSecond: Double? = nil, neverStore: NeverStore = .standard
+        origins: [String] = [], perSecond: Double? = nil,
+        placeholders: PlaceholderIDs = .standard, neverStore: NeverStore = .standard
     ) {
         self.name = name
         self.kind = kind
@@ -33,6 +34,7 @@ package final class Source: Sendable {
         self.hmacSecrets = hmacSecrets
         self.origins = origins
         self.perSecond = perSecond
-        eventSource = EventSource(name: name, trusted: trusted, neverStore: neverStore)
+        eventSource = EventSource(
+            name: name, trusted: trusted, placeholders: placeholders, neverStore: neverStore)
     }
 }

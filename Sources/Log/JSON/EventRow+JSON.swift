@@ -16,7 +16,7 @@ extension EventRow {
         writer.member("receivedAt", event.receivedAt.iso8601)
         writer.key("marks")
         writer.beginArray()
-        for mark in event.marks { writer.string(mark.rawValue) }
+        for mark in event.marks { writer.string(mark.text) }
         writer.endArray()
     }
 }

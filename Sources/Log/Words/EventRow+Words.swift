@@ -17,16 +17,24 @@ extension EventRow {
 }
 
 extension Event.Mark {
+    fileprivate var sentence: String { "\(kind.sentence) (\(text))." }
+}
+
+extension Event.Mark.Kind {
+    /// The mark in words, without a full stop; the code and the value follow.
     fileprivate var sentence: String {
         switch self {
-        case .nonFiniteNumber:
-            "It held NaN or Infinity, which is not JSON; null was put there (\(rawValue))."
-        case .loneSurrogate:
-            "It held half of a surrogate pair; U+FFFD was put there (\(rawValue))."
-        case .large: "It is larger than 32 KB; many services refuse such events (\(rawValue))."
+        case .nonFiniteNumber: "It held NaN or Infinity, which is not JSON; null was put there"
+        case .loneSurrogate: "It held half of a surrogate pair; U+FFFD was put there"
+        case .large: "It is larger than 32 KB; many services refuse such events"
         case .unreadableTimestamp:
-            "Its timestamp is no date; the time of receipt was used (\(rawValue))."
-        case .removed(let path): "The value at \(path) is never stored; it was removed."
+            "Its timestamp is no date; originalTimestamp or the time of receipt was used"
+        case .unlikelyTimestamp:
+            "Its timestamp lies before 1990 or after tomorrow; another time was used"
+        case .clockNotCorrected:
+            "Its sentAt cannot tell how far the sender's clock is off; its time was left as it came"
+        case .placeholderID: "It has an id that means nobody, which was left out"
+        case .removed: "A value that is never stored was removed from it"
         }
     }
 }

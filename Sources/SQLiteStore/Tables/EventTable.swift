@@ -80,7 +80,7 @@ final class EventTable: TransactionParticipant {
             timestamp: Timestamp(milliseconds: row.int64(13)),
             sentAt: row.optionalInt64(14).map { Timestamp(milliseconds: $0) },
             receivedAt: Timestamp(milliseconds: row.int64(15)),
-            marks: [Event.Mark](stored: row.text(16) ?? ""), document: document)
+            marks: row.text(16).map { Event.Mark.marks(stored: $0) } ?? [], document: document)
         let identity = Identity(
             userID: event.userID, email: row.text(10), anonymousID: event.anonymousID,
             emailState: Identity.EmailState(rawValue: row.text(11) ?? "") ?? .fine,
@@ -101,7 +101,7 @@ extension EventRecord {
             .bind(index + 14, event.timestamp.milliseconds)
             .bind(index + 15, event.sentAt?.milliseconds)
             .bind(index + 16, event.receivedAt.milliseconds)
-            .bind(index + 17, event.marks.isEmpty ? "" : event.marks.stored)
+            .bind(index + 17, event.marks.isEmpty ? "" : Event.Mark.stored(event.marks))
             .bind(index + 18, userKey).bind(index + 19, emailKey)
             .bind(index + 20, event.document.bytes)
     }

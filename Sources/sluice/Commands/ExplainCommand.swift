@@ -47,7 +47,9 @@ struct ExplainCommand: ParsableCommand {
         guard let source, !file.sources.contains(where: { $0.name == source }) else {
             let sender = file.sources.first { $0.name == source }?.eventSource
             let (event, people) = try read(
-                from: sender ?? EventSource(name: "explain", trusted: true))
+                from: sender
+                    ?? EventSource(
+                        name: "explain", trusted: true, placeholders: file.placeholders))
             show(try dryRun(of: event, knowing: people, by: file))
             return
         }

@@ -1,3 +1,4 @@
+import Accept
 import Request
 import Consent
 import CurlTransport
@@ -18,6 +19,8 @@ struct PipelineFile {
     var metrics: ListenAddress?
     var sources: [Source]
     var webhooks: [WebhookSource]
+    /// The ids that mean nobody.
+    var placeholders: PlaceholderIDs
     /// The address to which alerts are posted; nil for none.
     var alertsURL: String?
     /// Networks that are reached although they are private.
@@ -70,7 +73,7 @@ struct PipelineDecoder {
         root.refuseUnknownKeys(
             [
                 "$schema", "listen", "data", "allow_private", "sources", "consent", "destinations",
-                "alerts", "store", "metrics",
+                "alerts", "store", "metrics", "placeholder_ids",
             ],
             in: "A pipeline")
         for key in ["sources", "destinations"] where root[key] == nil {
@@ -81,10 +84,12 @@ struct PipelineDecoder {
         let destinations = (root["destinations"]?.members("\"destinations\"") ?? []).compactMap {
             destination($0.key, $0.value, networks: networks, codes: codes)
         }
-        let sources = SourcesDecoder(pipeline: self, codes: codes).sources(root["sources"])
+        let placeholders = placeholders()
+        let sources = SourcesDecoder(pipeline: self, codes: codes, placeholders: placeholders)
+            .sources(root["sources"])
         return PipelineFile(
             listen: listen(), data: data(), metrics: metrics(), sources: sources.senders,
-            webhooks: sources.webhooks,
+            webhooks: sources.webhooks, placeholders: placeholders,
             alertsURL: alertsURL(), allowedNetworks: networks, storeLimits: storeLimits(),
             pipeline: Pipeline(
                 destinations: destinations, sources: sources.rules, consentCodes: codes))
@@ -181,6 +186,19 @@ struct PipelineDecoder {
                 "\"\(network)\" is no network.", fix: "Write address/bits, such as 10.0.0.0/8.")
         }
         return networks
+    }
+
+    private func placeholders() -> PlaceholderIDs {
+        guard let value = root["placeholder_ids"] else { return .standard }
+        let texts = value.strings("\"placeholder_ids\"")
+        for text in texts where text.withoutOuterBlanks != text[...] || text.isEmpty {
+            value.report(
+                "\"\(text)\" has blanks around it, or is empty.",
+                fix:
+                    "Leave them out: ids are compared without outer blanks, and an empty one is none."
+            )
+        }
+        return PlaceholderIDs(texts)
     }
 
     private func consentCodes() -> [String: String] {

@@ -11,6 +11,8 @@ import Webhooks
 struct SourcesDecoder {
     let pipeline: PipelineDecoder
     let codes: [String: String]
+    /// The ids that mean nobody.
+    let placeholders: PlaceholderIDs
 
     struct Sources {
         var senders: [Source] = []
@@ -68,7 +70,7 @@ struct SourcesDecoder {
             keys: isOn ? keys : [], hmacSecrets: isOn ? secrets : [],
             origins: value["origins"]?.strings("\"origins\"") ?? [],
             perSecond: pipeline.perSecond(value["per_second"]) ?? (kind == .browser ? 1_000 : nil),
-            neverStore: NeverStore.read(value["never_store"]))
+            placeholders: placeholders, neverStore: NeverStore.read(value["never_store"]))
         let hasNone = keys.isEmpty && secrets.isEmpty
         sources.senders.append(source)
         sources.rules.append(
@@ -113,7 +115,7 @@ struct SourcesDecoder {
             secrets: texts(of: value["secrets"], "\"secrets\"", each: "A secret"),
             verification: value["verify"].map { Verification($0) }, blueprint: blueprint,
             answer: value["answer"].map { pipeline.variables.expand(json: $0) },
-            perSecond: pipeline.perSecond(value["per_second"]),
+            perSecond: pipeline.perSecond(value["per_second"]), placeholders: placeholders,
             neverStore: NeverStore.read(value["never_store"], blueprint: blueprint))
         if source.offReason == nil, source.verification != .token, source.secrets.isEmpty,
             pipeline.overrides.needsSecrets
