@@ -1,4 +1,4 @@
-import Accept
+@testable import Accept
 import Events
 import JSON
 import SluiceTesting
@@ -236,5 +236,17 @@ private func text(_ value: JSONValue?) -> String {
                 #expect(isPath == matches, "\(shape): \(path)")
             }
         }
+    }
+
+    @Test func `are known by names that the reference lists, and by no others`() throws {
+        let reference = try Fixtures.text("Sources/sluice/Documentation.docc/Reference.md")
+        let section = try #require(
+            reference.firstMatch(of: /## Names of secrets\n(?:.|\n)*?\| keys (?:.|\n)*?\n\n/)?.0)
+        let rows = section.split(separator: "\n").filter { $0.hasPrefix("| `") }
+        let listed = rows.flatMap { row in
+            row.split(separator: "|")[0].matches(of: /`([a-z0-9_]+)`/).map { String($0.1) }
+        }
+        let known = SecretKind.named.map { $0.name.replacing(" ", with: "_") }
+        #expect(listed == known)
     }
 }
