@@ -130,8 +130,8 @@ extension JSONValue {
         UnsafeBufferPointer(rebasing: bytes[Int(node.start)..<Int(node.end)])
     }
 
-    /// True for a text in which a quoted name stands, or an escaped `=`, which some libraries
-    /// write.
+    /// True for a text in which a quoted name stands, or an escaped quote or `=`, which some
+    /// libraries write.
     private func mayHoldKey(
         of names: FoldedNames, inside text: UnsafeBufferPointer<UInt8>
     ) -> Bool {
@@ -146,7 +146,9 @@ extension JSONValue {
             if rest.first == UInt8(ascii: "\"") {
                 let name = rest.dropFirst().prefix { $0 != UInt8(ascii: "\\") }
                 if names.place(of: UnsafeBufferPointer(rebasing: name)) != nil { return true }
-            } else if rest.starts(with: "u003d".utf8) || rest.starts(with: "u003D".utf8) {
+            } else if rest.starts(with: "u0022".utf8) || rest.starts(with: "u003d".utf8)
+                || rest.starts(with: "u003D".utf8)
+            {
                 return true
             }
         }

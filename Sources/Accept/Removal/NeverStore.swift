@@ -13,9 +13,7 @@ package final class NeverStore: Sendable {
     package let named: [String]
     private let vocabulary: NeverStorePath.Vocabulary
     private let masks: Bool
-    /// The keys that name secrets; empty when the rules that are built in are off.
-    private let keys: FoldedNames?
-    private let parameters: SecretParameters?
+    private let search: SecretSearch
     /// The rules for bodies that are not readable.
     private let unreadable: UnreadableSecrets
 
@@ -37,8 +35,9 @@ package final class NeverStore: Sendable {
         let named = SecretKind.named.map { (name: $0.name, kind: SecretKind?.some($0.kind)) }
         let secret = hasDefaults ? named + SecretKind.sessions.map { ($0, nil) } : []
         let ofAddresses = secret + query.map { ($0, nil) }
-        keys = hasDefaults ? FoldedNames(SecretKind.named.map(\.name)) : nil
-        parameters = ofAddresses.isEmpty ? nil : SecretParameters(ofAddresses)
+        let parameters = ofAddresses.isEmpty ? nil : SecretParameters(ofAddresses)
+        search = SecretSearch(
+            keys: hasDefaults ? FoldedNames(named.map(\.name)) : nil, parameters: parameters)
         unreadable = UnreadableSecrets(
             names: (hasDefaults ? named.map(\.name) : []) + paths.compactMap(\.lastName)
                 // The key that a request came with is never kept.
@@ -85,30 +84,20 @@ package final class NeverStore: Sendable {
     /// Headers without the values that look like secrets under such a name.
     package func cleaned(headers: [String: String]) -> [String: String] {
         headers.filter { name, value in
-            kind(of: name, below: nil).map { !$0.fits(Array(value.utf8)) } ?? true
+            search.kind(of: name).map { !$0.fits(Array(value.utf8)) } ?? true
         }
     }
 
     private func cleaned(
         _ root: JSONValue, along paths: [NeverStorePath], under top: [String]
     ) -> Cleaned? {
-        let needsLook = mayHoldSecrets(root)
+        let needsLook = search.mayFind(in: root)
         if paths.isEmpty, !needsLook { return nil }
         var removal = Removal(masks: masks)
         for path in paths { follow(path.steps[top.count...], from: root, at: top, &removal) }
-        if needsLook { findSecrets(in: root, at: top, &removal) }
+        if needsLook { search.remove(from: root, at: top, &removal) }
         if removal.isEmpty { return nil }
         return Cleaned(bytes: removal.text(of: root), paths: removal.paths)
-    }
-
-    /// True when a closer look is needed.
-    private func mayHoldSecrets(_ value: JSONValue) -> Bool {
-        if let keys, value.mayHoldKey(of: keys) { return true }
-        guard let parameters else { return false }
-        let range = value.range
-        return value.document.bytes.withUnsafeBufferPointer {
-            parameters.areIn(UnsafeBufferPointer(rebasing: $0[range]))
-        }
     }
 
     /// A body that is kept because nothing could be made of it, without the values that are never
@@ -132,7 +121,7 @@ package final class NeverStore: Sendable {
         for path in paths {
             for item in items { follow(path.steps[first...], from: item, at: [], &removal) }
         }
-        findSecrets(in: root, at: [], &removal)
+        search.remove(from: root, at: [], &removal)
         return removal.isEmpty ? body : removal.text(of: root)
     }
 
@@ -165,66 +154,5 @@ package final class NeverStore: Sendable {
 
     private static func elements(of way: [String]) -> [String] {
         way.dropLast() + [(way.last ?? "") + "[]"]
-    }
-
-    /// The ids of an event, which are kept as they are.
-    private static let ids: Set = [
-        "userId", "user_id", "anonymousId", "anonymous_id", "previousId", "previous_id",
-        "groupId", "group_id", "messageId", "message_id", "type",
-    ]
-
-    /// Removes what looks like a secret under such a name, and masks parameters of addresses.
-    ///
-    /// - Parameter kind: the kind of secret that the value's key names.
-    private func findSecrets(
-        in value: JSONValue, of kind: SecretKind? = nil, at way: [String],
-        _ removal: inout Removal
-    ) {
-        if removal.covers(value) { return }
-        switch value.kind {
-        case .object:
-            for member in value.members {
-                let name = member.key.string ?? ""
-                if way.isEmpty, Self.ids.contains(name) { continue }
-                let kind = self.kind(of: name, below: way.last)
-                findSecrets(in: member.value, of: kind, at: way + [name], &removal)
-            }
-        case .array:
-            for element in value.elements {
-                findSecrets(in: element, of: kind, at: Self.elements(of: way), &removal)
-            }
-        case .string, .number:
-            if let kind, kind.fits(value) {
-                removal.remove(value, at: way.joined(separator: "."))
-            } else if let text = value.string {
-                findSecrets(inText: Array(text.utf8), of: value, at: way, &removal)
-            }
-        case .boolean, .null: break
-        }
-    }
-
-    /// The kind of secret that a key names; nil for every other key.
-    ///
-    /// The token of a device is the address of its push messages, and no secret.
-    private func kind(of name: String, below parent: String?) -> SecretKind? {
-        guard let keys, let place = keys.place(of: name) else { return nil }
-        let isOfDevice = name.lowercased() == "token" && parent?.lowercased() == "device"
-        return isOfDevice ? nil : SecretKind.named[place].kind
-    }
-
-    /// Cleans a text that is JSON itself, or holds addresses.
-    private func findSecrets(
-        inText text: [UInt8], of value: JSONValue, at way: [String], _ removal: inout Removal
-    ) {
-        let isJSON = text.first == UInt8(ascii: "{") || text.first == UInt8(ascii: "[")
-        if isJSON, let root = try? JSONReader.read(text).root {
-            var inner = Removal(masks: masks)
-            findSecrets(in: root, at: way, &inner)
-            if inner.isEmpty { return }
-            removal.replace(value, by: inner.text(of: root), at: inner.paths)
-        } else if let (masked, names) = parameters?.masked(text) {
-            let path = way.joined(separator: ".")
-            removal.replace(value, by: masked, at: names.map { "\(path)?\($0)" })
-        }
     }
 }
