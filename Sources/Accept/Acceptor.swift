@@ -10,8 +10,8 @@ package struct Acceptor: Sendable {
     /// An acceptor with these limits.
     package init(limits: AcceptLimits = AcceptLimits()) { self.limits = limits }
 
-    /// Reads a body's JSON; numbers that are not finite and halves of surrogate pairs, which real
-    /// SDKs send, are repaired.
+    /// Reads a body's JSON; numbers that are not finite, halves of surrogate pairs and bytes that
+    /// are no UTF-8, which real SDKs send, are repaired.
     package func read(_ bytes: [UInt8]) throws(BodyProblem) -> RepairedText {
         do {
             return try JSONReader.readRepairing(bytes)
@@ -29,7 +29,7 @@ package struct Acceptor: Sendable {
         _ text: RepairedText, type: EventType?, from source: EventSource, at now: Timestamp,
         removed: [String] = []
     ) throws(BodyProblem) -> Envelope {
-        if let duplicate = text.duplicates.first { throw problem(of: duplicate) }
+        if let fault = text.faults.first { throw problem(of: fault) }
         guard text.document.root.kind == .object else { throw notAnObject("The body") }
         let (document, nowRemoved) = source.neverStore.document(withoutKey(text.document))
         let draft = EventDraft(
@@ -67,7 +67,7 @@ package struct Acceptor: Sendable {
                 code: "no_batch", message: "The body has no array under \"batch\".",
                 hint: "Send {\"batch\": [ {\"type\": \"track\", …}, … ]}.")
         }
-        if let outside = text.duplicates.first(where: { !batch.range.contains($0.offset) }) {
+        if let outside = text.faults.first(where: { !batch.range.contains($0.offset) }) {
             throw problem(of: outside)
         }
         let items = batch.elements
@@ -86,13 +86,13 @@ package struct Acceptor: Sendable {
         }
         let common = text.repairs.filter { !batch.range.contains($0.offset) }
         var repairs = text.repairs.filter { batch.range.contains($0.offset) }[...]
-        var duplicates = text.duplicates[...]
+        var faults = text.faults[...]
         var envelope = Envelope()
         for (index, item) in items.enumerated() {
             let mine = removeFirst(&repairs, before: item.range.upperBound, \.offset)
-            let twice = removeFirst(&duplicates, before: item.range.upperBound, \.offset)
+            let wrong = removeFirst(&faults, before: item.range.upperBound, \.offset)
             do throws(Problem) {
-                if let duplicate = twice.first { throw problem(of: duplicate) }
+                if let fault = wrong.first { throw problem(of: fault) }
                 let (document, removed) = source.neverStore.document(
                     withoutKey(try merged(item, shared)))
                 let draft = EventDraft(
@@ -102,9 +102,11 @@ package struct Acceptor: Sendable {
             } catch {
                 envelope.rejections.append(
                     Rejection(
-                        index: index, messageID: nil, problem: error,
+                        index: index,
+                        messageID: (item["messageId"] ?? item["message_id"])?.identifier,
+                        problem: error,
                         body: Array(
-                            (source.neverStore.cleaned(event: item)?.bytes[...] ?? item.raw)
+                            source.neverStore.cleaned(body: Array(item.raw))
                                 .prefix(limits.rejectedBytes))))
             }
         }
@@ -164,7 +166,8 @@ package struct Acceptor: Sendable {
         }
     }
 
-    private func problem(of error: JSONError) -> Problem {
+    /// The problem of a fault in a text, with what to do.
+    package func problem(of error: JSONError) -> Problem {
         Problem(
             code: error.code.rawValue, message: "\(error.message) (byte \(error.offset))",
             hint: hint(for: error.code))
@@ -179,7 +182,7 @@ package struct Acceptor: Sendable {
     private func hint(for code: JSONError.Code) -> String {
         switch code {
         case .empty: "Send an event as a JSON object."
-        case .encoding: "Send the body as UTF-8."
+        case .encoding: "Send the body in UTF-8."
         case .syntax: "Correct the JSON at that byte; a JSON library never writes this."
         case .duplicateKey: "Give each key of an object once."
         case .depth: "Flatten the event; at most \(JSONReader.maximumDepth) levels are read."

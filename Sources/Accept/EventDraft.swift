@@ -17,7 +17,7 @@ struct EventDraft {
     /// A field that is read out of the object.
     private enum Field: Int, CaseIterable {
         case type, event, name, messageID, userID, anonymousID, previousID, groupID, sentAt
-        case originalTimestamp, timestamp, properties, traits
+        case originalTimestamp, timestamp, properties, traits, context, integrations
 
         /// The names of the field; the first one wins.
         var spellings: [String] {
@@ -35,6 +35,8 @@ struct EventDraft {
             case .timestamp: ["timestamp"]
             case .properties: ["properties"]
             case .traits: ["traits"]
+            case .context: ["context"]
+            case .integrations: ["integrations"]
             }
         }
     }
@@ -47,19 +49,37 @@ struct EventDraft {
         document: JSONDocument, index: Int, sentAt: JSONValue?, repairs: Set<JSONRepair>,
         removed: [String], type: EventType?
     ) {
-        self.document = document
         self.index = index
         self.repairs = repairs
         self.removed = removed
         self.type = type
         sharedSentAt = sentAt
+        let values = Self.values(of: document)
+        let arrays = Self.emptyArrays(in: values)
+        self.document = arrays.isEmpty ? document : document.withObjects(inPlaceOf: arrays)
+        self.values = arrays.isEmpty ? values : Self.values(of: self.document)
+    }
+
+    private static func values(of document: JSONDocument) -> [JSONValue?] {
         var values = [JSONValue?](repeating: nil, count: Field.allCases.count)
-        Self.keys.find(in: document.root) { index, value in
-            let (field, _, isSecond) = Self.spellings[index]
+        keys.find(in: document.root) { index, value in
+            let (field, _, isSecond) = spellings[index]
             if value.isNull || isSecond && values[field.rawValue] != nil { return }
             values[field.rawValue] = value
         }
-        self.values = values
+        return values
+    }
+
+    /// The empty arrays that stand where an object belongs.
+    private static func emptyArrays(in values: [JSONValue?]) -> [JSONValue] {
+        var arrays: [JSONValue] = []
+        for field in [Field.properties, .traits, .context, .integrations] {
+            if let value = values[field.rawValue], value.isEmptyArray { arrays.append(value) }
+        }
+        if let traits = values[Field.context.rawValue]?["traits"], traits.isEmptyArray {
+            arrays.append(traits)
+        }
+        return arrays
     }
 
     private subscript(field: Field) -> JSONValue? { values[field.rawValue] }

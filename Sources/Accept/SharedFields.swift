@@ -46,7 +46,7 @@ struct SharedFields {
     ) {
         guard let shared else { return }
         writer.key(name)
-        if let own, own.kind != .object, !own.isNull {
+        if let own, own.kind != .object, !own.isNull, !own.isEmptyArray {
             writer.value(own)
             return
         }

@@ -9,6 +9,8 @@ extension Event {
             case nonFiniteNumber = "repaired:non_finite_number"
             /// Half of a surrogate pair became U+FFFD.
             case loneSurrogate = "repaired:lone_surrogate"
+            /// Bytes that are no UTF-8 became U+FFFD.
+            case invalidUTF8 = "repaired:invalid_utf8"
             /// Over 32 KB: accepted, but many services refuse it.
             case large = "warning:large_event"
             /// A time that no rule can read; another time stands in.
@@ -62,6 +64,7 @@ extension Event {
             switch repair {
             case .nonFiniteNumber: self.init(.nonFiniteNumber)
             case .loneSurrogate: self.init(.loneSurrogate)
+            case .invalidUTF8: self.init(.invalidUTF8)
             }
         }
 

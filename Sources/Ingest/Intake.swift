@@ -59,10 +59,10 @@ package final class Intake: Sendable {
         _ call: Call, as shape: Shape,
         answer: @escaping @Sendable (@escaping @Sendable () -> Answer) -> Void
     ) {
+        let now = clock.now()
         do throws(Problem) {
-            let now = clock.now()
-            let reading = try read(call, at: now)
-            let source = reading.source
+            let sender = try sender(of: call, at: now)
+            let source = sender.source
             if source.kind == .browser, let origin = call.headers[.origin],
                 !source.origins.contains(origin)
             {
@@ -73,22 +73,51 @@ package final class Intake: Sendable {
             {
                 return answer { pause }
             }
-            let isBatch = isBatch(reading.text, shape)
-            let envelope = try envelope(reading, as: shape, isBatch: isBatch, at: now)
-            store.accept(envelope, from: source.name) { result in
-                // The function keeps the envelope, so that its events are freed by the thread that
-                // answers and not by the store's.
-                answer { [self, envelope] in
-                    let rejections = envelope.rejections
-                    return switch result {
-                    case .failure(let problem): .failure(problem)
-                    case .success(let receipts):
-                        isBatch ? batch(receipts, rejections) : single(receipts, rejections)
-                    }
-                }
+            do throws(Problem) {
+                let text = try sender.text.get()
+                let isBatch = isBatch(text, shape)
+                let envelope = try envelope(
+                    text, from: sender, as: shape, isBatch: isBatch, at: now)
+                store(envelope, of: source, isBatch: isBatch, answer: answer)
+            } catch {
+                keep(call, of: source, refusedFor: error, answer: answer)
             }
         } catch {
             answer { .failure(error) }
+        }
+    }
+
+    private func store(
+        _ envelope: Envelope, of source: Source, isBatch: Bool,
+        answer: @escaping @Sendable (@escaping @Sendable () -> Answer) -> Void
+    ) {
+        store.accept(envelope, from: source.name) { result in
+            // The function keeps the envelope, so that its events are freed by the thread that
+            // answers and not by the store's.
+            answer { [self, envelope] in
+                let rejections = envelope.rejections
+                return switch result {
+                case .failure(let problem): .failure(problem)
+                case .success(let receipts):
+                    isBatch ? batch(receipts, rejections) : single(receipts, rejections)
+                }
+            }
+        }
+    }
+
+    /// Keeps the beginning of a body that is refused whole, and answers with what is wrong with it,
+    /// whether it could be kept or not.
+    private func keep(
+        _ call: Call, of source: Source, refusedFor problem: Problem,
+        answer: @escaping @Sendable (@escaping @Sendable () -> Answer) -> Void
+    ) {
+        let given = (try? inflated(call.body, call.headers)) ?? call.body
+        let body = source.withoutKeys(
+            in: source.eventSource.neverStore.cleaned(body: given),
+            limit: acceptor.limits.rejectedBytes)
+        let rejection = Rejection(index: 0, messageID: nil, problem: problem, body: body)
+        store.accept(Envelope(rejections: [rejection]), from: source.name) { _ in
+            answer { .failure(problem) }
         }
     }
 
@@ -99,36 +128,51 @@ package final class Intake: Sendable {
         }
     }
 
-    /// A call after its source was found and its body was read.
-    private struct Reading {
+    /// The sender of a call, and the text of its body.
+    private struct Sender {
         let source: Source
-        let text: RepairedText
+        /// The body's JSON, or what is wrong with the body.
+        let text: Result<RepairedText, Problem>
         /// Of a signed call: the message id of events that have none of their own.
         var messageID: String?
     }
 
-    private func read(_ call: Call, at now: Timestamp) throws(Problem) -> Reading {
-        if let source = call.source {
-            return Reading(source: source, text: try acceptor.read(call.body))
-        }
+    /// Finds the source of a call by its signature, its header, its body or its address, in this
+    /// order, and reads the body.
+    private func sender(of call: Call, at now: Timestamp) throws(Problem) -> Sender {
+        if let source = call.source { return Sender(source: source, text: text(of: call)) }
         let keys = senders.keys
-        let signer = try keys.signatures.signer(of: call.headers, body: call.body, at: now)
-        let body = try inflated(call.body, call.headers)
-        if let signer {
-            return Reading(
-                source: signer.source, text: try acceptor.read(body), messageID: signer.messageID)
+        if let signer = try keys.signatures.signer(of: call.headers, body: call.body, at: now) {
+            return Sender(
+                source: signer.source, text: text(of: call), messageID: signer.messageID)
         }
         if let source = keys.source(ofHeader: call.headers[.authorization]) {
-            return Reading(source: source, text: try acceptor.read(body))
+            return Sender(source: source, text: text(of: call))
         }
-        let text = try? acceptor.read(body)
-        let root = text?.document.root
+        let body = try inflated(call.body, call.headers)
+        let text = text(of: body)
+        let root = (try? text.get())?.document.root
         let written = root?["writeKey"]?.string ?? root?["write_key"]?.string
         guard let source = keys.source(of: written ?? call.query.map { String($0) }) else {
             throw Self.unknownKey
         }
-        if let text { return Reading(source: source, text: text) }
-        return Reading(source: source, text: try acceptor.read(body))
+        return Sender(source: source, text: text)
+    }
+
+    private func text(of call: Call) -> Result<RepairedText, Problem> {
+        do throws(Problem) {
+            return text(of: try inflated(call.body, call.headers))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private func text(of body: [UInt8]) -> Result<RepairedText, Problem> {
+        do throws(Problem) {
+            return .success(try acceptor.read(body))
+        } catch {
+            return .failure(error)
+        }
     }
 
     private func isBatch(_ text: RepairedText, _ shape: Shape) -> Bool {
@@ -140,16 +184,17 @@ package final class Intake: Sendable {
     }
 
     private func envelope(
-        _ reading: Reading, as shape: Shape, isBatch: Bool, at now: Timestamp
+        _ text: RepairedText, from sender: Sender, as shape: Shape, isBatch: Bool,
+        at now: Timestamp
     ) throws(Problem) -> Envelope {
-        let (text, source) = (reading.text, reading.source.eventSource)
+        let source = sender.source.eventSource
         var type: EventType?
         if case .single(let routed) = shape { type = routed }
         var envelope =
             isBatch
             ? try acceptor.batch(text, from: source, at: now)
             : try acceptor.single(text, type: type, from: source, at: now)
-        guard let messageID = reading.messageID else { return envelope }
+        guard let messageID = sender.messageID else { return envelope }
         for index in envelope.events.indices
         where envelope.events[index].event.messageID.isEmpty {
             let (place, event) = envelope.events[index]

@@ -104,6 +104,21 @@ package final class JSONDocument: Sendable {
         wide = inside
     }
 
+    /// The document with an empty object for each of some empty arrays, as PHP writes both `[]`.
+    ///
+    /// - Parameter arrays: values of this document that are empty arrays.
+    package func withObjects(inPlaceOf arrays: [JSONValue]) -> JSONDocument {
+        var (bytes, nodes) = (bytes, nodes)
+        for array in arrays {
+            let node = nodes[array.index]
+            bytes[Int(node.start)] = UInt8(ascii: "{")
+            bytes[Int(node.end) - 1] = UInt8(ascii: "}")
+            nodes[array.index] = JSONNode(
+                kind: .object, escaped: false, start: node.start, end: node.end, next: node.next)
+        }
+        return JSONDocument(bytes: bytes, nodes: nodes, wide: wide)
+    }
+
     /// The document `{}`, for things without a body of their own.
     package static let emptyObject = JSONDocument(
         bytes: Array("{}".utf8),

@@ -33,7 +33,7 @@ extension JSONParser {
 
     private mutating func reportDuplicate(_ key: Int) {
         let text = String(decoding: keyText(key).prefix(64), as: UTF8.self)
-        duplicates.append(
+        faults.append(
             JSONError(
                 code: .duplicateKey, offset: Int(nodes[key].start) - 1,
                 message: "The key \"\(text)\" stands twice."))

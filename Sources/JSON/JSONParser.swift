@@ -4,14 +4,16 @@
 /// nodes of a container's children follow its own, and `next` leads past all of them, so that a
 /// reader steps over what it does not need. A key's node holds the hash of its text instead.
 ///
-/// The depth of nesting is limited, and recursion with it. A parser lives no longer than the bytes
-/// it is given; every place is compared with their count before it is read.
+/// The depth of nesting is limited, and recursion with it: what is nested deeper is stepped over
+/// from bracket to bracket, becomes a node without children, and is reported. A parser lives no
+/// longer than the bytes it is given; every place is compared with their count before it is read.
 struct JSONParser {
     let bytes: UnsafeBufferPointer<UInt8>
     let repairing: Bool
     var nodes: [JSONNode] = []
     var patches: [JSONPatch] = []
-    var duplicates: [JSONError] = []
+    /// Faults that cost only the value they stand in: keys that stand twice, nesting too deep.
+    var faults: [JSONError] = []
     /// The keys' nodes of each object with many keys, sorted by hash; by the object's node.
     var wide: [Int: [UInt32]] = [:]
     /// The keys of the objects that are open.
@@ -48,7 +50,7 @@ struct JSONParser {
     }
 
     /// Notes that a part of the text has to be replaced.
-    private mutating func patch(_ range: Range<Int>, _ repair: JSONRepair) throws(JSONError) {
+    mutating func patch(_ range: Range<Int>, _ repair: JSONRepair) throws(JSONError) {
         guard patches.count < JSONReader.maximumRepairs else {
             throw JSONError(
                 code: .size, offset: range.lowerBound,
@@ -81,7 +83,8 @@ struct JSONParser {
     }
 
     private mutating func object(depth: Int) throws(JSONError) {
-        let mine = try open(.object, depth: depth)
+        guard depth < JSONReader.maximumDepth else { return try stepOver(.object) }
+        let mine = open(.object)
         let firstKey = keys.count
         skipSpace()
         if peek("}") {
@@ -109,7 +112,8 @@ struct JSONParser {
     }
 
     private mutating func array(depth: Int) throws(JSONError) {
-        let mine = try open(.array, depth: depth)
+        guard depth < JSONReader.maximumDepth else { return try stepOver(.array) }
+        let mine = open(.array)
         skipSpace()
         if peek("]") {
             close(mine)
@@ -139,148 +143,47 @@ struct JSONParser {
         return false
     }
 
-    private mutating func open(_ kind: JSONNode.Kind, depth: Int) throws(JSONError) -> Int {
-        guard depth < JSONReader.maximumDepth else {
-            throw JSONError(
-                code: .depth, offset: at,
-                message: "The text is nested deeper than \(JSONReader.maximumDepth) levels.")
-        }
+    private mutating func open(_ kind: JSONNode.Kind) -> Int {
         nodes.append(
             JSONNode(kind: kind, escaped: false, start: UInt32(at), end: 0, next: 0))
         at += 1
         return nodes.count - 1
     }
 
+    /// Steps over a container that is nested too deeply, and reports it.
+    ///
+    /// Only its brackets and strings are looked at: whoever gets the report cannot use it anyway.
+    private mutating func stepOver(_ kind: JSONNode.Kind) throws(JSONError) {
+        let start = at
+        faults.append(
+            JSONError(
+                code: .depth, offset: at,
+                message: "The text is nested deeper than \(JSONReader.maximumDepth) levels."))
+        var depth = 0
+        repeat {
+            guard at < bytes.count else {
+                at = bytes.count
+                throw syntax("The text ends inside brackets")
+            }
+            switch bytes[at] {
+            case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
+            case UInt8(ascii: "}"), UInt8(ascii: "]"): depth -= 1
+            case UInt8(ascii: "\""):
+                at += 1
+                while at < bytes.count, bytes[at] != UInt8(ascii: "\"") {
+                    at += bytes[at] == UInt8(ascii: "\\") ? 2 : 1
+                }
+            default: break
+            }
+            at += 1
+        } while depth > 0
+        append(kind, from: start)
+    }
+
     private mutating func close(_ index: Int) {
         at += 1
         nodes[index].end = UInt32(at)
         nodes[index].next = UInt32(nodes.count)
-    }
-
-    private mutating func string(as kind: JSONNode.Kind) throws(JSONError) {
-        let start = at + 1
-        var escaped = false
-        at = start
-        scan: while true {
-            guard at < bytes.count else {
-                at = start - 1
-                throw syntax("The string that begins here does not end")
-            }
-            switch bytes[at] {
-            case UInt8(ascii: "\""): break scan
-            case UInt8(ascii: "\\"):
-                escaped = true
-                try escape()
-            case 0x00..<0x20: throw syntax("A control character must be written as an escape")
-            case 0x80...: try multibyte()
-            default: skipPlain()
-            }
-        }
-        let clean = patches.isEmpty || patches[patches.count - 1].range.lowerBound < start
-        let next: UInt32
-        if kind == .key {
-            next = hash(start..<at, isEscaped: escaped && clean)
-        } else {
-            next = UInt32(nodes.count + 1)
-        }
-        nodes.append(
-            JSONNode(
-                kind: kind, escaped: escaped, start: UInt32(start), end: UInt32(at), next: next))
-        at += 1
-    }
-
-    /// Goes on to the next byte that needs a closer look, eight at a time while there are as many.
-    private mutating func skipPlain() {
-        while at + 8 <= bytes.count, let start = bytes.baseAddress {
-            let word = UnsafeRawPointer(start).loadUnaligned(fromByteOffset: at, as: UInt64.self)
-            let marks = Self.special(UInt64(littleEndian: word))
-            at += marks.trailingZeroBitCount / 8
-            if marks != 0 { return }
-        }
-        while at < bytes.count, (0x20..<0x80).contains(bytes[at]), bytes[at] != UInt8(ascii: "\""),
-            bytes[at] != UInt8(ascii: "\\")
-        { at += 1 }
-    }
-
-    /// The highest bit of each byte that is a quote, a backslash, a control character or not ASCII;
-    /// those above the lowest may be marked for nothing.
-    private static func special(_ word: UInt64) -> UInt64 {
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        let quote = word ^ (ones &* UInt64(UInt8(ascii: "\"")))
-        let backslash = word ^ (ones &* UInt64(UInt8(ascii: "\\")))
-        let control = (word &- (ones &* 0x20)) & ~word
-        return ((quote &- ones) & ~quote | (backslash &- ones) & ~backslash | control | word)
-            & (ones &* 0x80)
-    }
-
-    private func hash(_ range: Range<Int>, isEscaped: Bool) -> UInt32 {
-        if isEscaped {
-            return unescape(Array(bytes[range])[...]).withUnsafeBufferPointer { jsonKeyHash($0) }
-        }
-        return jsonKeyHash(.init(rebasing: bytes[range]))
-    }
-
-    private mutating func escape() throws(JSONError) {
-        guard at + 1 < bytes.count else { throw syntax("The text ends inside an escape") }
-        switch bytes[at + 1] {
-        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"),
-            UInt8(ascii: "f"), UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"):
-            at += 2
-        case UInt8(ascii: "u"): try unicodeEscape()
-        default: throw syntax("Unknown escape \\\(describe(bytes[at + 1]))")
-        }
-    }
-
-    private mutating func unicodeEscape() throws(JSONError) {
-        let unit = try unit(at: at)
-        guard (0xD800..<0xE000).contains(unit) else {
-            at += 6
-            return
-        }
-        if unit < 0xDC00, byte(6) == UInt8(ascii: "\\"), byte(7) == UInt8(ascii: "u") {
-            let low = try self.unit(at: at + 6)
-            if (0xDC00..<0xE000).contains(low) {
-                at += 12
-                return
-            }
-        }
-        guard repairing else { throw syntax("Half of a surrogate pair stands alone") }
-        try patch(at..<at + 6, .loneSurrogate)
-        at += 6
-    }
-
-    private func unit(at start: Int) throws(JSONError) -> UInt32 {
-        guard start + 6 <= bytes.count else { throw syntax("The text ends inside an escape") }
-        var value: UInt32 = 0
-        for offset in 2..<6 {
-            guard let digit = hexDigit(bytes[start + offset]) else {
-                throw syntax("\\u must be followed by four hexadecimal digits")
-            }
-            value = value << 4 | UInt32(digit)
-        }
-        return value
-    }
-
-    /// Checks one UTF-8 sequence of two to four bytes (Unicode 15, table 3-7).
-    private mutating func multibyte() throws(JSONError) {
-        let first = bytes[at]
-        let length: Int
-        var second: ClosedRange<UInt8> = 0x80...0xBF
-        switch first {
-        case 0xC2...0xDF: length = 2
-        case 0xE0: (length, second) = (3, 0xA0...0xBF)
-        case 0xED: (length, second) = (3, 0x80...0x9F)
-        case 0xE1...0xEF: length = 3
-        case 0xF0: (length, second) = (4, 0x90...0xBF)
-        case 0xF4: (length, second) = (4, 0x80...0x8F)
-        case 0xF1...0xF3: length = 4
-        default: throw notUTF8()
-        }
-        guard at + length <= bytes.count, second.contains(bytes[at + 1]) else { throw notUTF8() }
-        for offset in 2..<max(length, 2) where bytes[at + offset] & 0xC0 != 0x80 {
-            throw notUTF8()
-        }
-        at += length
     }
 
     private mutating func number() throws(JSONError) {
@@ -355,12 +258,12 @@ struct JSONParser {
 
     /// True when an ASCII character comes next.
     @inline(__always)
-    private func peek(_ character: Unicode.Scalar) -> Bool {
+    func peek(_ character: Unicode.Scalar) -> Bool {
         at < bytes.count && bytes[at] == UInt8(ascii: character)
     }
 
     /// The byte so many places further on; nil after the end.
-    private func byte(_ offset: Int) -> UInt8? {
+    func byte(_ offset: Int) -> UInt8? {
         at + offset < bytes.count ? bytes[at + offset] : nil
     }
 
@@ -368,15 +271,11 @@ struct JSONParser {
         peek("}") || peek("]") ? " (a comma before a closing bracket is not allowed)" : ""
     }
 
-    private func syntax(_ message: String) -> JSONError {
+    func syntax(_ message: String) -> JSONError {
         JSONError(code: .syntax, offset: at, message: message + ".")
     }
 
-    private func notUTF8() -> JSONError {
-        JSONError(code: .encoding, offset: at, message: "The text is not valid UTF-8.")
-    }
-
-    private func describe(_ byte: UInt8) -> String {
+    func describe(_ byte: UInt8) -> String {
         (UInt8(ascii: "!")..<0x7F).contains(byte)
             ? "'\(Character(UnicodeScalar(byte)))'" : "byte 0x" + String(byte, radix: 16)
     }

@@ -118,6 +118,9 @@ package struct JSONValue: Sendable {
     /// True for an object or an array with nothing in it.
     package var isEmpty: Bool { Int(node.next) == index + 1 }
 
+    /// True for `[]`, which PHP writes for an empty object too.
+    package var isEmptyArray: Bool { node.kind == .array && isEmpty }
+
     /// Compares two values: same keys in any order, same number text, same decoded strings.
     package func equals(_ other: JSONValue) -> Bool {
         switch (kind, other.kind) {

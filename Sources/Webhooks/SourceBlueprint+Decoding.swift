@@ -93,13 +93,29 @@ private struct SourceDecoder {
         do throws(RequestTree.Conflict) {
             return SourceBlueprint.Plan(
                 kind: kind, event: value?["event"]?.string("\"event\""), mappings: all,
-                tree: try RequestTree(all))
+                tree: try RequestTree(all.map(passingTimesOn)))
         } catch {
             (value ?? root).report(
                 "\"\(error.target)\" does not fit the mappings beside it.",
                 fix: "Map a target once, and add members only to an \"object\" copy.")
             return nil
         }
+    }
+
+    /// A mapping as it is built: a time that a transform cannot read is passed on as it came. The
+    /// event is then accepted with the time of receipt, and its mark shows the value.
+    private func passingTimesOn(_ mapping: Mapping) -> Mapping {
+        guard mapping.target == "timestamp", case .paths = mapping.rule.origin,
+            !mapping.rule.transforms.isEmpty
+        else { return mapping }
+        var read = mapping.rule
+        read.fallback = Array("null".utf8)
+        read.omitNull = true
+        var given = ValueRule(origin: mapping.rule.origin)
+        given.fallback = mapping.rule.fallback
+        given.omitNull = mapping.rule.omitNull
+        return Mapping(
+            target: mapping.target, rule: ValueRule(origin: .alternatives([read, given])))
     }
 
     /// Later mappings of a target replace earlier ones.

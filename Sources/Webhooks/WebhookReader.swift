@@ -28,11 +28,6 @@ package struct WebhookReader: Sendable {
         let headers = source.neverStore.cleaned(headers: headers)
         do throws(Problem) {
             let text = try acceptor.read(bytes)
-            if let twice = text.duplicates.first {
-                throw Problem(
-                    code: twice.code.rawValue, message: "\(twice.message) (byte \(twice.offset))",
-                    hint: Self.keptHint)
-            }
             let root = text.document.root
             let items = root.kind == .array ? root.elements : [root]
             guard items.count <= acceptor.limits.batchEvents else {
@@ -43,12 +38,20 @@ package struct WebhookReader: Sendable {
                     hint: Self.keptHint)
             }
             var reading = Reading(envelope: Envelope())
+            let faults = text.faults
             var seen: Set<String> = []
-            for (index, item) in items.enumerated() {
-                let repairs = text.repairs.filter { item.range.contains($0.offset) }
+            for (index, given) in items.enumerated() {
+                let repairs = text.repairs.filter { given.range.contains($0.offset) }
+                let fault = faults.first { given.range.contains($0.offset) }
                 let messageID = repeatable.map { items.count == 1 ? $0 : "\($0)_\(index)" }
-                let (item, removed) = source.neverStore.webhook(item)
                 do throws(Problem) {
+                    if let fault {
+                        throw Problem(
+                            code: fault.code.rawValue,
+                            message: "\(fault.message) (byte \(fault.offset))",
+                            hint: Self.keptHint)
+                    }
+                    let (item, removed) = source.neverStore.webhook(given)
                     var event = try event(
                         item, repairs: repairs, removed: removed, headers: headers, from: source,
                         at: now)
@@ -60,7 +63,8 @@ package struct WebhookReader: Sendable {
                     reading.envelope.rejections.append(
                         Rejection(
                             index: index, messageID: messageID, problem: error,
-                            body: Array(item.raw), headers: Self.text(headers)))
+                            body: source.neverStore.cleaned(body: Array(given.raw)),
+                            headers: Self.text(headers)))
                 }
                 // A header's id is the whole body's: the elements are still several events.
                 let last = reading.envelope.events.count - 1
@@ -70,6 +74,11 @@ package struct WebhookReader: Sendable {
                 if !id.isEmpty, !seen.insert(id).inserted {
                     reading.envelope.events[last].event = event.withMessageID("\(id)_\(index)")
                 }
+            }
+            if items.count == 1, let rejection = reading.envelope.rejections.first,
+                !faults.isEmpty
+            {
+                reading.problem = rejection.problem
             }
             return reading
         } catch {
@@ -130,7 +139,7 @@ package struct WebhookReader: Sendable {
                 hint: "Correct the source's blueprint, then: sluice source replay \(source.name)")
         }
         let envelope = try acceptor.single(
-            RepairedText(document: document, repairs: repairs, duplicates: []), type: nil,
+            RepairedText(document: document, repairs: repairs), type: nil,
             from: EventSource(
                 name: source.name, trusted: source.trusted, placeholders: source.placeholders,
                 neverStore: source.neverStore),

@@ -60,7 +60,7 @@ private func batch(_ text: String) throws -> Envelope {
         ("{\"type\":\"track\",\"event\":\"E\"}", "no_user_anon_id"),
         ("{\"type\":\"track\",\"event\":\"E\",\"userId\":{}}", "id_not_string"),
         (
-            "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"properties\":[]}",
+            "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"properties\":[1]}",
             "properties_not_object"
         ),
         ("{\"type\":\"identify\",\"userId\":\"u\",\"traits\":\"t\"}", "traits_not_object"),
@@ -71,6 +71,26 @@ private func batch(_ text: String) throws -> Envelope {
         let problem = try #require(try single(text).rejections.first?.problem)
         #expect(problem.code == code)
         #expect(!problem.hint.isEmpty)
+    }
+
+    @Test func `has an empty object where PHP writes an empty array`() throws {
+        let event = try single(
+            """
+            {"type":"identify","userId":"u","properties":[ ],"traits":[],"integrations":[],
+             "context":{"traits":[],"list":[]},"other":[]}
+            """
+        ).events[0].event
+        let expected = """
+            {"type":"identify","userId":"u","properties":{ },"traits":{},"integrations":{},
+             "context":{"traits":{},"list":[]},"other":[]}
+            """
+        #expect(String(decoding: event.document.bytes, as: UTF8.self) == expected)
+        for part in [event.properties, event.traits, event.integrations] {
+            #expect(part?.kind == .object && part?.isEmpty == true)
+        }
+        #expect(event.context?["traits"]?.kind == .object && event.marks.isEmpty)
+        let empty = try single("{\"type\":\"page\",\"userId\":\"u\",\"context\":[]}")
+        #expect(empty.events[0].event.context?.kind == .object)
     }
 
     @Test func `is accepted with an email alone`() throws {
@@ -142,6 +162,20 @@ private func batch(_ text: String) throws -> Envelope {
         #expect(event.timestamp == now + .milliseconds(-60_000))
     }
 
+    @Test func `hides nothing that it gives behind an empty array of PHP`() throws {
+        let envelope = try batch(
+            """
+            {"context":{"ip":"1.2.3.4"},"integrations":{"Vero":false},"batch":[
+             {"type":"track","event":"A","userId":"u","context":[],"integrations":[ ]}]}
+            """)
+        let event = envelope.events[0].event
+        #expect(event.context?["ip"]?.string == "1.2.3.4")
+        #expect(event.integrations?["Vero"]?.bool == false)
+        let none = try batch(
+            "{\"context\":[],\"integrations\":[],\"batch\":[{\"type\":\"page\",\"userId\":\"u\"}]}")
+        #expect(none.events.count == 1)
+    }
+
     @Test func `names a repair on the event that needed it, and on no other`() throws {
         let envelope = try batch(
             """
@@ -165,6 +199,31 @@ private func batch(_ text: String) throws -> Envelope {
             try batch("{\"a\":1,\"a\":2,\"batch\":[]}")
         }
         #expect(problem?.code == "duplicate_key")
+    }
+
+    @Test func `rejects one event that is nested too deeply, and keeps the others`() throws {
+        let deep = String(repeating: "[", count: 100) + String(repeating: "]", count: 100)
+        let envelope = try batch(
+            """
+            {"batch":[{"type":"track","event":"A","userId":"u"},
+             {"type":"track","event":"B","userId":"u","messageId":"m","properties":{"x":\(deep)}},
+             {"type":"track","event":"C","userId":"u"}]}
+            """)
+        #expect(envelope.events.map(\.index) == [0, 2])
+        #expect(envelope.rejections.map(\.problem.code) == ["too_deep"])
+        #expect(envelope.rejections[0].index == 1 && envelope.rejections[0].messageID == "m")
+        #expect(throws: Problem.self) { try batch("{\"context\":{\"x\":\(deep)},\"batch\":[]}") }
+    }
+
+    @Test func `repairs bytes that are not UTF-8, and marks the event that held them`() throws {
+        let acceptor = Acceptor()
+        let bytes =
+            Array("{\"batch\":[{\"type\":\"track\",\"event\":\"A\",\"userId\":\"u\"},".utf8)
+            + Array("{\"type\":\"track\",\"event\":\"K".utf8) + [0xE4]
+            + Array("se\",\"userId\":\"u\"}]}".utf8)
+        let envelope = try acceptor.batch(try acceptor.read(bytes), from: backend, at: now)
+        #expect(envelope.events.map(\.event.name) == ["A", "K\u{FFFD}se"])
+        #expect(envelope.events.map(\.event.marks) == [[], [Event.Mark(.invalidUTF8)]])
     }
 
     @Test func `refuses a context that would make every event too large, before copying it`() throws

@@ -168,15 +168,19 @@ private func text(_ value: JSONValue?) -> String {
 
     @Test func `are removed from what a batch gives for all, and from what it rejects`() throws {
         let acceptor = Acceptor()
+        let deep =
+            "{\"a\":" + String(repeating: "[", count: 70) + "{\"password\":\"hunter2\"}"
+            + String(repeating: "]", count: 70) + "}"
         let given = """
             {"context":{"password":"hunter2","ip":"1.2.3.4"},"batch":[
              {"type":"track","event":"A","userId":"u"},{"type":"track","token":"0123456789abcdef"},
-             {"password":"hunter2","password":"hunter3"},["x"],{"api_key":"0123456789abcdef"}]}
+             {"password":"hunter2","password":"hunter3"},["x"],{"api_key":"0123456789abcdef"},
+             \(deep)]}
             """
         let envelope = try acceptor.batch(
             try acceptor.read(Array(given.utf8)), from: EventSource(name: "s", trusted: true),
             at: now)
-        #expect(envelope.events.count == 1 && envelope.rejections.count == 4)
+        #expect(envelope.events.count == 1 && envelope.rejections.count == 5)
         #expect(envelope.events[0].event.marks == [removed("context.password")])
         let kept = envelope.events.map(\.event.document.bytes) + envelope.rejections.map(\.body)
         for body in kept {
@@ -192,6 +196,8 @@ private func text(_ value: JSONValue?) -> String {
             "[{\"traits\":{\"ssn\":\"hush\"}},{\"password\":\"hush\"}]",
             "{\"traits\":{\"ssn\":\"hush\"},\"traits\":{\"ssn\":\"hush\"}}",
             "{\"traits\":{\"ssn\":\"hush\"", "\"https://x/?sid=hush\"", "{\"write_key\":\"hush",
+            String(repeating: "[", count: 70) + "{\"password\":\"hush\",\"ssn\":\"hush\"}"
+                + String(repeating: "]", count: 70),
         ] {
             let kept = String(decoding: own.cleaned(body: Array(body.utf8)), as: UTF8.self)
             #expect(!kept.contains("hush"), "\(kept)")

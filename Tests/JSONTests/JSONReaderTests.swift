@@ -88,7 +88,7 @@ import Testing
     }
 
     @Test func `refuses more repairs and more values than a body is worth`() {
-        let repairs = "[" + Array(repeating: "NaN", count: 10_001).joined(separator: ",") + "]"
+        let repairs = "[" + Array(repeating: "NaN", count: 1_000_001).joined(separator: ",") + "]"
         let values = "[" + Array(repeating: "0", count: 1_000_001).joined(separator: ",") + "]"
         for text in [repairs, values] {
             let error = #expect(throws: JSONError.self) {
@@ -130,6 +130,65 @@ import Testing
         let expected = "{\"a\":null,\"b\":[null,null],\"c\":\"x\\ufffdy\",\"d\":1.10}"
         #expect(String(decoding: read.document.bytes, as: UTF8.self) == expected)
         #expect(Set(read.repairs.map(\.repair)) == [.nonFiniteNumber, .loneSurrogate])
+    }
+
+    @Test(
+        arguments: [
+            (["f", 0xFC, "r"], "f\u{FFFD}r", 1), ([0xE2, 0x82], "\u{FFFD}", 1),
+            ([0xFF, 0xFE], "\u{FFFD}\u{FFFD}", 1),
+            ([0xF0, 0x90, 0xE2, 0x82, 0xAC, 0xC3], "\u{FFFD}€\u{FFFD}", 2),
+            ([0xE9, "a", 0xE9], "\u{FFFD}a\u{FFFD}", 2),
+        ] as [([Byte], String, Int)])
+    func `repairs strings and keys that are not UTF-8`(string: [Byte], text: String, places: Int)
+        throws
+    {
+        let quoted = [UInt8(ascii: "\"")] + string.map(\.value) + [UInt8(ascii: "\"")]
+        for (bytes, expected) in [
+            (quoted, "\"\(text)\""),
+            (Array("{".utf8) + quoted + Array(":1}".utf8), "{\"\(text)\":1}"),
+        ] {
+            let read = try JSONReader.readRepairing(bytes)
+            #expect(String(decoding: read.document.bytes, as: UTF8.self) == expected)
+            #expect(read.repairs.map(\.repair) == Array(repeating: .invalidUTF8, count: places))
+            #expect(throws: JSONError.self) { try JSONReader.read(bytes) }
+        }
+    }
+
+    @Test func `repairs bytes as Unicode recommends, wherever they stand`() throws {
+        var seed: UInt64 = 3
+        for _ in 0..<5_000 {
+            var inner: [UInt8] = []
+            for _ in 0..<8 {
+                seed = seed &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+                let byte = UInt8(truncatingIfNeeded: seed >> 40)
+                inner.append(byte < 0x80 ? UInt8(ascii: "a") : byte)
+            }
+            let read = try JSONReader.readRepairing(
+                Array("\"".utf8) + inner + Array("\"".utf8))
+            #expect(read.document.root.string == String(decoding: inner, as: UTF8.self))
+        }
+    }
+
+    @Test func `leaves out a byte order mark`() throws {
+        let read = try JSONReader.readRepairing([0xEF, 0xBB, 0xBF] + Array("{\"a\":1}".utf8))
+        #expect(read.document.bytes == Array("{\"a\":1}".utf8) && read.repairs.isEmpty)
+        #expect(throws: JSONError.self) { try JSONReader.readRepairing([0xEF, 0xBB, 0xBF]) }
+    }
+
+    @Test func `steps over what is too deep, reports it, and reads on`() throws {
+        let deep =
+            String(repeating: "[", count: 70) + "\"]\\\"]\"" + String(repeating: "]", count: 70)
+        let text = "{\"a\":\(deep),\"b\":[NaN,{\"c\":1}]}"
+        let read = try JSONReader.readRepairing(Array(text.utf8))
+        #expect(read.faults.map(\.code) == [.depth] && read.repairs.count == 1)
+        #expect(read.document.root["b"]?.elements.last?["c"]?.integer == 1)
+        #expect(read.document.root["a"].map { String(decoding: $0.raw, as: UTF8.self) } == deep)
+        for broken in ["{\"a\":\(deep.dropLast())", "{\"a\":\(deep.dropLast(70))\"\\"] {
+            let error = #expect(throws: JSONError.self) {
+                try JSONReader.readRepairing(Array(broken.utf8))
+            }
+            #expect(error?.code == .syntax && error?.offset ?? .max <= broken.utf8.count)
+        }
     }
 
     @Test func `finds members by key, also when the key is written with escapes`() throws {
@@ -176,4 +235,11 @@ import Testing
         }
         #expect(String(decoding: bytes, as: UTF8.self) == "{\"a\":1,\"c\":2}")
     }
+}
+
+/// A byte in a test: a number, or an ASCII character.
+struct Byte: ExpressibleByIntegerLiteral, ExpressibleByUnicodeScalarLiteral {
+    let value: UInt8
+    init(integerLiteral value: UInt8) { self.value = value }
+    init(unicodeScalarLiteral value: Unicode.Scalar) { self.value = UInt8(ascii: value) }
 }

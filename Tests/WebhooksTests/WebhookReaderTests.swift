@@ -64,6 +64,38 @@ private let samples = [
                 == "1235666234572456789012")
     }
 
+    @Test(
+        arguments: [
+            ("\"2026-06-05 09:00:00 +0000\"", "2026-06-05T09:00:00.000Z", nil),
+            ("\"2026-06-05 09:00:00 UTC\"", "2026-06-05T09:00:00.000Z", nil),
+            ("\"Fri, 05 Jun 2026 09:00:00 GMT\"", "2026-06-05T09:00:00.000Z", nil),
+            ("\"yesterday\"", nil, Event.Mark(.unreadableTimestamp, value: "yesterday")),
+            ("5", nil, Event.Mark(.unlikelyTimestamp, value: "1970-01-01T00:00:05.000Z")),
+            ("null", nil, nil),
+        ] as [(String, String?, Event.Mark?)])
+    func `has its time read in any spelling, and is never lost for one`(
+        time: String, expected: String?, mark: Event.Mark?
+    ) throws {
+        let event = try #require(
+            read("{\"type\":\"sent\",\"sent_at\":\(time),\"user\":{\"id\":\"1\"}}")
+                .envelope.events.first?.event)
+        #expect(event.timestamp.iso8601 == expected ?? now.iso8601)
+        #expect(event.marks == (mark.map { [$0] } ?? []))
+    }
+
+    @Test func `names nobody by a placeholder`() throws {
+        let reading = read("{\"type\":\"sent\",\"user\":{\"id\":\"undefined\"}}")
+        #expect(reading.envelope.rejections.first?.problem.hint.contains("undefined") == true)
+    }
+
+    @Test func `of a list is kept apart alone when it is nested too deeply`() throws {
+        let deep = String(repeating: "[", count: 99) + String(repeating: "]", count: 99)
+        let good = "{\"type\":\"sent\",\"user\":{\"id\":\"1\"}}"
+        let reading = read("[\(good),{\"type\":\"sent\",\"x\":\(deep)},\(good)]")
+        #expect(reading.envelope.events.map(\.index) == [0, 2] && reading.problem == nil)
+        #expect(reading.envelope.rejections.map(\.problem.code) == ["too_deep"])
+    }
+
     @Test(arguments: ["{", "", "[1,", "{\"type\":\"sent\",\"type\":\"opened\"}", "\u{FEFF}x"])
     func `is kept whole when it cannot be read`(body: String) throws {
         let reading = read(body)

@@ -106,15 +106,15 @@ package final class NeverStore: Sendable {
     /// A body that is no readable JSON is searched for the names; the values behind them are
     /// masked. A compressed body cannot be searched, and a sentence stands in its place.
     package func cleaned(body: [UInt8]) -> [UInt8] {
-        if body.starts(with: [0x1F, 0x8B]) {
+        if Self.isCompressed(body) {
             return Array("A compressed body of \(body.count) bytes, which is not kept.".utf8)
         }
-        guard let root = try? JSONReader.readRepairing(body).document.root else {
-            return unreadable.masked(body)
-        }
+        guard let text = try? JSONReader.readRepairing(body) else { return unreadable.masked(body) }
+        let root = text.document.root
         var removal = Removal(masks: masks)
         for key in ["writeKey", "write_key"] as [JSONKey] {
-            if let credential = root[key] { removal.remove(credential, at: key.text) }
+            guard let credential = root[key] else { continue }
+            removal.replace(credential, by: Array(secretMask.utf8), at: [key.text])
         }
         let items = root.kind == .array ? root.elements : [root] + (root["batch"]?.elements ?? [])
         let first = vocabulary == .event ? 0 : 1
@@ -122,7 +122,18 @@ package final class NeverStore: Sendable {
             for item in items { follow(path.steps[first...], from: item, at: [], &removal) }
         }
         search.remove(from: root, at: [], &removal)
-        return removal.isEmpty ? body : removal.text(of: root)
+        let cleaned = removal.isEmpty ? body : removal.text(of: root)
+        // The reader does not look into a value that is nested too deeply.
+        let isTooDeep = text.faults.contains { $0.code == .depth }
+        return isTooDeep ? unreadable.masked(cleaned) : cleaned
+    }
+
+    /// True for the first bytes of gzip, and of zlib at its usual levels.
+    private static func isCompressed(_ body: [UInt8]) -> Bool {
+        let heads: [[UInt8]] = [
+            [0x1F, 0x8B], [0x78, 0x01], [0x78, 0x5E], [0x78, 0x9C], [0x78, 0xDA],
+        ]
+        return heads.contains { body.starts(with: $0) }
     }
 
     // MARK: Walks

@@ -37,4 +37,21 @@ package final class Source: Sendable {
         eventSource = EventSource(
             name: name, trusted: trusted, placeholders: placeholders, neverStore: neverStore)
     }
+
+    /// The beginning of a body of this source, with `***` for each of its keys.
+    func withoutKeys(in body: [UInt8], limit: Int) -> [UInt8] {
+        let longest = keys.map(\.utf8.count).max() ?? 0
+        var rest = body.prefix(limit + longest)
+        var result: [UInt8] = []
+        while let first = rest.first {
+            if let key = keys.first(where: { !$0.isEmpty && rest.starts(with: $0.utf8) }) {
+                result += Array("***".utf8)
+                rest = rest.dropFirst(key.utf8.count)
+            } else {
+                result.append(first)
+                rest = rest.dropFirst()
+            }
+        }
+        return Array(result.prefix(limit))
+    }
 }

@@ -26,6 +26,7 @@ extension Event.Mark.Kind {
         switch self {
         case .nonFiniteNumber: "It held NaN or Infinity, which is not JSON; null was put there"
         case .loneSurrogate: "It held half of a surrogate pair; U+FFFD was put there"
+        case .invalidUTF8: "It held bytes that are not UTF-8; U+FFFD was put there"
         case .large: "It is larger than 32 KB; many services refuse such events"
         case .unreadableTimestamp:
             "Its timestamp is no date; originalTimestamp or the time of receipt was used"

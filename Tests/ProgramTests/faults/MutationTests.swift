@@ -70,7 +70,7 @@ private let rounds =
                 let again = try JSONReader.readRepairing(text.document.bytes)
                 #expect(again.repairs.isEmpty && again.document.root.equals(text.document.root))
                 let pretty = text.document.root.pretty()
-                if text.duplicates.isEmpty {
+                if text.faults.isEmpty {
                     #expect(try JSONReader.read(text: pretty).root.equals(text.document.root))
                 }
             }

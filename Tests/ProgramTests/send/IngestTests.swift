@@ -64,7 +64,11 @@ private let event = "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"mess
 
     @Test(arguments: [
         ("{\"type\":\"track\"", "invalid_json"),
-        (String(repeating: "[", count: 100_000), "too_deep"),
+        (String(repeating: "[", count: 100_000), "invalid_json"),
+        (
+            "{\"a\":" + String(repeating: "[", count: 70) + String(repeating: "]", count: 70) + "}",
+            "too_deep"
+        ),
         ("{\"userId\":\"a\",\"userId\":\"b\"}", "duplicate_key"), ("", "empty_body"),
         ("[]", "not_an_object"),
     ])
@@ -118,6 +122,32 @@ private let event = "{\"type\":\"track\",\"event\":\"E\",\"userId\":\"u\",\"mess
                 + "Content-Length: 10000000\r\n\r\n"
             let answer = try await offPool { try RawClient.exchange(port: port, head) }
             #expect(answer.hasPrefix("HTTP/1.1 413") && answer.contains("body_too_large"))
+        }
+    }
+
+    @Test func `keeps the beginning of a body that it refuses whole, without its key`() async throws
+    {
+        try await Running.with { running in
+            let long = String(repeating: "x", count: 40_000)
+            for (path, body, code) in [
+                ("/v1/batch", "{\"batch\":[\(event)", "invalid_json"),
+                ("/v1/batch", "{\"writeKey\":\"write-key\"}", "no_batch"),
+                ("/v1/track", "{\"userId\":\"a\",\"userId\":\"b\"}", "duplicate_key"),
+                ("/v1/track", "[\"\(long)\"]", "not_an_object"),
+            ] {
+                let answer = try await running.post(path, body)
+                #expect(answer.status == 400 && answer["code"]?.string == code)
+                let kept = try #require(try running.log.rejected(limit: 1).first)
+                #expect(kept.problem.code == code && kept.source == "backend")
+                #expect(kept.problem.message == answer["message"]?.string)
+                #expect(kept.problem.hint == answer["hint"]?.string)
+                let shown = body.replacing("write-key", with: "***").utf8.prefix(32 << 10)
+                #expect(kept.body == Array(shown))
+            }
+            let stranger = try await running.request(
+                "POST", "/v1/track", body: Array("{".utf8), headers: [])
+            #expect(stranger.status == 401)
+            #expect(try running.log.rejected(limit: 9).count == 4)
         }
     }
 
