@@ -54,7 +54,7 @@ let package = Package(
         stage("JSON"),
         stage("Events", ["JSON"]),
         stage("Accept", ["Events", "JSON"]),
-        stage("Identify", ["Events", "JSON"]),
+        stage("Identify", ["Events", "JSON", crypto]),
         stage("Consent", ["Events", "JSON"]),
         stage("Map", ["Events", "JSON", crypto]),
         stage("Request", ["Events", "JSON", "Map", crypto]),

@@ -34,6 +34,8 @@ package struct Envelope: Sendable {
     package var events: [(index: Int, event: Event)]
     /// The events that cannot be used.
     package var rejections: [Rejection]
+    /// True for events of the past that are imported: their consent counts by its own time.
+    package var isHistorical = false
 
     /// An envelope of these events.
     package init(events: [(index: Int, event: Event)] = [], rejections: [Rejection] = []) {

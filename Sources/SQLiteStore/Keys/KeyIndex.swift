@@ -105,13 +105,14 @@ final class KeyIndex: TransactionParticipant {
         let all = try connection.prepare(
             """
             SELECT id, source, message_id, user_key, email_key FROM events
-            WHERE \(Self.unfolded) AND message_id <> '' ORDER BY id
+            WHERE \(Self.unfolded) AND message_id <> ''
+                AND unicode(message_id) <> \(EmptiedMessageID.mark.value) ORDER BY id
             """)
         while try all.step() {
             remember(
                 Entry(
                     event: all.int64(0), source: all.int64(1),
-                    digest: Hasher128.digest(ofMessageID: all.text(2) ?? ""),
+                    digest: EmptiedMessageID.digest(of: all.text(2) ?? ""),
                     userKey: all.optionalInt64(3), emailKey: all.optionalInt64(4)))
         }
     }

@@ -84,11 +84,18 @@ extension SQLiteSession {
     func empty(_ event: EventID) throws {
         try flush()
         try keys.forgetKeys(of: event)
+        let message = try prepared("SELECT message_id FROM events WHERE id = ?")
+        let digest = EmptiedMessageID.digest(
+            of: try message.bind(1, event.number).step() ? message.text(0) ?? "" : "")
+        message.reset()
+        try prepared("UPDATE events SET message_id = ? WHERE id = ?")
+            .bind(1, EmptiedMessageID.text(digest, atOnce: false)).bind(2, event.number).run()
         for sql in [
             """
             UPDATE events SET user_id = NULL, anonymous_id = NULL, previous_id = NULL,
-                group_id = NULL, email = NULL, message_id = '', user_key = NULL,
-                email_key = NULL, lane = 0, body = NULL WHERE id = ?
+                group_id = NULL, email = NULL, user_key = NULL, email_key = NULL, owner_id = NULL,
+                former_id = NULL, name = iif(type = 'track', name, NULL), marks = '', lane = 0,
+                body = NULL WHERE id = ?
             """,
             """
             UPDATE attempts SET answer = NULL, note = NULL, requests = NULL, bodies = NULL

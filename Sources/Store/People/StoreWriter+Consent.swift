@@ -16,7 +16,7 @@ extension StoreWriter {
         for key in keys.known {
             var standing = try people.standing(key) ?? Standing()
             for answer in answers { standing.merge(answer) }
-            if lifting { standing.lift(at: moment) }
+            if lifting { standing.lift(.resubscribe, at: moment) }
             try people.save(standing, for: key)
         }
         let words = answers.map { "\($0.category) \($0.granted ? "granted" : "denied")" }
