@@ -52,11 +52,17 @@ package struct EventSource: Sendable {
     package let trusted: Bool
     /// The ids that mean nobody.
     package let placeholders: PlaceholderIDs
+    /// The rules for values of its events that are never stored.
+    package let neverStore: NeverStore
 
     /// A source of this name.
-    package init(name: String, trusted: Bool, placeholders: PlaceholderIDs = .standard) {
+    package init(
+        name: String, trusted: Bool, placeholders: PlaceholderIDs = .standard,
+        neverStore: NeverStore = .standard
+    ) {
         self.name = name
         self.trusted = trusted
         self.placeholders = placeholders
+        self.neverStore = neverStore
     }
 }

@@ -21,7 +21,9 @@ struct SourcesDecoder {
     }
 
     private enum Kind: String, CaseIterable { case server, browser, webhook }
-    private static let commonKeys = ["kind", "enabled", "trusted", "per_second", "effects"]
+    private static let commonKeys = [
+        "kind", "enabled", "trusted", "per_second", "effects", "never_store",
+    ]
 
     func sources(_ value: ConfigurationValue?) -> Sources {
         var sources = Sources()
@@ -69,7 +71,7 @@ struct SourcesDecoder {
             keys: isOn ? keys : [], hmacSecrets: isOn ? secrets : [],
             origins: value["origins"]?.strings("\"origins\"") ?? [],
             perSecond: pipeline.perSecond(value["per_second"]) ?? (kind == .browser ? 1_000 : nil),
-            placeholders: placeholders)
+            placeholders: placeholders, neverStore: NeverStore.read(value["never_store"]))
         let hasNone = keys.isEmpty && secrets.isEmpty
         sources.senders.append(source)
         sources.rules.append(
@@ -139,7 +141,8 @@ struct SourcesDecoder {
             secrets: texts(of: value["secrets"], "\"secrets\"", each: "A secret"),
             verification: value["verify"].map { Verification($0) }, blueprint: blueprint,
             answer: value["answer"].map { pipeline.variables.expand(json: $0) },
-            perSecond: pipeline.perSecond(value["per_second"]), placeholders: placeholders)
+            perSecond: pipeline.perSecond(value["per_second"]), placeholders: placeholders,
+            neverStore: NeverStore.read(value["never_store"], blueprint: blueprint))
         if source.offReason == nil, source.verification != .token, source.secrets.isEmpty,
             pipeline.overrides.needsSecrets
         {
