@@ -57,7 +57,7 @@ private struct History {
     private var minds: [String: Mind] = [:]
     private(set) var told = ""
 
-    /// What a person has said, by the rules that they were promised.
+    /// The answers of a person that count, by the rules that they were promised.
     private struct Mind {
         /// The answer that counts, and the time that a later yes has to pass.
         var denied: Timestamp?
@@ -138,7 +138,7 @@ private struct History {
         // A page's no binds the person as soon as a server ties the device to them.
         if !isServer, answer == false { minds[person, default: Mind()].mayBeRestricted = true }
         let fault = try send(
-            "identify", user: person, device, email: email, answer: answer, at: moment,
+            "identify", user: person, on: device, email: email, answer: answer, at: moment,
             isServer: isServer)
         if let device { tied(device, to: person) }
         return fault
@@ -161,7 +161,7 @@ private struct History {
         }
         seen(person, device)
         return try send(
-            "track", "Consent Updated", user: person, device, answer: answer, at: moment)
+            "track", "Consent Updated", user: person, on: device, answer: answer, at: moment)
     }
 
     private mutating func unsubscribe(_ person: String) throws -> String? {
@@ -176,7 +176,7 @@ private struct History {
     private mutating func resubscribe(_ person: String, _ device: String?) throws -> String? {
         minds[person]?.suppressed = nil
         seen(person, device)
-        return try send("track", "Resubscribed", user: person, device, at: now)
+        return try send("track", "Resubscribed", user: person, on: device, at: now)
     }
 
     private mutating func alias(_ person: String) throws -> String? {
@@ -207,7 +207,7 @@ private struct History {
             restricted.insert(device)
         }
         return try send(
-            "track", name, user: nil, device, answer: answer, at: now, isServer: isServer)
+            "track", name, user: nil, on: device, answer: answer, at: now, isServer: isServer)
     }
 
     private mutating func track(
@@ -218,7 +218,7 @@ private struct History {
         seen(person, device)
         defer { if let device { tied(device, to: person) } }
         return try send(
-            "track", "Bought", user: person, device, email: email, answer: answer,
+            "track", "Bought", user: person, on: device, email: email, answer: answer,
             at: sometime(), isServer: isServer)
     }
 
@@ -252,7 +252,7 @@ private struct History {
     }
 
     private mutating func send(
-        _ type: String, _ name: String? = nil, user: String?, _ device: String?,
+        _ type: String, _ name: String? = nil, user: String?, on device: String?,
         email: String? = nil, answer: Bool? = nil, at moment: Timestamp, isServer: Bool = true
     ) throws -> String? {
         let parts: [String?] = [
@@ -287,7 +287,7 @@ private struct History {
             return "\(foreign) is sent for \(owner ?? "nobody")"
         }
         guard let user, let mind = minds[user], planned.reason == nil else {
-            return overRestricts(user, planned, answer, source)
+            return overRestricts(user, planned, answer: answer, source: source)
         }
         if mind.suppressed != nil, source != "hook" { return "\(user) is suppressed" }
         if answer?.granted == false { return "the event itself says no" }
@@ -300,8 +300,8 @@ private struct History {
 
     /// A server's event of a person who said yes, and never anything else, has to pass.
     private func overRestricts(
-        _ user: String?, _ planned: Pipeline.Planned, _ answer: (granted: Bool, at: Timestamp)?,
-        _ source: String
+        _ user: String?, _ planned: Pipeline.Planned, answer: (granted: Bool, at: Timestamp)?,
+        source: String
     ) -> String? {
         guard let user, let mind = minds[user], source == "backend", let reason = planned.reason,
             mind.denied == nil, mind.suppressed == nil, mind.granted != nil,

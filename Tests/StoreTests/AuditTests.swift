@@ -45,7 +45,7 @@ private final class Audited: Sendable {
             ReplayOrder(deliveries: [id], asWas: false, perSecond: 1, reason: "--event"))
         _ = try await engine.setConsent(of: "person-1", to: [], lifting: true)
         let keys = try await engine.beginForgetting("person-1")
-        _ = try await engine.erase(keys, except: [])
+        _ = try await engine.erase(keys, after: .none, except: [])
         let audit = store.memory.audit
         #expect(
             audit.map(\.action) == [

@@ -38,7 +38,9 @@ extension StoreContract {
             let id = try await store.accept([try Fixtures.track(user: "1", message: "m")])[0].id
             store.end(store.handedOver[0], .delivered)
             let keys = try await store.engine.beginForgetting("1")
-            try expect(try await store.engine.erase(keys, except: []).erased == 1, "it is emptied")
+            try expect(
+                try await store.engine.erase(keys, after: .none, except: []).erased == 1,
+                "it is emptied")
             store.clock.advance(by: .days(11))
             try await store.keepHouse(until: "the row goes") { try store.log.event(id) == nil }
             let again = try await store.accept([try Fixtures.track(user: "2", message: "m")])[0]
