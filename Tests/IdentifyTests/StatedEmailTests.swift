@@ -1,6 +1,7 @@
 import Events
 import Identify
 import JSON
+import Pipeline
 import SluiceTesting
 import Testing
 
