@@ -39,8 +39,8 @@ private func expected(_ entry: JSONValue) throws -> StatedEmail {
         #expect(entries.count >= 40)
         for entry in entries {
             let expected = try expected(entry)
-            for place in ["\"traits\":\(traits(entry))", "\"context\":{\"traits\":\(traits(entry))}"]
-            {
+            let stated = "\"traits\":\(traits(entry))"
+            for place in [stated, "\"context\":{\(stated)}"] {
                 let event = try Fixtures.accepted(
                     "{\"type\":\"identify\",\"userId\":\"u\",\(place)}")
                 #expect(StatedEmail(in: event) == expected, "\(entry.pretty()) in \(place)")
