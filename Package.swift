@@ -54,7 +54,7 @@ let package = Package(
         stage("JSON"),
         stage("Events", ["JSON"]),
         stage("Accept", ["Events", "JSON"]),
-        stage("Identify", ["Events", "JSON"]),
+        stage("Identify", ["Events", "JSON", crypto]),
         stage("Consent", ["Events", "JSON"]),
         stage("Map", ["Events", "JSON", crypto]),
         stage("Request", ["Events", "JSON", "Map", crypto]),
@@ -112,7 +112,7 @@ let package = Package(
         tests("MapTests", ["Map", "Events", "JSON", "SluiceTesting"]),
         tests(
             "PipelineTests",
-            ["Pipeline", "Consent", "Events", "Map", "Request", "SluiceTesting"]),
+            ["Pipeline", "Consent", "Events", "Identify", "Map", "Request", "SluiceTesting"]),
         tests("RequestTests", ["Request", "Events", "JSON", "Map", "SluiceTesting"]),
         tests("DeliverTests", ["Deliver", "Events", "Request", "SluiceTesting"]),
         tests("WebhooksTests", ["Webhooks", "Accept", "Map", "Events", "JSON", "SluiceTesting"]),

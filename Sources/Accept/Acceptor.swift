@@ -22,15 +22,19 @@ package struct Acceptor: Sendable {
 
     /// The envelope of a body that is one event.
     ///
-    /// - Parameter type: the kind that the request's path names; nil when the event names its own.
+    /// - Parameters:
+    ///   - type: the kind that the request's path names; nil when the event names its own.
+    ///   - removed: paths of values that were removed from it before.
     package func single(
-        _ text: RepairedText, type: EventType?, from source: EventSource, at now: Timestamp
+        _ text: RepairedText, type: EventType?, from source: EventSource, at now: Timestamp,
+        removed: [String] = []
     ) throws(BodyProblem) -> Envelope {
         if let fault = text.faults.first { throw problem(of: fault) }
         guard text.document.root.kind == .object else { throw notAnObject("The body") }
+        let (document, nowRemoved) = source.neverStore.document(withoutKey(text.document))
         let draft = EventDraft(
-            document: withoutKey(text.document), index: 0, sentAt: nil,
-            repairs: Set(text.repairs.map(\.repair)), type: type)
+            document: document, index: 0, sentAt: nil, repairs: Set(text.repairs.map(\.repair)),
+            removed: removed + nowRemoved, type: type)
         var envelope = Envelope()
         finish(draft, into: &envelope, from: source, at: now)
         return envelope
@@ -39,13 +43,12 @@ package struct Acceptor: Sendable {
     /// The event of a text as the store would accept it, for trying a pipeline out; an event
     /// without a type is a track.
     package func sample(
-        _ bytes: [UInt8], from source: String, placeholders: PlaceholderIDs = .standard,
-        at now: Timestamp
+        _ bytes: [UInt8], from source: EventSource, at now: Timestamp
     ) throws(Problem) -> Event {
         let text = try read(bytes)
         let envelope = try single(
             text, type: text.document.root["type"] == nil ? .track : nil,
-            from: EventSource(name: source, trusted: true, placeholders: placeholders), at: now)
+            from: source, at: now)
         guard let event = envelope.events.first?.event else {
             throw envelope.rejections.first?.problem ?? notAnObject("The text")
         }
@@ -90,16 +93,21 @@ package struct Acceptor: Sendable {
             let wrong = removeFirst(&faults, before: item.range.upperBound, \.offset)
             do throws(Problem) {
                 if let fault = wrong.first { throw problem(of: fault) }
+                let (document, removed) = source.neverStore.document(
+                    withoutKey(try merged(item, shared)))
                 let draft = EventDraft(
-                    document: withoutKey(try merged(item, shared)), index: index,
-                    sentAt: shared.sentAt, repairs: Set((common + mine).map(\.repair)), type: nil)
+                    document: document, index: index, sentAt: shared.sentAt,
+                    repairs: Set((common + mine).map(\.repair)), removed: removed, type: nil)
                 finish(draft, into: &envelope, from: source, at: now)
             } catch {
                 envelope.rejections.append(
                     Rejection(
                         index: index,
                         messageID: (item["messageId"] ?? item["message_id"])?.identifier,
-                        problem: error, body: Array(item.raw.prefix(limits.rejectedBytes))))
+                        problem: error,
+                        body: Array(
+                            source.neverStore.cleaned(body: Array(item.raw))
+                                .prefix(limits.rejectedBytes))))
             }
         }
         return envelope

@@ -34,6 +34,8 @@ package struct Envelope: Sendable {
     package var events: [(index: Int, event: Event)]
     /// The events that cannot be used.
     package var rejections: [Rejection]
+    /// True for events of the past that are imported: their consent counts by its own time.
+    package var isHistorical = false
 
     /// An envelope of these events.
     package init(events: [(index: Int, event: Event)] = [], rejections: [Rejection] = []) {
@@ -50,11 +52,17 @@ package struct EventSource: Sendable {
     package let trusted: Bool
     /// The ids that mean nobody.
     package let placeholders: PlaceholderIDs
+    /// The rules for values of its events that are never stored.
+    package let neverStore: NeverStore
 
     /// A source of this name.
-    package init(name: String, trusted: Bool, placeholders: PlaceholderIDs = .standard) {
+    package init(
+        name: String, trusted: Bool, placeholders: PlaceholderIDs = .standard,
+        neverStore: NeverStore = .standard
+    ) {
         self.name = name
         self.trusted = trusted
         self.placeholders = placeholders
+        self.neverStore = neverStore
     }
 }

@@ -8,6 +8,8 @@ struct EventDraft {
     /// The batch's time of sending, for events without one of their own.
     private let sharedSentAt: JSONValue?
     private let repairs: Set<JSONRepair>
+    /// Paths of values that are never stored and were removed.
+    private let removed: [String]
     private let type: EventType?
     /// The value of each field, by its number; null is the same as absent.
     private let values: [JSONValue?]
@@ -45,10 +47,11 @@ struct EventDraft {
 
     init(
         document: JSONDocument, index: Int, sentAt: JSONValue?, repairs: Set<JSONRepair>,
-        type: EventType?
+        removed: [String], type: EventType?
     ) {
         self.index = index
         self.repairs = repairs
+        self.removed = removed
         self.type = type
         sharedSentAt = sentAt
         let values = Self.values(of: document)
@@ -103,6 +106,7 @@ struct EventDraft {
         if !repairs.isEmpty {
             marks += repairs.map { Event.Mark(repair: $0) }.sorted { $0.text < $1.text }
         }
+        marks += removed.map { Event.Mark(.removed, value: $0) }
         if size > limits.eventBytesWarned { marks.append(Event.Mark(.large)) }
         let event = Event(
             source: source.name, trusted: source.trusted, type: type, name: name,

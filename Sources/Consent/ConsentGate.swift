@@ -31,8 +31,17 @@ package struct ConsentGate: Sendable {
         }
     }
 
-    /// Decides from the event, its own answers, and the stored standing of each of the person's
-    /// identifiers.
+    /// How far the event's own yes is believed.
+    package enum Belief: Sendable {
+        /// The key is public: only a no counts.
+        case denials
+        /// A yes counts for the event, but never against a stored no of a known person.
+        case event
+        /// A yes counts like the person's own.
+        case person
+    }
+
+    /// Decides from the event, its own answers, and the stored consent of the person.
     ///
     /// - Parameters:
     ///   - reduces: the request takes something away (unsubscribe, delete). It skips consent and
@@ -40,74 +49,95 @@ package struct ConsentGate: Sendable {
     ///   - suppresses: the event itself reports a suppression. It is not held back by one, because
     ///     other destinations have to hear of it.
     package func decide(
-        _ event: Event, own: [ConsentAnswer], stored: [Standing], reduces: Bool,
+        _ event: Event, own: ConsentReading, stored: StoredConsent, belief: Belief, reduces: Bool,
         suppresses: Bool = false
     ) -> Verdict {
         if let excluded = exclusion(in: event) {
             return Verdict(reason: .integrations, detail: excluded, record: nil)
         }
         if reduces { return Verdict(reason: nil, detail: nil, record: nil) }
-        if !suppresses, let newest = suppression(in: stored) {
-            let reason: Reason = newest.cause == Suppression.erased ? .erased : .suppressed
-            return Verdict(reason: reason, detail: newest.text, record: nil)
+        if let bar = stored.suppression, !suppresses || bar.isFinal {
+            let reason: Reason = bar.cause == Suppression.erased ? .erased : .suppressed
+            return Verdict(reason: reason, detail: bar.text, record: nil)
         }
         guard let rule else { return Verdict(reason: nil, detail: nil, record: nil) }
         var record: ConsentRecord?
         for category in rule.require where category != "essential" {
-            let (mine, reason) = answer(
-                for: category, event, own: own, stored: stored, by: rule)
-            record = mine
-            if let reason { return Verdict(reason: reason, detail: describe(mine), record: mine) }
+            let verdict = self.verdict(
+                on: category, by: rule, event, own: own, stored: stored, belief: belief)
+            if verdict.reason != nil { return verdict }
+            record = verdict.record
         }
         return Verdict(reason: nil, detail: nil, record: record)
     }
 
-    private func answer(
-        for category: String, _ event: Event, own: [ConsentAnswer], stored: [Standing],
-        by rule: ConsentRule
-    ) -> (ConsentRecord, Reason?) {
-        var newest: ConsentAnswer?
-        func weigh(_ answer: ConsentAnswer) {
-            guard answer.category == category else { return }
-            if newest.map({ answer.outweighs($0) }) ?? true { newest = answer }
+    /// The verdict on one category.
+    ///
+    /// The event's own no comes first, then what cannot be understood, then the stored no, unless
+    /// the event's yes is believed and later, then any yes.
+    private func verdict(
+        on category: String, by rule: ConsentRule, _ event: Event, own: ConsentReading,
+        stored: StoredConsent, belief: Belief
+    ) -> Verdict {
+        func record(_ answer: ConsentAnswer) -> ConsentRecord {
+            ConsentRecord(
+                category: category, answer: answer.granted ? "granted" : "denied",
+                origin: answer.origin, at: answer.at, rule: rule.text)
         }
-        for standing in stored { standing.answers.forEach(weigh) }
-        for answer in own where event.trusted || !answer.granted { weigh(answer) }
-        if let newest {
+        func deny(_ answer: ConsentAnswer) -> Verdict {
+            Verdict(
+                reason: .consent,
+                detail: "\(category) was denied in \(answer.origin) on \(answer.at.iso8601)",
+                record: record(answer))
+        }
+        let mine = own.answers.first { $0.category == category }
+        if let mine, !mine.granted { return deny(mine) }
+        if let unreadable = own.unreadable {
             let record = ConsentRecord(
-                category: category, answer: newest.granted ? "granted" : "denied",
-                origin: newest.origin, at: newest.at, rule: rule.text)
-            return (record, newest.granted ? nil : .consent)
+                category: category, answer: "unreadable", origin: "the event",
+                at: event.timestamp, rule: rule.text)
+            return Verdict(
+                reason: .consent, detail: "consent cannot be understood: \(unreadable)",
+                record: record)
         }
-        let unbelieved = own.first { $0.category == category }
+        let kept = stored.answer(to: category)
+        if let kept, !kept.granted {
+            guard let mine, isEnded(kept, by: mine, of: stored, belief: belief) else {
+                return deny(kept)
+            }
+            return Verdict(reason: nil, detail: nil, record: record(mine))
+        }
+        if let answer = [belief == .denials ? nil : mine, kept].compactMap({ $0 }).max(by: {
+            $0.at < $1.at
+        }) {
+            return Verdict(reason: nil, detail: nil, record: record(answer))
+        }
+        return missing(category, by: rule, event, unbelieved: mine)
+    }
+
+    /// True when the event's yes ends a stored no: it is later, and it is the person's own; of a
+    /// page, only the no of the same device.
+    private func isEnded(
+        _ kept: ConsentAnswer, by mine: ConsentAnswer, of stored: StoredConsent, belief: Belief
+    ) -> Bool {
+        guard mine.at > kept.at, !kept.isOperators else { return false }
+        return switch belief {
+        case .denials: false
+        case .event: stored.device.answer(to: kept.category) == kept
+        case .person: true
+        }
+    }
+
+    private func missing(
+        _ category: String, by rule: ConsentRule, _ event: Event, unbelieved: ConsentAnswer?
+    ) -> Verdict {
         let record = ConsentRecord(
             category: category, answer: "missing", origin: unbelieved?.origin ?? "the event",
             at: event.timestamp, rule: rule.text)
-        if rule.missing == .allow { return (record, nil) }
-        return (record, unbelieved == nil ? .consent : .untrustedIdentity)
-    }
-
-    private func describe(_ record: ConsentRecord) -> String {
-        switch record.answer {
-        case "denied":
-            "\(record.category) was denied in \(record.origin) on \(record.at.iso8601)"
-        default: "there is no believable answer for \(record.category)"
-        }
-    }
-
-    /// The newest suppression that holds.
-    ///
-    /// A suppression that is stored under two identifiers is lifted by lifting either.
-    private func suppression(in stored: [Standing]) -> Suppression? {
-        if stored.allSatisfy(\.suppressions.isEmpty) { return nil }
-        let lifted = stored.flatMap(\.suppressions).filter { $0.liftedAt != nil }
-        return stored.flatMap(\.active).filter { active in
-            !lifted.contains { other in
-                other.cause == active.cause
-                    && (other.event != nil && other.event == active.event
-                        || other.liftedAt ?? active.at > active.at)
-            }
-        }.max { $0.at < $1.at }
+        if rule.missing == .allow { return Verdict(reason: nil, detail: nil, record: record) }
+        return Verdict(
+            reason: unbelieved == nil ? .consent : .untrustedIdentity,
+            detail: "there is no believable answer for \(category)", record: record)
     }
 
     /// The entry of `integrations` that excludes the destination: `{"<name>": false}` does; so does
@@ -118,11 +148,12 @@ package struct ConsentGate: Sendable {
         var isNamed = false
         for member in integrations.members {
             guard let key = member.key.string?.lowercased() else { continue }
-            if key == "all" { all = member.value.bool }
-            guard names.contains(key) else { continue }
-            if member.value.bool == false { return "integrations.\(key) is false" }
             // Options for a destination name it as well as true does.
-            if member.value.bool == true || member.value.kind == .object { isNamed = true }
+            let answer = member.value.kind == .object ? true : ConsentWords.answer(member.value)
+            if key == "all" { all = answer }
+            guard names.contains(key) else { continue }
+            if answer == false { return "integrations.\(key) is false" }
+            if answer == true { isNamed = true }
         }
         return all == false && !isNamed ? "integrations.All is false" : nil
     }

@@ -1,12 +1,35 @@
 package import Events
 import JSON
 
+/// The answers that an event carries about its person's consent.
+package struct ConsentReading: Sendable, Equatable {
+    /// One answer for each category that was answered; where places disagree, the no.
+    package var answers: [ConsentAnswer] = []
+    /// A description of consent that is there and cannot be understood; nil when all of it can.
+    ///
+    /// Such an event goes to no destination that asks for consent.
+    package var unreadable: String?
+
+    /// Nothing answered.
+    package init() {}
+
+    /// True when the event carries no consent at all.
+    package var isEmpty: Bool { answers.isEmpty && unreadable == nil }
+}
+
 /// Reads the consent answers that an event carries, in the shapes that real consent tools write.
+///
+/// A code or category is compared without blanks around it and without case. Three shapes occur:
+/// an answer for each code, a list of the granted codes (it is complete: everything else is
+/// denied), and a text of either. An answer that cannot be read makes the event unreadable, never
+/// a yes.
 package struct ConsentReader: Sendable {
     /// The site's codes, such as `C0004`, and the canonical categories they mean.
     package let codes: [String: String]
     /// The categories that are read; no destination asks for any other.
-    private let known: Set<String>
+    let known: Set<String>
+    /// Every spelling, in lower case, and its category.
+    private let categories: [String: String]
 
     /// The categories that every pipeline knows.
     package static let canonical: Set<String> = [
@@ -19,14 +42,35 @@ package struct ConsentReader: Sendable {
     package init(codes: [String: String], required: Set<String> = []) {
         self.codes = codes
         known = Self.canonical.union(codes.values).union(required)
+        var categories = Self.googleSignals
+        for name in known { categories[ConsentWords.folded(name)] = name }
+        for (code, category) in codes { categories[ConsentWords.folded(code)] = category }
+        self.categories = categories
+    }
+
+    /// The names of Google Consent Mode's signals.
+    private static let googleSignals = [
+        "ad_storage": "marketing", "ad_user_data": "marketing", "ad_personalization": "marketing",
+        "analytics_storage": "analytics", "functionality_storage": "functional",
+        "personalization_storage": "personalization", "security_storage": "essential",
+    ]
+
+    /// True when the pipeline knows the category, or the site's code for one.
+    package func knows(_ name: String) -> Bool { category(of: name) != nil }
+
+    /// The categories of the pipeline, in order.
+    package var categoryNames: [String] { known.sorted() }
+
+    /// The canonical category that a name or code stands for; nil for one that nobody asks for.
+    package func category(of name: String) -> String? {
+        // Most events write the category as the pipeline does.
+        known.contains(name) ? name : categories[ConsentWords.folded(name)]
     }
 
     /// The answers in the event, with the event's own time but never one in the future: an answer
     /// of tomorrow could not be withdrawn today.
-    package func answers(in event: Event) -> [ConsentAnswer] {
-        guard let context = event.context else { return [] }
-        var found: [ConsentAnswer] = []
-        let moment = min(event.timestamp, event.receivedAt)
+    package func reading(of event: Event) -> ConsentReading {
+        guard let context = event.context else { return ConsentReading() }
         var parts: (consent: JSONValue?, management: JSONValue?, snake: JSONValue?)
         Self.keys.find(in: context) { name, value in
             switch name {
@@ -35,55 +79,22 @@ package struct ConsentReader: Sendable {
             default: parts.snake = value
             }
         }
-        if let consent = parts.consent { readConsent(consent, at: moment, into: &found) }
-        guard let management = parts.management ?? parts.snake else { return found }
-        for (key, granted) in [("allowedConsentIds", true), ("deniedConsentIds", false)] {
-            for code in management[key]?.elements.compactMap(\.string) ?? [] {
-                add(
-                    code, granted: granted, at: moment,
-                    from: "context.consentManagement.\(key)", to: &found)
-            }
+        guard parts.consent != nil || parts.management != nil || parts.snake != nil else {
+            return ConsentReading()
         }
-        return found
+        var collector = ConsentCollector(
+            reader: self, moment: min(event.timestamp, event.receivedAt))
+        if let consent = parts.consent { collector.addConsent(consent) }
+        if let management = parts.management ?? parts.snake {
+            collector.addManagement(management)
+        }
+        return collector.reading
     }
+
+    /// The answers in the event.
+    package func answers(in event: Event) -> [ConsentAnswer] { reading(of: event).answers }
 
     private static let keys = JSONKeySet(["consent", "consentManagement", "consent_management"])
-
-    private static let groups: Set = [
-        "canonical", "categories", "categoryPreferences", "category_preferences",
-    ]
-
-    private func readConsent(
-        _ consent: JSONValue, at moment: Timestamp, into found: inout [ConsentAnswer]
-    ) {
-        for member in consent.members {
-            guard let key = member.key.string else { continue }
-            if let granted = member.value.bool {
-                add(
-                    key, granted: granted, at: moment, from: "context.consent.\(key)", to: &found)
-            } else if Self.groups.contains(key) {
-                for answer in member.value.members {
-                    guard let code = answer.key.string, let granted = answer.value.bool else {
-                        continue
-                    }
-                    add(
-                        code, granted: granted, at: moment,
-                        from: "context.consent.\(key).\(code)", to: &found)
-                }
-            }
-        }
-    }
-
-    /// Adds the answer to a category, given by its name or by the site's code for it.
-    private func add(
-        _ code: String, granted: Bool, at moment: Timestamp, from origin: String,
-        to found: inout [ConsentAnswer]
-    ) {
-        let category = codes[code] ?? code
-        guard known.contains(category) else { return }
-        found.append(
-            ConsentAnswer(category: category, granted: granted, at: moment, origin: origin))
-    }
 }
 
 extension Event {

@@ -60,14 +60,25 @@ package struct OperationsClient: Operations {
 
     package func setConsent(
         of id: String, to answers: [ConsentChoice], lifting: Bool
-    ) async throws -> Int {
+    ) async throws -> PersonChange {
         let order = ConsentOrder(id: id, answers: answers, lift: lifting)
-        let stored: ConsentStored = try await ask("PUT", APIPaths.consent, with: order)
-        return stored.identifiers
+        return try await ask("PUT", APIPaths.consent, with: order)
+    }
+
+    package func suppress(_ id: String, because reason: String) async throws -> PersonChange {
+        try await ask("PUT", APIPaths.suppression, with: SuppressOrder(id: id, reason: reason))
+    }
+
+    package func liftSuppression(of id: String) async throws -> PersonChange {
+        try await ask("DELETE", APIPaths.suppression, with: PersonOrder(id: id))
+    }
+
+    package func allowAgain(_ id: String) async throws -> PersonChange {
+        try await ask("POST", APIPaths.allowAgain, with: PersonOrder(id: id))
     }
 
     package func forget(_ id: String) async throws -> ForgetReport {
-        try await ask("POST", APIPaths.forget, with: ForgetOrder(id: id))
+        try await ask("POST", APIPaths.forget, with: PersonOrder(id: id))
     }
 
     package func reprocess(_ source: String, number: Int64?) async throws -> ReprocessReport {

@@ -23,6 +23,8 @@ extension Event {
             /// An id such as `guest` that means nobody; it is treated as absent. The value is
             /// `field:text`.
             case placeholderID = "warning:placeholder_id"
+            /// A value that is never stored was left out or masked; the mark's value is its path.
+            case removed
         }
 
         /// The cause.

@@ -10,6 +10,9 @@ package struct EventID: Sendable, Hashable, Comparable {
     /// An id as the store keeps it.
     package init(number: Int64) { self.number = number }
 
+    /// The id before every event's.
+    package static let none = EventID(number: 0)
+
     /// The first id of a moment; ids of later moments are larger.
     package init(first moment: Timestamp) {
         number = max(0, moment.milliseconds) << Self.counterBits

@@ -22,6 +22,10 @@ package struct Identity: Sendable, Equatable {
     package var email: String?
     /// The anonymous id that the event carries.
     package var anonymousID: String?
+    /// The user to whom a server had linked the anonymous id, for an event that names no user.
+    package var ownerID: String?
+    /// Of an alias: the old id, when it was a user's and another than the new one.
+    package var formerID: String?
     /// The judgement on the event's own email.
     package var emailState: EmailState
     /// The lane in which the person's deliveries keep their order.
@@ -29,11 +33,14 @@ package struct Identity: Sendable, Equatable {
 
     /// A person as the identifiers of an event give it.
     package init(
-        userID: String?, email: String?, anonymousID: String?, emailState: EmailState, lane: LaneKey
+        userID: String?, email: String?, anonymousID: String?, ownerID: String? = nil,
+        formerID: String? = nil, emailState: EmailState, lane: LaneKey
     ) {
         self.userID = userID
         self.email = email
         self.anonymousID = anonymousID
+        self.ownerID = ownerID
+        self.formerID = formerID
         self.emailState = emailState
         self.lane = lane
     }
@@ -54,10 +61,13 @@ package struct Identity: Sendable, Equatable {
         case untrusted
     }
 
+    /// The user the event belongs to: the one it names, else the one its anonymous id leads to.
+    package var person: String? { userID ?? ownerID }
+
     /// Every key under which something may be stored about this person.
     package var keys: [IdentityKey] {
         var keys: [IdentityKey] = []
-        if let userID { keys.append(IdentityKey(.user, userID)) }
+        if let person { keys.append(IdentityKey(.user, person)) }
         if let email { keys.append(IdentityKey(.email, email)) }
         if let anonymousID { keys.append(IdentityKey(.anonymous, anonymousID)) }
         return keys

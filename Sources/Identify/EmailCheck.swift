@@ -1,21 +1,59 @@
 import JSON
 
 /// The judgement on a text that stands where an email belongs.
+///
+/// The address is read out of the spellings in which forms and mail programs give it: blanks around
+/// it, `mailto:`, a name with the address in angle brackets.
 package enum EmailCheck: Sendable, Equatable {
-    /// An address.
-    case usable
+    /// An address, without anything around it.
+    case usable(String)
     /// A digest of an address, most likely.
     case hashed
-    /// Neither of the two.
+    /// Nothing but blanks.
+    case empty
+    /// Anything else.
     case invalid
 
     /// Judges the text alone; nothing is looked up.
     package init(_ text: String) {
-        if Self.looksHashed(text) {
+        if Self.isPlain(text), Self.isAddress(text) {
+            self = .usable(text)
+            return
+        }
+        let address = Self.address(in: text)
+        if address.isEmpty {
+            self = text.allSatisfy(\.isWhitespace) ? .empty : .invalid
+        } else if Self.looksHashed(address) {
             self = .hashed
         } else {
-            self = Self.isAddress(text) ? .usable : .invalid
+            self = Self.isAddress(address) ? .usable(address) : .invalid
         }
+    }
+
+    /// True for a text of ASCII characters that need no look at what stands around an address.
+    private static func isPlain(_ text: String) -> Bool {
+        text.utf8.contains(UInt8(ascii: "@"))
+            && text.utf8.allSatisfy {
+                $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "<") && $0 != UInt8(ascii: ":")
+            }
+    }
+
+    /// The address without blanks, `mailto:` or a name around it.
+    private static func address(in text: String) -> String {
+        var address = trimmed(text[...])
+        if address.hasSuffix(">"), let open = address.lastIndex(of: "<") {
+            address = trimmed(address[address.index(after: open)...].dropLast())
+        }
+        if address.prefix(7).lowercased() == "mailto:" {
+            address = address.dropFirst(7).prefix { $0 != "?" }
+        }
+        return String(trimmed(address))
+    }
+
+    private static func trimmed(_ text: Substring) -> Substring {
+        var text = text.drop(while: \.isWhitespace)
+        while text.last?.isWhitespace == true { text.removeLast() }
+        return text
     }
 
     /// Hexadecimal digests from MD5 to SHA-512, and the same in base 64 with or without padding.
@@ -38,14 +76,29 @@ package enum EmailCheck: Sendable, Equatable {
 
     private static let base64Signs = Array("+/-_".utf8)
 
-    /// An address has one `@`, a local part, a domain with a dot, no spaces or control characters,
-    /// at most 254 characters (RFC 5321).
+    /// An address has one `@`, a local part, a domain with a dot, at most 254 characters (RFC
+    /// 5321); no blanks, nothing invisible, and no signs that separate addresses.
     private static func isAddress(_ text: String) -> Bool {
         let parts = text.split(separator: "@", omittingEmptySubsequences: false)
         guard parts.count == 2, text.utf8.count <= 254, (1...64).contains(parts[0].utf8.count),
-            text.unicodeScalars.allSatisfy({ $0.value > 0x20 && $0.value != 0x7F })
+            text.unicodeScalars.allSatisfy(isAllowed)
         else { return false }
         let labels = parts[1].split(separator: ".", omittingEmptySubsequences: false)
         return labels.count >= 2 && labels.allSatisfy { !$0.isEmpty && $0.utf8.count <= 63 }
+    }
+
+    private static let separators = Set("<>()[],;:\\\"".unicodeScalars)
+
+    private static func isAllowed(_ scalar: Unicode.Scalar) -> Bool {
+        if scalar.isASCII {
+            return scalar.value > 0x20 && scalar.value != 0x7F && !separators.contains(scalar)
+        }
+        let properties = scalar.properties
+        return switch properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator, .spaceSeparator, .privateUse,
+            .surrogate, .unassigned:
+            false
+        default: !properties.isDefaultIgnorableCodePoint
+        }
     }
 }

@@ -2,19 +2,56 @@ package import Events
 
 /// The facts that earlier events gave about one identifier.
 package struct IdentityRecord: Sendable, Equatable {
-    /// For an anonymous id: the user it turned out to be.
+    /// The user that the identifier leads to.
+    ///
+    /// For an anonymous id: the user it was last seen with. For an email: the user it once belonged
+    /// to. For a user id: the new id that an alias gave.
     package var userID: String?
-    /// The address an identify call with a server key gave.
+    /// The address that a trusted identify call gave.
     package var email: String?
     /// The lane taken over from a previous id by an alias; nil for the identifier's own.
     package var lane: LaneKey?
+    /// For an anonymous id: who tied it to its user.
+    package var link: Link
+    /// For a user id: the former ids that aliases gave, the newest last; at most sixteen.
+    package var previous: [String]
+
+    /// The origin of the link between an anonymous id and its user.
+    package enum Link: Int, Sendable {
+        /// Only a page said so, or an earlier version stored it: nothing of the user follows.
+        case unproven = 0
+        /// A server said so: what the user restricts, and the email, follow.
+        case proven = 1
+        /// A server said so after the device had belonged to somebody else.
+        case handedOver = 2
+        /// Only a page said so, after the device had belonged to somebody else.
+        case unprovenHandedOver = 3
+
+        /// True when a server said so.
+        var isProven: Bool { self == .proven || self == .handedOver }
+    }
+
+    /// Former ids that are kept.
+    static let previousMax = 16
 
     /// A record of these facts.
-    package init(userID: String? = nil, email: String? = nil, lane: LaneKey? = nil) {
+    package init(
+        userID: String? = nil, email: String? = nil, lane: LaneKey? = nil, link: Link = .unproven,
+        previous: [String] = []
+    ) {
         self.userID = userID
         self.email = email
         self.lane = lane
+        self.link = link
+        self.previous = previous
     }
+
+    /// For an anonymous id: the user to whom a server has tied it.
+    package var owner: String? { link.isProven ? userID : nil }
+
+    /// For an anonymous id: the user to whom events from before the link belong too; nil when the
+    /// device has had more than one user.
+    package var onlyOwner: String? { link == .proven ? userID : nil }
 }
 
 /// The stored identities, inside the transaction that accepts an event.

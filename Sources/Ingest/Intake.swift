@@ -111,7 +111,10 @@ package final class Intake: Sendable {
         _ call: Call, of source: Source, refusedFor problem: Problem,
         answer: @escaping @Sendable (@escaping @Sendable () -> Answer) -> Void
     ) {
-        let body = source.withoutKeys(in: call.body, limit: acceptor.limits.rejectedBytes)
+        let given = (try? inflated(call.body, call.headers)) ?? call.body
+        let body = source.withoutKeys(
+            in: source.eventSource.neverStore.cleaned(body: given),
+            limit: acceptor.limits.rejectedBytes)
         let rejection = Rejection(index: 0, messageID: nil, problem: problem, body: body)
         store.accept(Envelope(rejections: [rejection]), from: source.name) { _ in
             answer { .failure(problem) }

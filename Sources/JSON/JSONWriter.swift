@@ -138,6 +138,14 @@ package struct JSONWriter: Sendable {
         objects(of: elements, members: members)
     }
 
+    /// Writes a member that is an array of texts.
+    package mutating func member(_ name: String, _ texts: [String]) {
+        key(name)
+        beginArray()
+        for text in texts { string(text) }
+        endArray()
+    }
+
     private mutating func open(_ bracket: UInt8) {
         separate()
         bytes.append(bracket)

@@ -30,6 +30,12 @@ package protocol DeliveryLog: Sendable {
     func sources() throws -> [SourceRow]
     /// The stored knowledge about one identifier of a person.
     func person(_ key: IdentityKey) throws -> KnownPerson
+    /// The receipts of forgetting, oldest first.
+    ///
+    /// - Parameter id: a user id or an email; nil for every receipt.
+    func receipts(of id: String?) throws -> [ForgetReceipt]
+    /// Events of anonymous ids that no index finds, because an earlier version stored them.
+    func unfoundEvents(ofDevices devices: Set<String>) throws -> [EventID]
     /// The fault of a changed pipeline file that the server refused; nil when there is none.
     func reloadFault() throws -> String?
 }
@@ -42,5 +48,18 @@ extension DeliveryLog {
         try [IdentityKey.Kind.user, .email].compactMap {
             try person(IdentityKey($0, id)).standing
         }
+    }
+}
+
+/// The record of what was removed when a person was forgotten; it holds nothing of the person.
+package struct ForgetReceipt: Sendable, Equatable {
+    /// The moment it was done.
+    package let at: Timestamp
+    /// The report, as JSON.
+    package let report: String
+
+    package init(at: Timestamp, report: String) {
+        self.at = at
+        self.report = report
     }
 }

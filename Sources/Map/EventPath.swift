@@ -89,11 +89,11 @@ package final class EventPath: Sendable, Equatable {
             throw Fault(
                 message: "\"\(text)\" has an empty part.", fix: "Write one dot between two names.")
         }
-        let identityParts = ["user_id", "email"]
+        let identityParts = ["user_id", "email", "previous_id"]
         if root == .identity, keys.count != 1 || !identityParts.contains(keys[0].text) {
             throw Fault(
                 message: "\"\(text)\" is no part of the identity.",
-                fix: "Use identity.user_id or identity.email.")
+                fix: "Use identity.user_id, identity.email or identity.previous_id.")
         }
         if !root.hasMembers, root != .identity, !keys.isEmpty {
             throw Fault(
@@ -250,8 +250,7 @@ extension EventPath {
         case .body, .headers: return input.event.document.value(at: way).map(Found.json)
         case .traits: return trait(of: input.event)
         case .identity:
-            let text = keys[0] == Self.email ? input.identity.email : input.identity.userID
-            return text.map(Found.text)
+            return identifier(keys[0], of: input.identity).map(Found.text)
         case .type: return .text(input.event.type.rawValue)
         case .event, .name: return input.event.name.map(Found.text)
         case .category: return input.event.category.map(Found.json)
@@ -269,6 +268,15 @@ extension EventPath {
     }
 
     private static let email = JSONKey("email")
+    private static let previousIdentifier = JSONKey("previous_id")
+
+    private func identifier(_ key: JSONKey, of identity: Identity) -> String? {
+        switch key {
+        case Self.email: identity.email
+        case Self.previousIdentifier: identity.formerID
+        default: identity.userID
+        }
+    }
 
     /// A trait, or an object of traits: that of the event's `traits`, else of `context.traits`; of
     /// two objects, the members of both. The traits of a group are not mixed with a person's.

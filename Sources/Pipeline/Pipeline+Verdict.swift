@@ -9,9 +9,11 @@ extension Pipeline {
         /// The reason why the event may not say what it says about a person; nil when it may.
         let refusal: Reason?
         /// The event's own consent.
-        let answers: [ConsentAnswer]
+        let consent: ConsentReading
+        /// How far its yes is believed.
+        let belief: ConsentGate.Belief
         /// Stored consent and suppressions of the person.
-        let standings: [Standing]
+        let stored: StoredConsent
         /// The service whose webhook the event was.
         let service: String?
         /// The event itself suppresses its person.
@@ -55,8 +57,8 @@ extension Pipeline {
                 "the request \"\(request.name)\" needs \(request.require.text)")
         }
         let verdict = destination.gate.decide(
-            event, own: grounds.answers, stored: grounds.standings, reduces: found.reduces,
-            suppresses: grounds.suppresses)
+            event, own: grounds.consent, stored: grounds.stored, belief: grounds.belief,
+            reduces: found.reduces, suppresses: grounds.suppresses)
         return (verdict, verdict.reason == nil ? plan : nil)
     }
 }

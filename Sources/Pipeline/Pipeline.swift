@@ -49,6 +49,8 @@ package final class Pipeline: Sendable {
         package var deliveries: [Planned]
         /// The event's changes to its person, in words.
         package var changes: [String]
+        /// True for a person who was forgotten: nothing of the event may be kept.
+        package var isForgotten = false
     }
 
     /// One delivery as it begins: filtered for good, or queued.
@@ -65,65 +67,79 @@ package final class Pipeline: Sendable {
     /// Everything that an event says by itself, whatever is stored.
     package struct Reading: Sendable {
         fileprivate let pipeline: Pipeline
-        fileprivate let rules: SourceRules?
-        fileprivate let effect: Effect?
-        fileprivate let email: StatedEmail
-        fileprivate let answers: [ConsentAnswer]
+        let rules: SourceRules?
+        let effect: Effect?
+        let email: StatedEmail
+        let consent: ConsentReading
+        /// The event carries a proof of its user id and email.
+        let isProven: Bool
+
+        /// How far the event's yes is believed: a server's for the person it names.
+        func belief(in event: Event) -> ConsentGate.Belief {
+            let namesPerson = event.userID != nil || email.isUsable
+            if event.trusted { return namesPerson ? .person : .event }
+            guard rules?.believesConsent ?? false else { return .denials }
+            return isProven && namesPerson ? .person : .event
+        }
     }
 
     /// Reads everything that `decide` needs of the event alone, on any thread.
     package func read(_ event: Event) -> Reading {
         let rules = rulesByName[event.source]
+        let email = StatedEmail(in: event)
         return Reading(
             pipeline: self, rules: rules, effect: event.trusted ? rules?.effect(of: event) : nil,
-            email: StatedEmail(in: event), answers: consent.answers(in: event))
+            email: email, consent: consent.reading(of: event),
+            isProven: event.trusted
+                ? false : Proof.holds(for: event, email, secrets: rules?.proofSecrets ?? []))
     }
 
     /// Identify, consent, queue: everything the accept transaction decides about an event.
     ///
-    /// - Parameter reading: what was read of it before; by another pipeline it counts for nothing.
+    /// - Parameters:
+    ///   - reading: what was read of it before; by another pipeline it counts for nothing.
+    ///   - order: how its consent is weighed; by its own time for events that are imported or read
+    ///     again.
     package func decide(
-        _ event: Event, _ reading: Reading? = nil,
+        _ event: Event, _ reading: Reading? = nil, weighing order: AnswerOrder = .accepted,
         in store: inout some IdentityStore & ConsentStore
     ) throws -> Decision {
         let reading = reading.flatMap { $0.pipeline === self ? $0 : nil } ?? read(event)
-        let (rules, effect, own) = (reading.rules, reading.effect, reading.answers)
-        let (identity, refusal) = try Identifier.resolve(
-            event, reading.email, teaches: effect?.teachesIdentity ?? false, in: &store)
-        // From a browser key only denials are learnt, and these always count.
-        try consent.learn(
-            from: event, identity, own: own,
-            lifts: event.isResubscribe && rules?.service == nil && effect == nil,
-            in: &store)
+        let isForgotten = try isForgotten(event, reading, in: store)
+        let person = try Identifier.resolve(
+            event, reading.email, isProven: reading.isProven,
+            teaches: reading.effect?.teachesIdentity ?? false, isForgotten: isForgotten, in: &store)
         var changes: [String] = []
-        if let effect, let rules {
-            changes = try effect.apply(event, identity, origin: rules.title, in: &store)
+        if !isForgotten {
+            for handover in person.handovers { try carryOut(handover, in: &store) }
+            changes = try learn(
+                from: event, of: person, by: reading, weighing: order, in: &store)
         }
-        let standings = try identity.keys.compactMap { try store.standing($0) }
+        let grounds = try grounds(
+            for: event, of: person.identity, refusal: person.refusal, by: reading, in: store)
         let deliveries = destinations.map { destination in
             let (verdict, plan) = decide(
-                event, of: identity, for: destination,
-                by: Grounds(
-                    refusal: refusal, answers: own, standings: standings,
-                    service: rules?.service, suppresses: effect?.suppress != nil))
+                event, of: person.identity, for: destination, by: grounds)
             return Planned(
                 destination: destination.name, reason: verdict.reason,
                 detail: verdict.reason == nil ? destination.remark : verdict.detail,
                 consent: verdict.record, revision: destination.blueprint.revision, plan: plan)
         }
-        return Decision(identity: identity, deliveries: deliveries, changes: changes)
+        return Decision(
+            identity: person.identity, deliveries: deliveries, changes: changes,
+            isForgotten: isForgotten)
     }
 
     /// Consent and suppression once more, just before an attempt.
     package func recheck(
         _ event: Event, _ identity: Identity, destination: Destination,
-        in store: some ConsentStore
+        in store: some IdentityStore & ConsentStore
     ) throws -> ConsentGate.Verdict {
-        let standings = try identity.keys.compactMap { try store.standing($0) }
         let reduces = destination.builder.plan(for: event)?.reduces ?? false
         let reading = read(event)
         return destination.gate.decide(
-            event, own: reading.answers, stored: standings, reduces: reduces,
+            event, own: reading.consent, stored: try stored(of: identity, in: store),
+            belief: reading.belief(in: event), reduces: reduces,
             suppresses: reading.effect?.suppress != nil)
     }
 
@@ -131,18 +147,12 @@ package final class Pipeline: Sendable {
     /// now, and the blueprint as it is now.
     package func replan(
         _ event: Event, _ identity: Identity, destination: Destination,
-        in store: some ConsentStore
+        in store: some IdentityStore & ConsentStore
     ) throws -> ConsentGate.Verdict {
-        let reading = read(event)
-        return decide(
-            event, of: identity, for: destination,
-            by: Grounds(
-                refusal: Identifier.refusal(of: event, identity.emailState),
-                answers: reading.answers,
-                standings: try identity.keys.compactMap { try store.standing($0) },
-                service: reading.rules?.service,
-                suppresses: reading.effect?.suppress != nil)
-        ).verdict
+        let refusal = Identifier.refusal(of: event, identity.emailState)
+        let grounds = try grounds(
+            for: event, of: identity, refusal: refusal, by: read(event), in: store)
+        return decide(event, of: identity, for: destination, by: grounds).verdict
     }
 }
 

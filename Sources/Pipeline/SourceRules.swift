@@ -14,18 +14,25 @@ package final class SourceRules: Sendable {
     package let service: String?
     /// The source's name for people.
     package let title: String
+    /// True: a yes that a page gives counts, as far as a public key can be believed.
+    package let believesConsent: Bool
+    /// The secrets with which a backend proves to a page's events who their person is.
+    package let proofSecrets: [String]
     /// By the event's folded name; tried in order, the first that holds counts.
     package let effects: [String: [Effect]]
 
     package init(
         name: String, kind: String, offReason: String? = nil, service: String? = nil,
-        title: String? = nil, effects: [String: [Effect]] = [:]
+        title: String? = nil, believesConsent: Bool = false, proofSecrets: [String] = [],
+        effects: [String: [Effect]] = [:]
     ) {
         self.name = name
         self.kind = kind
         self.offReason = offReason
         self.service = service
         self.title = title ?? name
+        self.believesConsent = believesConsent
+        self.proofSecrets = proofSecrets
         self.effects = effects
     }
 
@@ -54,32 +61,39 @@ package struct Effect: Sendable {
     package init() {}
 
     /// Changes what is stored about the person; says what, in words.
+    ///
+    /// What restricts is stored for the owner of the event's device too; what allows, for the
+    /// identifiers alone that the event names.
     func apply(
-        _ event: Event, _ identity: Identity, origin: String, in store: inout some ConsentStore
+        _ event: Event, for targets: ConsentTargets, origin: String, by order: AnswerOrder,
+        in store: inout some ConsentStore
     ) throws -> [String] {
+        if targets.person.isEmpty, targets.owner.isEmpty {
+            return ["nobody is known whom this could be kept for"]
+        }
         // Nobody can be unsubscribed in the future.
         let at = min(event.timestamp, event.receivedAt)
         var changed = false
-        for key in identity.keys where key.kind != .anonymous {
-            let before = try store.standing(key) ?? Standing()
-            var standing = before
-            if let suppress {
-                standing.merge(
-                    Suppression(cause: suppress, at: at, origin: origin, event: event.id))
-            }
-            if !lift.isEmpty { standing.lift(lift, at: at, origin: origin) }
-            for (categories, granted) in [(deny, false), (grant, true)] {
-                for category in categories {
-                    standing.merge(
-                        ConsentAnswer(category: category, granted: granted, at: at, origin: origin))
-                }
-            }
-            if standing == before { continue }
-            changed = true
-            try store.save(standing, for: key)
-        }
-        if identity.keys.allSatisfy({ $0.kind == .anonymous }) {
-            return ["nobody is known whom this could be kept for"]
+        for key in targets.person + targets.owner {
+            let isOwn = targets.person.contains(key)
+            changed =
+                try store.change(key) { standing in
+                    if let suppress {
+                        standing.merge(
+                            Suppression(cause: suppress, at: at, origin: origin, event: event.id))
+                    }
+                    if isOwn, !lift.isEmpty {
+                        standing.lift(lift, at: at, origin: origin, isAlone: targets.isAlone)
+                    }
+                    for (categories, granted) in [(deny, false), (isOwn ? grant : [], true)] {
+                        for category in categories {
+                            standing.merge(
+                                ConsentAnswer(
+                                    category: category, granted: granted, at: at, origin: origin,
+                                    isAlone: targets.isAlone), by: order)
+                        }
+                    }
+                } || changed
         }
         return changed || teachesIdentity ? words : []
     }

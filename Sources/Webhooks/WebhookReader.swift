@@ -25,6 +25,7 @@ package struct WebhookReader: Sendable {
         _ bytes: [UInt8], headers: [String: String], from source: WebhookSource,
         repeatable: String? = nil, at now: Timestamp
     ) -> Reading {
+        let headers = source.neverStore.cleaned(headers: headers)
         do throws(Problem) {
             let text = try acceptor.read(bytes)
             let root = text.document.root
@@ -39,18 +40,21 @@ package struct WebhookReader: Sendable {
             var reading = Reading(envelope: Envelope())
             let faults = text.faults
             var seen: Set<String> = []
-            for (index, item) in items.enumerated() {
-                let repairs = text.repairs.filter { item.range.contains($0.offset) }
+            for (index, given) in items.enumerated() {
+                let repairs = text.repairs.filter { given.range.contains($0.offset) }
+                let fault = faults.first { given.range.contains($0.offset) }
                 let messageID = repeatable.map { items.count == 1 ? $0 : "\($0)_\(index)" }
                 do throws(Problem) {
-                    if let fault = faults.first(where: { item.range.contains($0.offset) }) {
+                    if let fault {
                         throw Problem(
                             code: fault.code.rawValue,
                             message: "\(fault.message) (byte \(fault.offset))",
                             hint: Self.keptHint)
                     }
+                    let (item, removed) = source.neverStore.webhook(given)
                     var event = try event(
-                        item, repairs: repairs, headers: headers, from: source, at: now)
+                        item, repairs: repairs, removed: removed, headers: headers, from: source,
+                        at: now)
                     if let messageID, Self.lacksOwnID(event, headers: headers, from: source) {
                         event = event.withMessageID(messageID)
                     }
@@ -59,7 +63,8 @@ package struct WebhookReader: Sendable {
                     reading.envelope.rejections.append(
                         Rejection(
                             index: index, messageID: messageID, problem: error,
-                            body: Array(item.raw), headers: Self.text(headers)))
+                            body: source.neverStore.cleaned(body: Array(given.raw)),
+                            headers: Self.text(headers)))
                 }
                 // A header's id is the whole body's: the elements are still several events.
                 let last = reading.envelope.events.count - 1
@@ -77,16 +82,19 @@ package struct WebhookReader: Sendable {
             }
             return reading
         } catch {
-            return kept(bytes, headers: headers, because: error)
+            return kept(bytes, headers: headers, from: source, because: error)
         }
     }
 
-    /// A body nothing can be made of; kept whole.
+    /// A body nothing can be made of; kept whole, but for what the source never stores.
     package func kept(
-        _ bytes: [UInt8], headers: [String: String], because problem: Problem
+        _ bytes: [UInt8], headers: [String: String], from source: WebhookSource,
+        because problem: Problem
     ) -> Reading {
+        let headers = source.neverStore.cleaned(headers: headers)
         let rejection = Rejection(
-            index: 0, messageID: nil, problem: problem, body: bytes, headers: Self.text(headers))
+            index: 0, messageID: nil, problem: problem,
+            body: source.neverStore.cleaned(body: bytes), headers: Self.text(headers))
         return Reading(envelope: Envelope(rejections: [rejection]), problem: problem)
     }
 
@@ -103,8 +111,11 @@ package struct WebhookReader: Sendable {
     }
 
     /// The one event a webhook becomes.
+    ///
+    /// - Parameter removed: paths of values that were removed from it.
     package func event(
-        _ item: JSONValue, repairs: [RepairedPlace] = [], headers: [String: String],
+        _ item: JSONValue, repairs: [RepairedPlace] = [], removed: [String] = [],
+        headers: [String: String],
         from source: WebhookSource, at now: Timestamp
     ) throws(Problem) -> Event {
         guard let input = MapInput(webhook: item, headers: headers, source: source.name, at: now)
@@ -130,8 +141,9 @@ package struct WebhookReader: Sendable {
         let envelope = try acceptor.single(
             RepairedText(document: document, repairs: repairs), type: nil,
             from: EventSource(
-                name: source.name, trusted: source.trusted, placeholders: source.placeholders),
-            at: now)
+                name: source.name, trusted: source.trusted, placeholders: source.placeholders,
+                neverStore: source.neverStore),
+            at: now, removed: removed)
         if let rejection = envelope.rejections.first { throw rejection.problem }
         guard let event = envelope.events.first?.event else {
             throw Problem(

@@ -20,6 +20,8 @@ package struct WebhookSource: Sendable {
     package let perSecond: Double?
     /// The ids that mean nobody.
     package let placeholders: PlaceholderIDs
+    /// The rules for values of its webhooks that are never stored.
+    package let neverStore: NeverStore
 
     /// Characters that hold 128 bits in base 64.
     package static let shortestToken = 22
@@ -27,7 +29,8 @@ package struct WebhookSource: Sendable {
     package init(
         name: String, isEnabled: Bool = true, trusted: Bool = true, tokens: [String],
         secrets: [String] = [], verification: Verification? = nil, blueprint: SourceBlueprint,
-        answer: [UInt8]? = nil, perSecond: Double? = nil, placeholders: PlaceholderIDs = .standard
+        answer: [UInt8]? = nil, perSecond: Double? = nil,
+        placeholders: PlaceholderIDs = .standard, neverStore: NeverStore = .standardWebhook
     ) {
         self.name = name
         self.isEnabled = isEnabled
@@ -39,6 +42,7 @@ package struct WebhookSource: Sendable {
         self.answer = answer ?? blueprint.answer
         self.perSecond = perSecond
         self.placeholders = placeholders
+        self.neverStore = neverStore
     }
 
     /// The reason why nothing is taken from it; nil when it is on.

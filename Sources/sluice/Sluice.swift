@@ -39,7 +39,10 @@ struct Sluice: AsyncParsableCommand {
                 ]),
             CommandGroup(
                 name: "People",
-                subcommands: [ConsentCommand.self, ForgetCommand.self, ExportCommand.self]),
+                subcommands: [
+                    ConsentCommand.self, SuppressCommand.self, ForgetCommand.self,
+                    ExportCommand.self,
+                ]),
             CommandGroup(
                 name: "Configure and operate",
                 subcommands: [

@@ -19,9 +19,11 @@ private func event(_ context: String, integrations: String = "{}", trusted: Bool
 }
 
 private func decide(
-    _ event: Event, stored: [Standing] = [], gate: ConsentGate = gate, reduces: Bool = false
+    _ event: Event, stored: Standing = Standing(), gate: ConsentGate = gate, reduces: Bool = false
 ) -> ConsentGate.Verdict {
-    gate.decide(event, own: reader.answers(in: event), stored: stored, reduces: reduces)
+    gate.decide(
+        event, own: reader.reading(of: event), stored: StoredConsent(user: stored),
+        belief: event.trusted ? .person : .denials, reduces: reduces)
 }
 
 private func answer(_ granted: Bool, at text: String) -> ConsentAnswer {
@@ -105,19 +107,19 @@ private func standing(_ answers: ConsentAnswer...) -> Standing {
 
     @Test func `wins when it is newer than the event's`() throws {
         let denial = standing(answer(false, at: "2026-06-06T09:00:01Z"))
-        let verdict = decide(try event(granting), stored: [denial])
+        let verdict = decide(try event(granting), stored: denial)
         #expect(verdict.reason == .consent)
         #expect(verdict.record?.origin == "consent set")
     }
 
     @Test func `loses when it is older`() throws {
         let denial = standing(answer(false, at: "2026-06-06T08:59:59Z"))
-        #expect(decide(try event(granting), stored: [denial]).reason == nil)
+        #expect(decide(try event(granting), stored: denial).reason == nil)
     }
 
     @Test func `denies when both are of the same time`() throws {
         let denial = standing(answer(false, at: "2026-06-06T09:00:00Z"))
-        #expect(decide(try event(granting), stored: [denial]).reason == .consent)
+        #expect(decide(try event(granting), stored: denial).reason == .consent)
     }
 
     @Test func `keeps the newest answer of a category, in whatever order they come`() {
@@ -135,18 +137,18 @@ private func standing(_ answers: ConsentAnswer...) -> Standing {
     private let granting = "{\"consent\":{\"marketing\":true}}"
 
     @Test func `beats the event's own consent`() throws {
-        let verdict = decide(try event(granting), stored: [suppressed])
+        let verdict = decide(try event(granting), stored: suppressed)
         #expect(verdict.reason == .suppressed)
         #expect(verdict.detail == "unsubscribed in Vero on 2026-06-06T10:00:00.000Z")
     }
 
     @Test func `holds without a consent block too`() throws {
         let free = ConsentGate(rule: nil, names: [])
-        #expect(decide(try event("{}"), stored: [suppressed], gate: free).reason == .suppressed)
+        #expect(decide(try event("{}"), stored: suppressed, gate: free).reason == .suppressed)
     }
 
     @Test func `lets a withdrawal through`() throws {
-        #expect(decide(try event("{}"), stored: [suppressed], reduces: true).reason == nil)
+        #expect(decide(try event("{}"), stored: suppressed, reduces: true).reason == nil)
     }
 
     @Test func `is not lifted by an identify, but by an event that says consent was given`() throws
@@ -174,18 +176,10 @@ private func standing(_ answers: ConsentAnswer...) -> Standing {
                 trusted: trusted,
                 at: ManualClock().now + .milliseconds(1_000))
             people.save(suppressed, for: IdentityKey(.user, "1"))
-            let identity = Identity(
-                userID: "1", email: nil, anonymousID: nil, emailState: .fine,
-                lane: LaneKey(number: 1))
-            try reader.learn(
-                from: event, identity, own: [], lifts: event.isTestResubscribe, in: &people)
+            _ = try Pipeline(destinations: []).decide(event, in: &people)
             #expect((people.standing(IdentityKey(.user, "1"))?.active.isEmpty ?? true) == lifted)
         }
     }
-}
-
-extension Event {
-    fileprivate var isTestResubscribe: Bool { name == "Resubscribed" }
 }
 
 @Suite struct `Categories` {
@@ -237,12 +231,13 @@ extension Event {
         let pipeline = Pipeline(destinations: [], consentCodes: [:])
         var people = MemoryPeople()
         let text = """
-            {"type":"identify","userId":"1","traits":{"email":"new@x.co"},
+            {"type":"identify","userId":"1","anonymousId":"d","traits":{"email":"new@x.co"},
              "context":{"consent":{"marketing":false}}}
             """
         _ = try pipeline.decide(try Fixtures.accepted(text, trusted: false), in: &people)
-        let standing = people.standing(IdentityKey(.user, "1"))
-        #expect(standing?.answers.map(\.granted) == [false])
+        #expect(people.standing(IdentityKey(.user, "1")) == nil, "anybody could silence anybody")
+        let device = people.standing(IdentityKey(.anonymous, "d"))
+        #expect(device?.answers.map(\.granted) == [false])
     }
 
     @Test func `counts when it denies and not when it grants`() throws {
@@ -250,7 +245,7 @@ extension Event {
         #expect(decide(grant).reason == .untrustedIdentity)
         let denial = try event("{\"consent\":{\"marketing\":false}}", trusted: false)
         let stored = standing(answer(true, at: "2026-06-06T08:00:00Z"))
-        #expect(decide(denial, stored: [stored]).reason == .consent)
-        #expect(decide(grant, stored: [stored]).reason == nil)
+        #expect(decide(denial, stored: stored).reason == .consent)
+        #expect(decide(grant, stored: stored).reason == nil)
     }
 }

@@ -28,7 +28,12 @@ import Testing
                 ConsentChoice(category: "marketing", isGranted: false),
                 ConsentChoice(category: "analytics", isGranted: true),
             ]
-            #expect(try await client.setConsent(of: "j@x.se", to: answers, lifting: true) == 2)
+            let change = try await client.setConsent(of: "j@x.se", to: answers, lifting: true)
+            #expect(change == PersonChange(identifiers: 2, isKnown: true))
+            let stopped = try await client.suppress("jane", because: "by phone")
+            #expect(stopped == PersonChange(identifiers: 1, isKnown: false))
+            #expect(try await client.liftSuppression(of: "jane").identifiers == 3)
+            #expect(try await client.allowAgain("jane").isKnown == false)
             let report = try await client.forget("jane")
             #expect(report.events == 5 && report.rejected == 4 && report.isClean)
             #expect(report.forwarded == ["vero"])
@@ -44,7 +49,8 @@ import Testing
             told.orders == [
                 "hold vero: maintenance \"there\"", "release vero", "probe vero", "drop crm-2",
                 "replay [\"\(Self.delivery.text)\"] true 0.5 500 state failed",
-                "consent j@x.se [\"marketing=false\", \"analytics=true\"] true", "forget jane",
+                "consent j@x.se [\"marketing=false\", \"analytics=true\"] true",
+                "suppress jane: by phone", "lift jane", "allow jane", "forget jane",
                 "reprocess vero 9", "reprocess vero all", "backup /tmp/copy.db", "check", "compact",
             ])
     }

@@ -61,10 +61,25 @@ final class ToldOperations: Operations {
 
     func setConsent(
         of id: String, to answers: [ConsentChoice], lifting: Bool
-    ) async throws -> Int {
+    ) async throws -> PersonChange {
         let words = answers.map { "\($0.category)=\($0.isGranted)" }
         try keep("consent \(id) \(words) \(lifting)")
-        return 2
+        return PersonChange(identifiers: 2, isKnown: true)
+    }
+
+    func suppress(_ id: String, because reason: String) async throws -> PersonChange {
+        try keep("suppress \(id): \(reason)")
+        return PersonChange(identifiers: 1, isKnown: false)
+    }
+
+    func liftSuppression(of id: String) async throws -> PersonChange {
+        try keep("lift \(id)")
+        return PersonChange(identifiers: 3, isKnown: true)
+    }
+
+    func allowAgain(_ id: String) async throws -> PersonChange {
+        try keep("allow \(id)")
+        return PersonChange(identifiers: 0, isKnown: false)
     }
 
     func forget(_ id: String) async throws -> ForgetReport {

@@ -35,6 +35,8 @@ struct ListLog: DeliveryLog {
     func rejected(source: String, after number: Int64, limit: Int) -> [RejectedRow] { [] }
     func destinations() -> [DestinationRow] { destinationRows }
     func sources() -> [SourceRow] { [] }
+    func receipts(of id: String?) -> [ForgetReceipt] { [] }
+    func unfoundEvents(ofDevices devices: Set<String>) -> [EventID] { [] }
 
     func person(_ key: IdentityKey) -> KnownPerson {
         people[key] ?? KnownPerson(identity: nil, standing: nil)

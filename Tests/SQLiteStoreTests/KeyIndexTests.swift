@@ -31,7 +31,8 @@ import Testing
                 """
                 INSERT INTO events VALUES (\(number), 1, 1, 'track', NULL, 'm\(number)', NULL,
                     NULL, NULL, NULL, NULL, 'fine', 0, 0, NULL, 0, '',
-                    \(key.map { "\($0)" } ?? "NULL"), \(key.map { "\($0 + 10)" } ?? "NULL"), NULL)
+                    \(key.map { "\($0)" } ?? "NULL"), \(key.map { "\($0 + 10)" } ?? "NULL"), NULL,
+                    NULL, NULL)
                 """)
             index.add(
                 .init(

@@ -1,4 +1,6 @@
+import Deliver
 import Events
+import SluiceTesting
 import Testing
 
 @testable import Store
@@ -32,5 +34,20 @@ import Testing
         #expect(watch.isFull)
         watch.restart(after: EventID(number: 9))
         #expect(!watch.isFull && watch.mayDiffer(EventID(number: 9), for: person))
+    }
+
+    @Test func `begins anew when it is full`() throws {
+        let writer = try StoreWriter(
+            MemoryStore().session(), pipeline: try StoreSetUp().pipeline, room: Room(),
+            clock: ManualClock().world, isServer: false)
+        writer.lastEvent = EventID(number: 5)
+        try writer.transaction {
+            for number in 0...ConsentWatch.identifiersMax {
+                writer.people.watch.personChanged(IdentityKey(.user, String(number)))
+            }
+        }
+        #expect(!writer.people.watch.isFull)
+        #expect(writer.people.watch.mayDiffer(EventID(number: 5), for: person))
+        #expect(!writer.people.watch.mayDiffer(EventID(number: 6), for: person))
     }
 }

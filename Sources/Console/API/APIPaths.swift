@@ -11,7 +11,9 @@ enum APIPaths {
     static func drop(_ destination: String) -> String { of(destination, "drop") }
     static let replays = root + "/replays"
     static let consent = root + "/people/consent"
+    static let suppression = root + "/people/suppression"
     static let forget = root + "/people/forget"
+    static let allowAgain = root + "/people/allow-again"
     static func reprocess(_ source: String) -> String { "\(root)/sources/\(source)/reprocess" }
     static let backup = root + "/store/backup"
     static let check = root + "/store/check"

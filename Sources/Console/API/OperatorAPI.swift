@@ -66,13 +66,25 @@ package struct OperatorAPI: Sendable {
     private func addPeople(to router: Router<BasicRequestContext>) {
         router.on(RouterPath(APIPaths.consent), method: .put) { request, _ in
             let order: ConsentOrder = try await order(in: request)
-            let identifiers = try await operations.setConsent(
-                of: order.id, to: order.answers, lifting: order.lift)
-            return answer(ConsentStored(identifiers: identifiers))
+            return answer(
+                try await operations.setConsent(
+                    of: order.id, to: order.answers, lifting: order.lift))
+        }
+        router.on(RouterPath(APIPaths.suppression), method: .put) { request, _ in
+            let order: SuppressOrder = try await order(in: request)
+            return answer(try await operations.suppress(order.id, because: order.reason))
+        }
+        router.on(RouterPath(APIPaths.suppression), method: .delete) { request, _ in
+            let order: PersonOrder = try await order(in: request)
+            return answer(try await operations.liftSuppression(of: order.id))
         }
         router.on(RouterPath(APIPaths.forget), method: .post) { request, _ in
-            let order: ForgetOrder = try await order(in: request)
+            let order: PersonOrder = try await order(in: request)
             return answer(try await operations.forget(order.id))
+        }
+        router.on(RouterPath(APIPaths.allowAgain), method: .post) { request, _ in
+            let order: PersonOrder = try await order(in: request)
+            return answer(try await operations.allowAgain(order.id))
         }
     }
 

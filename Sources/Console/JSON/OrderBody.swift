@@ -97,13 +97,3 @@ extension JSONValue {
             hint: "Correct the body of the order.")
     }
 }
-
-extension JSONWriter {
-    /// Writes a member that is an array of texts.
-    mutating func member(_ name: String, _ texts: [String]) {
-        key(name)
-        beginArray()
-        for text in texts { string(text) }
-        endArray()
-    }
-}

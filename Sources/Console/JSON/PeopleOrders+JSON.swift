@@ -38,20 +38,43 @@ struct ConsentOrder: OrderBody {
     }
 }
 
-/// The answer to an order to store a person's answers.
-struct ConsentStored: OrderBody {
-    /// Identifiers of the person for which they are kept.
-    let identifiers: Int
+extension PersonChange: OrderBody {
+    init(json: JSONValue) throws(Problem) {
+        self.init(
+            identifiers: try json.integer("identifiers"), isKnown: try json.truth("known"))
+    }
 
-    init(identifiers: Int) { self.identifiers = identifiers }
-
-    init(json: JSONValue) throws(Problem) { identifiers = try json.integer("identifiers") }
-
-    func appendMembers(to writer: inout JSONWriter) { writer.member("identifiers", identifiers) }
+    func appendMembers(to writer: inout JSONWriter) {
+        writer.member("identifiers", identifiers)
+        writer.member("known", isKnown)
+    }
 }
 
-/// The body of an order to forget a person.
-struct ForgetOrder: OrderBody {
+/// The body of an order to stop every destination for a person.
+struct SuppressOrder: OrderBody {
+    /// A user id or an email.
+    let id: String
+    /// The reason, in the operator's words.
+    let reason: String
+
+    init(id: String, reason: String) {
+        self.id = id
+        self.reason = reason
+    }
+
+    init(json: JSONValue) throws(Problem) {
+        id = try json.person("id")
+        reason = try json.text("reason")
+    }
+
+    func appendMembers(to writer: inout JSONWriter) {
+        writer.member("id", id)
+        writer.member("reason", reason)
+    }
+}
+
+/// The body of an order that names a person and nothing else.
+struct PersonOrder: OrderBody {
     /// A user id or an email.
     let id: String
 
@@ -70,14 +93,6 @@ extension ForgetReport: OrderBody {
         forwarded = try json.texts("forwarded")
         unforwarded = try json.texts("unforwarded")
         isClean = try json.truth("clean")
-    }
-
-    func appendMembers(to writer: inout JSONWriter) {
-        writer.member("events", events)
-        writer.member("rejected", rejected)
-        writer.member("forwarded", forwarded)
-        writer.member("unforwarded", unforwarded)
-        writer.member("clean", isClean)
     }
 }
 

@@ -75,7 +75,7 @@ struct HookRoutes: Sendable {
                 from: source,
                 repeatable: repeatable, at: now)
         } catch {
-            return reader.kept(wire, headers: headers, because: error)
+            return reader.kept(wire, headers: headers, from: source, because: error)
         }
     }
 

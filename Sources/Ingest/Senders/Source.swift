@@ -19,13 +19,13 @@ package final class Source: Sendable {
     /// Requests that may come a second; nil for no limit.
     package let perSecond: Double?
     /// The source as the acceptor knows it.
-    let eventSource: EventSource
+    package let eventSource: EventSource
 
     /// A source as `pipeline.json` describes it.
     package init(
         name: String, kind: Kind, trusted: Bool, keys: [String], hmacSecrets: [String] = [],
         origins: [String] = [], perSecond: Double? = nil,
-        placeholders: PlaceholderIDs = .standard
+        placeholders: PlaceholderIDs = .standard, neverStore: NeverStore = .standard
     ) {
         self.name = name
         self.kind = kind
@@ -34,7 +34,8 @@ package final class Source: Sendable {
         self.hmacSecrets = hmacSecrets
         self.origins = origins
         self.perSecond = perSecond
-        eventSource = EventSource(name: name, trusted: trusted, placeholders: placeholders)
+        eventSource = EventSource(
+            name: name, trusted: trusted, placeholders: placeholders, neverStore: neverStore)
     }
 
     /// The beginning of a body of this source, with `***` for each of its keys.

@@ -35,6 +35,7 @@ extension Event.Mark.Kind {
         case .clockNotCorrected:
             "Its sentAt cannot tell how far the sender's clock is off; its time was left as it came"
         case .placeholderID: "It has an id that means nobody, which was left out"
+        case .removed: "A value that is never stored was removed from it"
         }
     }
 }

@@ -105,13 +105,14 @@ final class KeyIndex: TransactionParticipant {
         let all = try connection.prepare(
             """
             SELECT id, source, message_id, user_key, email_key FROM events
-            WHERE \(Self.unfolded) AND message_id <> '' ORDER BY id
+            WHERE \(Self.unfolded) AND message_id <> ''
+                AND unicode(message_id) <> \(EmptiedMessageID.mark.value) ORDER BY id
             """)
         while try all.step() {
             remember(
                 Entry(
                     event: all.int64(0), source: all.int64(1),
-                    digest: Hasher128.digest(ofMessageID: all.text(2) ?? ""),
+                    digest: EmptiedMessageID.digest(of: all.text(2) ?? ""),
                     userKey: all.optionalInt64(3), emailKey: all.optionalInt64(4)))
         }
     }
@@ -139,14 +140,17 @@ final class KeyIndex: TransactionParticipant {
 
     /// The events of identifiers, wherever they are.
     ///
-    /// - Parameter keys: their keys, as SQL lists them.
-    static func events(of keys: String) -> String {
+    /// - Parameters:
+    ///   - keys: their keys, as SQL lists them.
+    ///   - event: only events after this one.
+    static func events(of keys: String, after event: String = "-1") -> String {
         """
-        SELECT event FROM event_keys WHERE key IN (\(keys))
+        SELECT event FROM event_keys WHERE key IN (\(keys)) AND event > \(event)
         UNION SELECT event FROM key_runs CROSS JOIN run_event_keys USING (run)
-            WHERE key IN (\(keys))
+            WHERE key IN (\(keys)) AND event > \(event)
         UNION SELECT id FROM events
-            WHERE \(unfolded) AND (user_key IN (\(keys)) OR email_key IN (\(keys)))
+            WHERE \(unfolded) AND id > \(event)
+                AND (user_key IN (\(keys)) OR email_key IN (\(keys)))
         """
     }
 

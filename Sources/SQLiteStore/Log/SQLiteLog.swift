@@ -1,6 +1,7 @@
 import Consent
 package import Log
 package import Events
+import JSON
 import Identify
 import Store
 
@@ -121,6 +122,47 @@ package final class SQLiteLog: DeliveryLog {
         try connection.withLock { connection in
             let select = try connection.prepare("\(RejectionColumn.select) \(condition)")
             return try RejectionColumn.rows(bind(select))
+        }
+    }
+
+    package func receipts(of id: String?) throws -> [ForgetReceipt] {
+        try connection.withLock { connection in
+            let keys = id.map { [IdentityKey(.user, $0), IdentityKey(.email, $0)] } ?? []
+            let hashes = keys.map { "'\(hexadecimal(hasher.digest(of: $0).bytes))'" }
+            let ofPerson = id == nil ? "" : "AND subject IN (\(hashes.joined(separator: ", ")))"
+            let select = try connection.prepare(
+                """
+                SELECT at, detail FROM audit WHERE action = ? \(ofPerson)
+                GROUP BY at, detail ORDER BY min(id)
+                """)
+            select.bind(1, StoreWriter.receipts)
+            var found: [ForgetReceipt] = []
+            while try select.step() {
+                found.append(
+                    ForgetReceipt(
+                        at: Timestamp(milliseconds: select.int64(0)), report: select.text(1) ?? ""))
+            }
+            return found
+        }
+    }
+
+    package func unfoundEvents(ofDevices devices: Set<String>) throws -> [EventID] {
+        try connection.withLock { connection in
+            let last = try connection.text(
+                "SELECT CAST(value AS TEXT) FROM meta WHERE key = 'devices_unfound'")
+            guard let last, !devices.isEmpty else { return [] }
+            let select = try connection.prepare(
+                """
+                SELECT id FROM events WHERE id <= CAST(? AS INTEGER) AND user_id IS NULL
+                    AND anonymous_id IN (SELECT value FROM json_each(?)) ORDER BY id
+                """)
+            let list = JSONWriter.make { writer in
+                writer.beginArray()
+                for device in devices { writer.string(device) }
+                writer.endArray()
+            }
+            select.bind(1, last).bind(2, String(decoding: list, as: UTF8.self))
+            return try Self.identifiers(select)
         }
     }
 

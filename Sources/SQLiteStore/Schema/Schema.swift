@@ -3,7 +3,7 @@ import Events
 /// The tables, as a list of steps that is only ever added to.
 enum Schema {
     static let migrations = [
-        first, second, third, fourth, fifth, sixth, seventh, eighth,
+        first, second, third, fourth, fifth, sixth, seventh, eighth, ninth,
     ]
 
     /// The open deliveries: what the queue's partial indexes speak of, word for word.
@@ -345,6 +345,24 @@ enum Schema {
             event INTEGER NOT NULL,
             PRIMARY KEY (run, key, event)
         ) STRICT, WITHOUT ROWID;
+        """
+
+    /// Identifiers lead to a person only as far as a server said so.
+    ///
+    /// Links of earlier versions were made by pages too: they count as unproven until the next
+    /// identify call. The indexes find every identifier of a person who is forgotten.
+    private static let ninth = """
+        ALTER TABLE identities ADD COLUMN link INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE identities ADD COLUMN previous TEXT;
+        CREATE INDEX identities_user ON identities (user_id) WHERE user_id IS NOT NULL;
+        CREATE INDEX identities_email ON identities (email COLLATE NOCASE)
+            WHERE email IS NOT NULL;
+        ALTER TABLE events ADD COLUMN owner_id TEXT;
+        ALTER TABLE events ADD COLUMN former_id TEXT;
+        -- Events up to this one are not found by their anonymous id.
+        INSERT INTO meta SELECT 'devices_unfound', CAST(CAST(max(id) AS TEXT) AS BLOB) FROM events
+            HAVING max(id) IS NOT NULL;
+        CREATE INDEX audit_subject ON audit (action, subject);
         """
 
     /// Brings the file to this program's version; refuses one that is newer.

@@ -34,32 +34,38 @@ extension SQLiteSession {
         return texts
     }
 
-    func events(ofKey key: Int64) throws -> [PersonEvent] {
-        try flush()
-        return try personEvents(
-            connection.prepare(
-                "SELECT id, user_id, 0 FROM events WHERE id IN (\(KeyIndex.events(of: "?1")))"
-            ).bind(1, key))
+    func identifiers(leadingTo user: String) throws -> [IdentityKey] {
+        try identifiers("user_id = ?", user)
     }
 
-    func events(naming text: String) throws -> [PersonEvent] {
-        try flush()
-        return try personEvents(
-            connection.prepare(
-                """
-                SELECT id, user_id, previous_id = ?1 FROM events
-                WHERE anonymous_id = ?1 OR previous_id = ?1
-                """
-            ).bind(1, text))
+    func identifiers(withEmail email: String) throws -> [IdentityKey] {
+        try identifiers("email = ? COLLATE NOCASE", email)
     }
 
-    private func personEvents(_ rows: Statement) throws -> [PersonEvent] {
+    private func identifiers(_ condition: String, _ text: String) throws -> [IdentityKey] {
+        let select = try connection.prepare(
+            "SELECT kind, value FROM identities WHERE value IS NOT NULL AND \(condition)")
+        select.bind(1, text)
+        var found: [IdentityKey] = []
+        while try select.step() {
+            guard let kind = IdentityKey.Kind(rawValue: select.text(0) ?? "") else { continue }
+            found.append(IdentityKey(kind, select.text(1) ?? ""))
+        }
+        return found
+    }
+
+    func events(ofKey key: Int64, after event: EventID, limit: Int) throws -> [PersonEvent] {
+        try flush()
+        let select = try connection.prepare(
+            """
+            SELECT id, coalesce(user_id, owner_id) FROM events
+            WHERE id IN (\(KeyIndex.events(of: "?1", after: "?2"))) ORDER BY id LIMIT ?3
+            """)
+        select.bind(1, key).bind(2, event.number).bind(3, limit)
         var found: [PersonEvent] = []
-        while try rows.step() {
+        while try select.step() {
             found.append(
-                PersonEvent(
-                    id: EventID(number: rows.int64(0)), userID: rows.text(1),
-                    isAlias: rows.int(2) == 1))
+                PersonEvent(id: EventID(number: select.int64(0)), userID: select.text(1)))
         }
         return found
     }
@@ -84,11 +90,18 @@ extension SQLiteSession {
     func empty(_ event: EventID) throws {
         try flush()
         try keys.forgetKeys(of: event)
+        let message = try prepared("SELECT message_id FROM events WHERE id = ?")
+        let digest = EmptiedMessageID.digest(
+            of: try message.bind(1, event.number).step() ? message.text(0) ?? "" : "")
+        message.reset()
+        try prepared("UPDATE events SET message_id = ? WHERE id = ?")
+            .bind(1, EmptiedMessageID.text(digest, atOnce: false)).bind(2, event.number).run()
         for sql in [
             """
             UPDATE events SET user_id = NULL, anonymous_id = NULL, previous_id = NULL,
-                group_id = NULL, email = NULL, message_id = '', user_key = NULL,
-                email_key = NULL, lane = 0, body = NULL WHERE id = ?
+                group_id = NULL, email = NULL, user_key = NULL, email_key = NULL, owner_id = NULL,
+                former_id = NULL, name = iif(type = 'track', name, NULL), marks = '', lane = 0,
+                body = NULL WHERE id = ?
             """,
             """
             UPDATE attempts SET answer = NULL, note = NULL, requests = NULL, bodies = NULL
@@ -100,7 +113,11 @@ extension SQLiteSession {
         }
     }
 
-    func forEachRejection(_ body: (RejectedBody) -> Void) throws { try rejections.forEach(body) }
+    func forEachRejection(
+        after number: Int64, limit: Int, _ body: (RejectedBody) -> Void
+    ) throws {
+        try rejections.forEach(after: number, limit: limit, body)
+    }
 
     func removeRejections(_ numbers: [Int64]) throws { try rejections.remove(numbers) }
 

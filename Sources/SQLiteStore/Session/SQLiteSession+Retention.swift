@@ -64,7 +64,7 @@ extension SQLiteSession {
         }
         let message = try prepared("SELECT source, message_id FROM events WHERE id = ?")
         if try message.bind(1, event.number).step() {
-            let digest = Hasher128.digest(ofMessageID: message.text(1) ?? "")
+            let digest = EmptiedMessageID.digest(of: message.text(1) ?? "")
             try keys.remove(event, source: message.int64(0), message: digest)
         }
         message.reset()

@@ -10,9 +10,9 @@ final class EventTable: TransactionParticipant {
     static let columns = """
         events.id, sources.name, trusted, type, events.name, message_id, user_id, anonymous_id,
         previous_id, group_id, email, email_state, events.lane, happened_at, sent_at, received_at,
-        marks, body
+        marks, body, owner_id, former_id
         """
-    static let columnCount: Int32 = 18
+    static let columnCount: Int32 = 20
 
     /// One event; its id is ?1.
     static let select = """
@@ -26,8 +26,8 @@ final class EventTable: TransactionParticipant {
             sql: """
                 INSERT INTO events (id, source, trusted, type, name, message_id, user_id,
                     anonymous_id, previous_id, group_id, email, email_state, lane, happened_at,
-                    sent_at, received_at, marks, user_key, email_key, body)
-                """, columns: 20
+                    sent_at, received_at, marks, user_key, email_key, body, owner_id, former_id)
+                """, columns: 22
         ) { $0.bind(to: $1, after: $2) }
         select = try connection.prepare(Self.select)
         selectSource = try connection.prepare(
@@ -75,7 +75,8 @@ final class EventTable: TransactionParticipant {
         let event = Event(
             id: EventID(number: row.int64(0)), source: row.text(1) ?? "",
             trusted: row.int(2) == 1, type: EventType(rawValue: row.text(3) ?? "") ?? .track,
-            name: row.text(4), messageID: row.text(5) ?? "", userID: row.text(6),
+            name: row.text(4), messageID: EmptiedMessageID.shown(row.text(5) ?? ""),
+            userID: row.text(6),
             anonymousID: row.text(7), previousID: row.text(8), groupID: row.text(9),
             timestamp: Timestamp(milliseconds: row.int64(13)),
             sentAt: row.optionalInt64(14).map { Timestamp(milliseconds: $0) },
@@ -83,6 +84,7 @@ final class EventTable: TransactionParticipant {
             marks: row.text(16).map { Event.Mark.marks(stored: $0) } ?? [], document: document)
         let identity = Identity(
             userID: event.userID, email: row.text(10), anonymousID: event.anonymousID,
+            ownerID: row.text(18), formerID: row.text(19),
             emailState: Identity.EmailState(rawValue: row.text(11) ?? "") ?? .fine,
             lane: LaneKey(number: row.int64(12)))
         return (event, identity)
@@ -103,6 +105,7 @@ extension EventRecord {
             .bind(index + 16, event.receivedAt.milliseconds)
             .bind(index + 17, event.marks.isEmpty ? "" : Event.Mark.stored(event.marks))
             .bind(index + 18, userKey).bind(index + 19, emailKey)
-            .bind(index + 20, event.document.bytes)
+            .bind(index + 20, event.document.bytes).bind(index + 21, identity.ownerID)
+            .bind(index + 22, identity.formerID)
     }
 }

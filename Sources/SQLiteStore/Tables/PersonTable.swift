@@ -11,17 +11,19 @@ final class PersonTable {
 
     init(_ connection: Connection) throws {
         select = try connection.prepare(
-            "SELECT kind, value, user_id, email, lane, answers, suppression "
+            "SELECT kind, value, user_id, email, lane, answers, suppression, link, previous "
                 + "FROM identities WHERE key = ?")
         delete = try connection.prepare("DELETE FROM identities WHERE key = ?")
         hasRows = try connection.text("SELECT 1 FROM identities LIMIT 1") != nil
         upsert = try connection.prepare(
             """
-            INSERT INTO identities (key, kind, value, user_id, email, lane, answers, suppression)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            INSERT INTO identities (key, kind, value, user_id, email, lane, answers, suppression,
+                link, previous)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (key) DO UPDATE SET value = excluded.value, user_id = excluded.user_id,
                 email = excluded.email, lane = excluded.lane, answers = excluded.answers,
-                suppression = excluded.suppression
+                suppression = excluded.suppression, link = excluded.link,
+                previous = excluded.previous
             """)
     }
 
@@ -35,7 +37,9 @@ final class PersonTable {
             kind: kind, value: select.text(1),
             identity: IdentityRecord(
                 userID: select.text(2), email: select.text(3),
-                lane: select.optionalInt64(4).map { LaneKey(number: $0) }),
+                lane: select.optionalInt64(4).map { LaneKey(number: $0) },
+                link: IdentityRecord.Link(rawValue: select.int(7)) ?? .unproven,
+                previous: IdentityRecord.previous(in: select.text(8))),
             standing: Standing(
                 answersText: select.text(5), suppressionsText: select.text(6)))
     }
@@ -45,7 +49,8 @@ final class PersonTable {
         upsert.reset().bind(1, key).bind(2, person.kind.rawValue).bind(3, person.value)
             .bind(4, person.identity.userID).bind(5, person.identity.email)
             .bind(6, person.identity.lane?.number).bind(7, person.standing.answersText)
-            .bind(8, person.standing.suppressionsText)
+            .bind(8, person.standing.suppressionsText).bind(9, person.identity.link.rawValue)
+            .bind(10, person.identity.previousText)
         try upsert.run()
     }
 

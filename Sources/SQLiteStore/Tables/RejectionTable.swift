@@ -52,8 +52,12 @@ final class RejectionTable {
         return connection.changes > 0
     }
 
-    func forEach(_ body: (RejectedBody) -> Void) throws {
-        let select = try connection.prepare("SELECT id, body, message_id, headers FROM rejections")
+    func forEach(after number: Int64, limit: Int, _ body: (RejectedBody) -> Void) throws {
+        let select = try connection.prepare(
+            """
+            SELECT id, body, message_id, headers FROM rejections WHERE id > ? ORDER BY id LIMIT ?
+            """)
+        select.bind(1, number).bind(2, limit)
         while try select.step() {
             body(
                 RejectedBody(

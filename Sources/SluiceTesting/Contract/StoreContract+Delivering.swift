@@ -65,6 +65,86 @@ extension StoreContract {
             try expect(try store.row(fresh).state == .sending, "a fresh one passes too")
             try expect(try store.row(fresh).outOfOrder, "and is marked")
         },
+        StoreContract("starts nothing when one that was passed ends before the rest") { store in
+            let receipts = try await store.accept(
+                try (0..<3).map { _ in try Fixtures.track(user: "1") })
+            let due = store.clock.now + .seconds(3)
+            store.end(store.handedOver[0], .retry(due: due, leavesLane: true))
+            try expect(try store.claim().map(\.id.event) == [receipts[1].id], "the second passes")
+            store.clock.advance(by: .seconds(3))
+            let passed = try store.claim()
+            try expect(passed.map(\.id.event) == [receipts[0].id], "the first again")
+            store.end(passed[0], .delivered)
+            try expect(try store.claim().isEmpty, "the second is on its way, and not sent twice")
+        },
+        StoreContract("knows after a crash which delivery the rest of its lane may pass") { store in
+            let receipts = try await store.accept(
+                try (0..<2).map { _ in try Fixtures.track(user: "1") })
+            let due = store.clock.now + .seconds(3)
+            store.end(store.handedOver[0], .retry(due: due, leavesLane: true))
+            store.end(try store.claim()[0], .delivered)
+            let after = try store.reopened()
+            let fresh = try await after.accept([try Fixtures.track(user: "1")])[0].id
+            try expect(try after.row(fresh).state == .sending, "a fresh one passes")
+            try expect(try after.row(fresh).outOfOrder, "and is marked")
+            try expect(try after.row(receipts[0].id).state == .retrying, "the first waits")
+        },
+        StoreContract(
+            "knows after a crash what waits, and in which order",
+            setUp: { $0.room = [:] }
+        ) { store in
+            let receipts = try await store.accept(
+                try (0..<6).map { try Fixtures.track(user: "\($0 % 3)") })
+            let after = try store.reopened()
+            let heads = try after.claim()
+            try expect(heads.map(\.id.event) == receipts.prefix(3).map(\.id), "the heads")
+            for job in heads { after.end(job, .delivered) }
+            let rest = try after.claim()
+            try expect(rest.map(\.id.event) == receipts.suffix(3).map(\.id), "then the rest")
+        },
+        StoreContract("shows after a while which delivery waits behind no other") { store in
+            let receipts = try await store.accept(
+                try (0..<3).map { _ in try Fixtures.track(user: "1") })
+            try expect(try store.row(receipts[1].id).dueAt == nil, "it stands behind the first")
+            store.end(store.handedOver[0], .delivered)
+            store.clock.advance(by: .seconds(3))
+            _ = try await store.accept([try Fixtures.track(user: "2")])
+            try expect(try store.row(receipts[1].id).dueAt != nil, "it is the head")
+            try expect(try store.row(receipts[2].id).dueAt == nil, "the third stands behind it")
+        },
+        StoreContract("gives a probe the oldest of all, due or ready") { store in
+            let receipts = try await store.accept(
+                try (0..<4).map { try Fixtures.track(user: "\($0)") })
+            let jobs = store.handedOver
+            let (early, late) = (store.clock.now + .seconds(1), store.clock.now + .seconds(2))
+            store.end(jobs[0], .retry(due: late, leavesLane: false))
+            store.end(jobs[1], .retry(due: early, leavesLane: false))
+            store.clock.advance(by: .seconds(2))
+            for receipt in receipts {
+                let probe = try store.claim(upTo: 1, oldest: true)
+                try expect(probe.map(\.id.event) == [receipt.id], "\(receipt.id.text) is next")
+            }
+        },
+        StoreContract(
+            "claims what is due and what is ready by halves",
+            setUp: { $0.room = ["vero": 4] }
+        ) { store in
+            let receipts = try await store.accept(
+                try (0..<8).map { try Fixtures.track(user: "\($0)") })
+            for job in store.handedOver {
+                store.end(job, .retry(due: store.clock.now, leavesLane: false))
+            }
+            let claimed = try store.claim(upTo: 4).map(\.id.event)
+            try expect(
+                claimed == [0, 1, 4, 5].map { receipts[$0].id }, "neither waits for the other")
+        },
+        StoreContract("claims a retry that was given back once") { store in
+            _ = try await store.accept([try Fixtures.track(user: "1")])
+            store.end(store.handedOver[0], .retry(due: store.clock.now, leavesLane: false))
+            store.submit([.giveBack(try store.claim())])
+            try expect(try store.claim().map(\.attempt) == [2], "it is attempt 2 again")
+            try expect(try store.claim().isEmpty, "and is on its way")
+        },
         StoreContract("reads \"may have been sent\" after a crash and tries again") { store in
             let receipt = try await store.accept([try Fixtures.track(user: "1")])[0]
             let after = try store.reopened()
@@ -116,6 +196,14 @@ extension StoreContract {
                 let id = DeliveryID(event: receipt.id, destination: "vero")
                 try expect(try store.log.detail(id)?.attempts.count == 1, "one attempt")
             }
+        },
+        StoreContract("counts no try for a fault of the destination") { store in
+            _ = try await store.accept([try Fixtures.track(user: "1")])
+            store.end(store.handedOver[0], .requeue)
+            let jobs = try store.claim()
+            try expect(jobs.map(\.attempt) == [2] && jobs.map(\.tries) == [0], "no try so far")
+            store.end(jobs[0], .retry(due: store.clock.now, leavesLane: false))
+            try expect(try store.claim().map(\.tries) == [1], "one")
         },
         StoreContract("undoes the attempt of a delivery that is given back") { store in
             _ = try await store.accept([try Fixtures.track(user: "1")])

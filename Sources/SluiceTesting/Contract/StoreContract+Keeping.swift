@@ -32,6 +32,24 @@ extension StoreContract {
             try expect(!again.duplicate, "the message id is free")
         },
         StoreContract(
+            "frees the message id of an event that was emptied and goes",
+            setUp: { $0.options.limits.events = .days(10) }
+        ) { store in
+            let id = try await store.accept([try Fixtures.track(user: "1", message: "m")])[0].id
+            store.end(store.handedOver[0], .delivered)
+            let keys = try await store.engine.beginForgetting("1")
+            try expect(
+                try await store.engine.erase(keys, after: .none, except: []).erased == 1,
+                "it is emptied")
+            store.clock.advance(by: .days(11))
+            try await store.keepHouse(until: "the row goes") { try store.log.event(id) == nil }
+            let again = try await store.accept([try Fixtures.track(user: "2", message: "m")])[0]
+            try expect(!again.duplicate, "the message id is free")
+            let reopened = try store.reopened { $0.options.limits.events = .days(10) }
+            let third = try await reopened.accept([try Fixtures.track(user: "2", message: "m")])[0]
+            try expect(third.duplicate && third.id == again.id, "and belongs to the new event")
+        },
+        StoreContract(
             "keeps whatever is still to be sent, however old",
             setUp: { $0.options.limits.bodies = .days(1) }
         ) { store in
@@ -67,6 +85,44 @@ extension StoreContract {
             store.clock.advance(by: .milliseconds(1_000))
             try await store.keepHouse(until: "the body goes") {
                 try store.log.event(id)?.event.document.root.isEmpty == true
+            }
+        },
+        StoreContract(
+            "gives up old rows when it is too large without bodies",
+            // Whatever is in it is too much.
+            setUp: { $0.options.limits.size = -1 }
+        ) { store in
+            let id = try await store.accept([try Fixtures.track(user: "1")])[0].id
+            store.end(store.handedOver[0], .delivered)
+            store.clock.advance(by: .days(6))
+            try await store.keepHouse(until: "the body goes") {
+                try store.log.event(id)?.event.document.root.isEmpty == true
+            }
+            for _ in 0..<20 { store.flush() }
+            try expect(try store.log.event(id) != nil, "a repeat is recognised for seven days")
+            store.clock.advance(by: .days(2))
+            try await store.keepHouse(until: "the row goes") {
+                // One slice looks at bodies again, a later one at rows.
+                store.clock.advance(by: .seconds(1))
+                return try store.log.event(id) == nil
+            }
+        },
+        StoreContract(
+            "removes the body of an event that ended late",
+            setUp: { $0.options.limits.bodies = .days(1) }
+        ) { store in
+            let ids = try await store.accept(
+                try (0..<2).map { try Fixtures.track(user: "\($0)") }
+            ).map(\.id)
+            store.end(store.handedOver[1], .delivered)
+            store.clock.advance(by: .days(2))
+            try await store.keepHouse(until: "the other's body goes") {
+                try store.log.event(ids[1])?.event.document.root.isEmpty == true
+            }
+            store.end(store.handedOver[0], .delivered)
+            store.clock.advance(by: .days(2))
+            try await store.keepHouse(until: "its body goes") {
+                try store.log.event(ids[0])?.event.document.root.isEmpty == true
             }
         },
         StoreContract("removes rejected bodies when they are old") { store in
@@ -127,6 +183,15 @@ extension StoreContract {
             try expect(try current.row(ids[0]).reason == .mapping, "it could not be built")
             try expect(try current.claim().map(\.id.event) == [ids[1]], "the next one goes on")
         },
+        StoreContract("leaves what has ended alone, however often the program ends") { store in
+            let id = try await store.accept([try Fixtures.track(user: "1")])[0].id
+            store.end(store.handedOver[0], .delivered)
+            var current = store
+            for _ in 1...3 {
+                current = try current.reopened { $0.options.crashedOn = store.delivery(id) }
+            }
+            try expect(try current.row(id).state == .delivered, "it was delivered")
+        },
         StoreContract("reads rejected bodies into events once, whoever asks") { store in
             let rejection = Rejection(
                 index: 0, messageID: nil,
@@ -148,6 +213,23 @@ extension StoreContract {
             try expect(counts[.duplicate(source: "backend")] == 1, "one repeat")
             try expect(
                 counts[.ended(destination: "vero", .delivered, nil)] == 1, "one delivery")
+        },
+        StoreContract("counts how deliveries ended, and how long the good ones took") { store in
+            _ = try await store.accept(try (0..<2).map { try Fixtures.track(user: "\($0)") })
+            _ = try await store.accept(
+                """
+                {"type":"track","event":"Product Viewed","userId":"3"}
+                """)
+            store.clock.advance(by: .milliseconds(7))
+            store.end(store.handedOver[0], .delivered)
+            store.end(store.handedOver[1], .failed(.refused, detail: nil))
+            let counts = store.engine.tally.now
+            let bucket = try require(Tally.buckets.firstIndex(of: 10), "a bucket up to 10 ms")
+            try expect(counts[.latency(destination: "vero", bucket: bucket)] == 1, "its bucket")
+            try expect(counts[.latencySum(destination: "vero")] == 7, "seven milliseconds")
+            try expect(counts[.ended(destination: "vero", .failed, .refused)] == 1, "a refusal")
+            try expect(
+                counts[.ended(destination: "vero", .filtered, .consent)] == 1, "a filtered one")
         },
         StoreContract("shows when sources and destinations last did something") { store in
             _ = try await store.accept([try Fixtures.track(user: "1")])

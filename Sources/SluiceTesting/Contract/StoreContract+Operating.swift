@@ -2,7 +2,9 @@ import Accept
 import Consent
 import Deliver
 import Events
+import JSON
 import Log
+import Map
 import Pipeline
 import Store
 
@@ -80,6 +82,68 @@ extension StoreContract {
             let job = try require(try store.claim().first, "the next run")
             try expect(job.requests.map(\.body.text) == ["{\"old\":1}"], "the old request")
         },
+        StoreContract("replays an old request whatever the blueprint says by now") { store in
+            let id = try await store.accept([try Fixtures.track(user: "1")])[0].id
+            store.end(try store.handedOver[0].built("{\"old\":1}"), .failed(.refused, detail: nil))
+            let revision = try store.row(id).revision
+            _ = try await store.engine.replace(Pipeline(destinations: [try Fixtures.silent()]))
+            try expect(try await store.replay([id], asWas: true).queued == 1, "it may be sent")
+            try expect(try store.row(id).revision == revision, "by the blueprint of then")
+            let job = try require(try store.claim().first, "the next run")
+            store.end(job, .failed(.refused, detail: nil))
+            try expect(try await store.replay([id]).filtered == 1, "a new one cannot be built")
+            try expect(try store.row(id).reason == .noMapping, "by the blueprint of now")
+            try expect(try store.row(id).revision != revision, "which is another one")
+        },
+        StoreContract("keeps an old request back when the person says no by now") { store in
+            let id = try await store.accept([try Fixtures.track(user: "1")])[0].id
+            store.end(try store.handedOver[0].built(), .failed(.refused, detail: nil))
+            store.clock.advance(by: .milliseconds(1_000))
+            _ = try await store.engine.setConsent(
+                of: "1", to: [store.answer("marketing", false)], lifting: false)
+            try expect(try await store.replay([id], asWas: true).filtered == 1, "it is filtered")
+            try expect(try store.row(id).reason == .consent, "by consent")
+        },
+        StoreContract("replays for the email that the person has by now") { store in
+            let identify = """
+                {"type":"identify","userId":"1","traits":{"email":"%@b.co"}}
+                """
+            _ = try await store.accept(identify.replacing("%", with: "old"))
+            let id = try await store.accept([try Fixtures.track(user: "1")])[0].id
+            let job = try require(store.handedOver.last, "its first run")
+            try expect(job.identity.email == "old@b.co", "the email of then")
+            store.end(job, .delivered)
+            _ = try await store.accept(identify.replacing("%", with: "new"))
+            _ = try await store.replay([id])
+            let again = try require(try store.claim().first, "its next run")
+            try expect(again.identity.email == "new@b.co", "the email of now")
+        },
+        StoreContract("replays a person's deliveries one after the other") { store in
+            let ids = try await store.accept(
+                try (0..<2).map { _ in try Fixtures.track(user: "1") }
+            ).map(\.id)
+            store.end(store.handedOver[0], .delivered)
+            store.end(try store.claim()[0], .delivered)
+            try expect(try await store.replay(ids).queued == 2, "both are queued")
+            store.clock.advance(by: .milliseconds(1))
+            let first = try store.claim()
+            try expect(first.map(\.id.event) == [ids[0]], "the older one first")
+            store.end(first[0], .delivered)
+            try expect(try store.claim().map(\.id.event) == [ids[1]], "then the other")
+        },
+        StoreContract(
+            "replays no event whose body is gone",
+            setUp: { $0.options.limits.bodies = .days(1) }
+        ) { store in
+            let id = try await store.accept([try Fixtures.track(user: "1")])[0].id
+            store.end(store.handedOver[0], .delivered)
+            store.clock.advance(by: .days(2))
+            try await store.keepHouse(until: "the body goes") {
+                try store.log.event(id)?.event.document.root.isEmpty == true
+            }
+            try expect(try await store.replay([id]).refused == 1, "there is nothing to send")
+            try expect(try store.row(id).state == .delivered, "it stays as it was")
+        },
         StoreContract("replays only what has ended") { store in
             let id = try await store.accept([try Fixtures.track(user: "1")])[0].id
             try expect(try await store.replay([id]).refused == 1, "it is still on its way")
@@ -117,6 +181,26 @@ extension StoreContract {
             try expect(try store.claim().isEmpty, "nothing may go")
             try expect(try store.row(receipts[2].id).reason == .consent, "for want of consent")
         },
+        StoreContract("keeps what waits back when a start asks for more") { store in
+            let receipts = try await store.accept(
+                try (0..<3).map { try Fixtures.track(user: "\($0)") })
+            let rule = ConsentRule(require: ["analytics"], missing: .deny)
+            let destination = try Fixtures.destination(consent: rule)
+            let after = try store.reopened { $0.pipeline = Pipeline(destinations: [destination]) }
+            try expect(try after.claim().isEmpty, "nothing may go")
+            try expect(try after.row(receipts[2].id).reason == .consent, "for want of consent")
+        },
+        StoreContract(
+            "shows the sources of the server, not those of a command",
+            setUp: { $0.pipeline = Pipeline(destinations: [], sources: [.named("backend")]) }
+        ) { store in
+            try expect(try store.log.sources().map(\.name) == ["backend"], "the server's")
+            let command = try store.reopened {
+                $0.options.isServer = false
+                $0.pipeline = Pipeline(destinations: [], sources: [.named("other")])
+            }
+            try expect(try command.log.sources().map(\.name) == ["backend"], "still the server's")
+        },
         StoreContract("keeps what waits for a destination that left the pipeline") { store in
             let receipts = try await store.accept(
                 try (0..<3).map { try Fixtures.track(user: "\($0)") })
@@ -130,7 +214,7 @@ extension StoreContract {
 
 extension StoreUnderTest {
     /// The operators' orders that the deliverer was told of.
-    fileprivate var orders: [String] {
+    var orders: [String] {
         news().compactMap { news in
             switch news {
             case .heldByOperator(let name): "held \(name)"
@@ -143,5 +227,25 @@ extension StoreUnderTest {
 
     func answer(_ category: String, _ granted: Bool) -> ConsentAnswer {
         ConsentAnswer(category: category, granted: granted, at: clock.now, origin: "check")
+    }
+}
+
+extension SourceRules {
+    fileprivate static func named(_ name: String) -> SourceRules {
+        SourceRules(name: name, kind: "server")
+    }
+}
+
+extension Fixtures {
+    /// The destination of the checks, with a blueprint that has nothing for any event.
+    fileprivate static func silent() throws -> Destination {
+        let text = """
+            {"blueprint": "silent", "version": 1,
+             "requests": {"track": {"url": "https://x/", "mappings": {"event": "event"}}},
+             "presets": {"default": {"events": {"Nothing": {"request": "track"}}}}}
+            """
+        return try destination(
+            blueprint: try Blueprint.read(file: "silent.json", bytes: Array(text.utf8)),
+            parameters: [:])
     }
 }

@@ -26,7 +26,7 @@ package struct StoreContract: Sendable, CustomStringConvertible {
     }
 
     /// Every promise, in the order in which a reader understands them.
-    package static let all = accepting + delivering + operating + people + keeping
+    package static let all = accepting + delivering + operating + people + keeping + telling
 }
 
 /// How a store under test is opened.
@@ -88,6 +88,15 @@ extension StoreUnderTest {
         try await accept([try Fixtures.accepted(text, at: clock.now)])[0].id
     }
 
+    /// Accepts the event that asks destinations to delete a person; gives its id.
+    func acceptDeletion(of user: String) async throws -> EventID {
+        let event = try Fixtures.accepted(
+            """
+            {"type":"track","event":"User Deleted","userId":"\(user)"}
+            """, at: clock.now)
+        return try await accept([event], source: StoreWriter.deletions)[0].id
+    }
+
     func submit(_ work: [DeliveryWork]) {
         engine.submit(work)
         flush()
@@ -130,8 +139,8 @@ extension StoreUnderTest {
         return jobs
     }
 
-    func end(_ job: Job, _ next: Outcome.Next) {
-        submit([job.ended(next, at: clock.now)])
+    func end(_ job: Job, _ next: Outcome.Next, note: String? = nil) {
+        submit([job.ended(next, at: clock.now, note: note)])
     }
 
     func row(_ event: EventID) throws -> DeliveryRow {
@@ -163,12 +172,12 @@ extension Job {
     ///
     /// - Parameter status: of the answer; 200 or 503 when it is left out.
     package func ended(
-        _ next: Outcome.Next, at moment: Timestamp, status: Int? = nil
+        _ next: Outcome.Next, at moment: Timestamp, status: Int? = nil, note: String? = nil
     ) -> DeliveryWork {
         let attempt = Attempt(
             run: run, number: self.attempt, step: step, startedAt: moment,
             status: status ?? (next == .delivered ? 200 : 503),
-            answerClass: next == .delivered ? .delivered : .transient)
+            answerClass: next == .delivered ? .delivered : .transient, note: note)
         return .record(
             Outcome(
                 job: self, attempt: attempt, next: next, hint: nil, fix: nil, endedAt: moment))

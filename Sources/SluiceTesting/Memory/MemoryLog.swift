@@ -35,6 +35,16 @@ struct MemoryLog: DeliveryLog {
 
     func reloadFault() -> String? { state.reloadFault }
 
+    func receipts(of id: String?) -> [ForgetReceipt] {
+        let keys = id.map { [IdentityKey(.user, $0), IdentityKey(.email, $0)] } ?? []
+        let hashes = keys.map { hexadecimal(Self.hasher.digest(of: $0).bytes) }
+        return state.audit.filter {
+            $0.action == StoreWriter.receipts && (id == nil || hashes.contains($0.subject))
+        }.map { ForgetReceipt(at: $0.at, report: $0.detail) }
+    }
+
+    func unfoundEvents(ofDevices devices: Set<String>) -> [EventID] { [] }
+
     func deliveries(of event: EventID) -> [DeliveryRow] {
         let state = state
         return state.destinations.sorted { $0.value.number < $1.value.number }.compactMap {

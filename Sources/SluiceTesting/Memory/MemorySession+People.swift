@@ -1,5 +1,6 @@
 import Deliver
 import Events
+import Identify
 import Log
 import Pipeline
 import Store
@@ -29,19 +30,23 @@ extension MemorySession {
             })
     }
 
-    func events(ofKey key: Int64) -> [PersonEvent] {
-        stored(withKey: key).map {
-            PersonEvent(id: $0.event.id, userID: $0.event.userID, isAlias: false)
+    func identifiers(leadingTo user: String) -> [IdentityKey] {
+        identifiers { $0.identity.userID == user }
+    }
+
+    func identifiers(withEmail email: String) -> [IdentityKey] {
+        identifiers { $0.identity.email?.lowercased() == email.lowercased() }
+    }
+
+    private func identifiers(where isWanted: (PersonRecord) -> Bool) -> [IdentityKey] {
+        state.people.values.filter(isWanted).compactMap { person in
+            person.value.map { IdentityKey(person.kind, $0) }
         }
     }
 
-    func events(naming text: String) -> [PersonEvent] {
-        state.events.values.filter {
-            $0.event.anonymousID == text || $0.event.previousID == text
-        }.map {
-            PersonEvent(
-                id: $0.event.id, userID: $0.event.userID, isAlias: $0.event.previousID == text)
-        }
+    func events(ofKey key: Int64, after event: EventID, limit: Int) -> [PersonEvent] {
+        stored(withKey: key).filter { $0.event.id > event }.prefix(limit)
+            .map { PersonEvent(id: $0.event.id, userID: $0.identity.person) }
     }
 
     func source(of event: EventID) -> String? {
@@ -81,8 +86,10 @@ extension MemorySession {
         }
     }
 
-    func forEachRejection(_ body: (RejectedBody) -> Void) {
-        for (number, row) in state.rejections {
+    func forEachRejection(after number: Int64, limit: Int, _ body: (RejectedBody) -> Void) {
+        for (number, row) in state.rejections.filter({ $0.key > number })
+            .sorted(by: { $0.key < $1.key }).prefix(limit)
+        {
             body(
                 RejectedBody(
                     number: number, bytes: row.body, messageID: row.messageID, headers: row.headers)

@@ -12,6 +12,7 @@ final class MemorySession: StoreSession {
     let store: MemoryStore
     private let number: Int
     var state: MemoryState
+    private var isInTransaction = false
 
     let path = ""
     let settings: [String: String] = [:]
@@ -23,20 +24,25 @@ final class MemorySession: StoreSession {
         state = store.committed.withLock { $0 }
     }
 
-    func begin() {}
+    func begin() { isInTransaction = true }
 
     func commit() throws {
         try store.meetFault(at: .commit)
+        isInTransaction = false
         guard store.isLast(number) else { return }
         store.committed.withLock { $0 = state }
     }
 
-    func rollback() { state = store.committed.withLock { $0 } }
+    func rollback() {
+        state = store.committed.withLock { $0 }
+        isInTransaction = false
+    }
 
     func finishCommit() {}
     func workAside() -> Bool { false }
     func touch() { state.hasBeenTouched = true }
-    func clean() -> Bool { true }
+    /// A store with files could not do it inside a transaction.
+    func clean() -> Bool { !isInTransaction }
     func compact() {}
     func close() {}
 

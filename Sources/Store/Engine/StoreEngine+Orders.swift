@@ -54,12 +54,27 @@ extension StoreEngine {
     }
 
     /// Stores answers for a person's consent, and lifts suppressions when asked.
-    ///
-    /// - Returns: the identifiers for which they are kept.
     package func setConsent(
         of id: String, to answers: [ConsentAnswer], lifting: Bool
-    ) async throws(Problem) -> PersonKeys {
+    ) async throws(Problem) -> PersonChange {
         try await order { try $0.setConsent(of: id, to: answers, lifting: lifting) }
+    }
+
+    /// Stops every destination for a person until the suppression is lifted.
+    package func suppress(
+        _ id: String, because reason: String
+    ) async throws(Problem) -> PersonChange {
+        try await order { try $0.suppress(id, because: reason) }
+    }
+
+    /// Ends an operator's suppression.
+    package func liftSuppression(of id: String) async throws(Problem) -> PersonChange {
+        try await order { try $0.liftSuppression(of: id) }
+    }
+
+    /// Lets a forgotten id come back.
+    package func allowAgain(_ id: String) async throws(Problem) -> PersonChange {
+        try await order { try $0.allowAgain(id) }
     }
 
     /// Begins to forget a person: nothing is sent to them any more, and what waits is ended.
@@ -69,18 +84,36 @@ extension StoreEngine {
 
     /// Empties a slice of a person's events.
     ///
-    /// - Parameter kept: events that are still needed, such as the deletion itself.
+    /// - Parameters:
+    ///   - event: the last event of the slice before; zero for the first.
+    ///   - kept: events that are still needed, such as the deletion itself.
     package func erase(
-        _ keys: PersonKeys, except kept: Set<EventID>
+        _ keys: PersonKeys, after event: EventID, except kept: Set<EventID>
     ) async throws(Problem) -> EraseStep {
-        try await order { try $0.erase(keys, except: kept) }
+        try await order { try $0.erase(keys, after: event, except: kept) }
     }
 
-    /// Removes rejected bodies that name one of the identifiers.
+    /// Empties events of a person that were found outside.
+    package func erase(
+        _ events: [PersonEvent], of keys: PersonKeys, except kept: Set<EventID>
+    ) async throws(Problem) -> EraseStep {
+        try await order { try $0.erase(events, of: keys, except: kept) }
+    }
+
+    /// Removes the rejected bodies of a slice that name one of the identifiers.
     ///
-    /// - Returns: how many were removed.
-    package func eraseRejected(_ keys: PersonKeys) async throws(Problem) -> Int {
-        try await order { try $0.eraseRejected(keys) }
+    /// - Parameter number: the last row of the slice before; 0 for the first.
+    package func eraseRejected(
+        _ keys: PersonKeys, after number: Int64
+    ) async throws(Problem) -> RejectedStep {
+        try await order { try $0.eraseRejected(keys, after: number) }
+    }
+
+    /// Keeps what was removed of a person, without anything of the person.
+    package func saveReceipt(
+        _ receipt: String, of keys: PersonKeys
+    ) async throws(Problem) {
+        try await order { try $0.saveReceipt(receipt, of: keys) }
     }
 
     /// Cleans the files: nothing that was deleted is left in them.

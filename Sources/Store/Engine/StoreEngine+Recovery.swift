@@ -53,8 +53,10 @@ extension StoreEngine {
             let later = writer.now + options.claimPause
             news([.claimed(destination: destination, jobs: [], limit: limit, nextDue: later)])
         case .record(let outcome):
-            // Without its record the delivery is tried again; better twice than never.
-            _ = commit([.work([.giveBack([outcome.job])])], writer)
+            // Without its record the delivery is tried again; better twice than never. What cannot
+            // be given back now is given back later.
+            let back = Item.work([.giveBack([outcome.job])])
+            if let error = commit([back], writer) { postpone([back], because: StoreFault(error)) }
         case .giveBack, .hold, .release, .rest: break
         }
     }

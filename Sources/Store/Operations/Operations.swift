@@ -1,3 +1,5 @@
+package import JSON
+
 /// Everything an operator can order, whoever carries it out.
 ///
 /// Commands and the operator API speak to this protocol alone. A running server carries orders out
@@ -32,11 +34,26 @@ package protocol Operations: Sendable {
 
     /// Stores a person's answers as of now, and lifts suppressions when asked.
     ///
+    /// A no outranks events until it is set again; a yes ends with the person's next no.
+    ///
     /// - Parameter id: a user id or an email.
-    /// - Returns: for how many identifiers of the person they are kept.
+    /// - Throws: `unknown_category` for a category that the pipeline does not know.
     func setConsent(
         of id: String, to answers: [ConsentChoice], lifting: Bool
-    ) async throws -> Int
+    ) async throws -> PersonChange
+
+    /// Stops every destination for a person until the suppression is lifted; no event lifts it.
+    ///
+    /// - Parameters:
+    ///   - id: a user id or an email.
+    ///   - reason: shown with every event that is kept back, in the operator's words.
+    func suppress(_ id: String, because reason: String) async throws -> PersonChange
+
+    /// Ends an operator's suppression.
+    func liftSuppression(of id: String) async throws -> PersonChange
+
+    /// Lets a forgotten id come back: its next events are stored and sent again.
+    func allowAgain(_ id: String) async throws -> PersonChange
 
     /// Forgets a person: stops sending, has destinations delete them, removes what is kept.
     ///
@@ -65,6 +82,19 @@ package protocol Operations: Sendable {
     func compact() async throws
 }
 
+/// The result of an order about a person's consent.
+package struct PersonChange: Sendable, Equatable {
+    /// Identifiers of the person that the order holds for.
+    package let identifiers: Int
+    /// False when nothing was stored about the person before.
+    package let isKnown: Bool
+
+    package init(identifiers: Int, isKnown: Bool) {
+        self.identifiers = identifiers
+        self.isKnown = isKnown
+    }
+}
+
 /// A yes or no to one consent category, as an operator orders it.
 package struct ConsentChoice: Sendable, Equatable {
     package let category: String
@@ -90,6 +120,15 @@ package struct ForgetReport: Sendable, Equatable {
     package var isClean = false
 
     package init() {}
+
+    /// Appends the report to an open JSON object; the receipt is kept in this form too.
+    package func appendMembers(to writer: inout JSONWriter) {
+        writer.member("events", events)
+        writer.member("rejected", rejected)
+        writer.member("forwarded", forwarded)
+        writer.member("unforwarded", unforwarded)
+        writer.member("clean", isClean)
+    }
 }
 
 /// The result of reading kept webhooks again.

@@ -52,3 +52,39 @@ package struct Hasher128: Sendable {
         return hash.finalize().withUnsafeBytes { Digest128($0) }
     }
 }
+
+/// The text that a store keeps in place of a message id when the event is emptied.
+///
+/// The digest alone stays, so that a repeat is recognised as long as there is a row, and can be
+/// removed with it.
+package enum EmptiedMessageID {
+    /// Marks a digest whose event was emptied later; it is in the table of message ids.
+    package static let mark: Unicode.Scalar = "\u{1}"
+    /// Marks a digest whose event was empty from the beginning.
+    private static let markAtOnce: Unicode.Scalar = "\u{2}"
+
+    /// The text for a digest.
+    ///
+    /// - Parameter atOnce: the event is stored empty.
+    package static func text(_ digest: Digest128, atOnce: Bool) -> String {
+        String(Character(atOnce ? markAtOnce : mark)) + hexadecimal(digest.bytes)
+    }
+
+    /// The digest of a message id, as a store keeps the id or its text.
+    package static func digest(of text: String) -> Digest128 {
+        guard let bytes = bytes(of: text) else { return Hasher128.digest(ofMessageID: text) }
+        return bytes.withUnsafeBytes { Digest128($0) }
+    }
+
+    /// The message id as the log shows it: empty for an event that was emptied.
+    package static func shown(_ text: String) -> String { bytes(of: text) == nil ? text : "" }
+
+    private static func bytes(of text: String) -> [UInt8]? {
+        guard let first = text.utf8.first, first <= 2, text.utf8.count == 33 else { return nil }
+        let digits = Array(text.utf8.dropFirst())
+        let bytes = stride(from: 0, to: 32, by: 2).compactMap {
+            UInt8(String(decoding: digits[$0...$0 + 1], as: UTF8.self), radix: 16)
+        }
+        return bytes.count == 16 ? bytes : nil
+    }
+}

@@ -67,9 +67,17 @@ final class People: IdentityStore, ConsentStore, TransactionParticipant {
     func standing(_ key: IdentityKey) throws -> Standing? { try stored(key)?.standing }
 
     func save(_ standing: Standing, for key: IdentityKey) throws {
+        consentChanged(of: key)
+        // What restricts a former id restricts the new one too.
+        if key.kind == .user, let next = try stored(key)?.identity.userID {
+            consentChanged(of: IdentityKey(.user, next))
+        }
+        try change(key) { $0.standing = standing }
+    }
+
+    private func consentChanged(of key: IdentityKey) {
         changedConsent.append(key)
         watch.personChanged(key)
-        try change(key) { $0.standing = standing }
     }
 
     /// Removes what is kept under an identifier; leaves its hash with a standing, if there is one.

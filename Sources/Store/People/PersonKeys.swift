@@ -8,6 +8,9 @@ package struct PersonKeys: Sendable, Equatable {
 
     package init() {}
 
+    /// How many identifiers there are.
+    var count: Int { users.count + emails.count + anonymous.count }
+
     package var all: [IdentityKey] {
         known + anonymous.sorted().map { IdentityKey(.anonymous, $0) }
     }

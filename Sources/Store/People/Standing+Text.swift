@@ -1,5 +1,6 @@
 package import Consent
 import Events
+package import Identify
 import JSON
 
 /// The texts under which stores keep answers and suppressions: small JSON lists.
@@ -14,6 +15,8 @@ extension Standing {
                 writer.member("granted", answer.granted)
                 writer.member("at", Int(answer.at.milliseconds))
                 writer.member("origin", answer.origin)
+                if answer.isOperators { writer.member("operator", true) }
+                if answer.isAlone { writer.member("alone", true) }
                 writer.endObject()
             }
         }
@@ -30,6 +33,7 @@ extension Standing {
                 writer.member("origin", suppression.origin)
                 writer.member("event", suppression.event?.text)
                 writer.member("lifted_at", suppression.liftedAt.map { Int($0.milliseconds) })
+                if suppression.isAlone { writer.member("alone", true) }
                 writer.endObject()
             }
         }
@@ -61,7 +65,8 @@ extension Standing {
         else { return nil }
         return ConsentAnswer(
             category: category, granted: granted, at: Timestamp(milliseconds: Int64(at)),
-            origin: value["origin"]?.string ?? "")
+            origin: value["origin"]?.string ?? "",
+            isOperators: value["operator"]?.bool ?? false, isAlone: value["alone"]?.bool ?? false)
     }
 
     private static func suppression(_ value: JSONValue) -> Suppression? {
@@ -70,6 +75,25 @@ extension Standing {
             cause: cause, at: Timestamp(milliseconds: Int64(at)),
             origin: value["origin"]?.string ?? "",
             event: value["event"]?.string.flatMap { EventID($0) },
-            liftedAt: value["lifted_at"]?.integer.map { Timestamp(milliseconds: Int64($0)) })
+            liftedAt: value["lifted_at"]?.integer.map { Timestamp(milliseconds: Int64($0)) },
+            isAlone: value["alone"]?.bool ?? false)
+    }
+}
+
+extension IdentityRecord {
+    /// The former ids as a store keeps them; nil when there are none.
+    package var previousText: String? {
+        guard !previous.isEmpty else { return nil }
+        let bytes = JSONWriter.make { writer in
+            writer.beginArray()
+            for id in previous { writer.string(id) }
+            writer.endArray()
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Reads the former ids; none when they cannot be read.
+    package static func previous(in text: String?) -> [String] {
+        text.flatMap { try? JSONReader.read(text: $0) }?.root.elements.compactMap(\.string) ?? []
     }
 }

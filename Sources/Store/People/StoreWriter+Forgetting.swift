@@ -1,6 +1,6 @@
 import Consent
 import Deliver
-import Events
+package import Events
 import Identify
 import JSON
 import Pipeline
@@ -25,9 +25,14 @@ extension StoreWriter {
                 Suppression(cause: Suppression.erased, at: moment, origin: "sluice forget"))
             try people.forget(key, leaving: standing)
         }
-        for key in keys.all where key.kind == .anonymous { try people.forget(key, leaving: nil) }
+        for device in keys.anonymous {
+            let key = IdentityKey(.anonymous, device)
+            // A device that somebody else has by now stays theirs.
+            if let user = try people.identity(key)?.userID, !keys.users.contains(user) { continue }
+            try people.forget(key, leaving: nil)
+        }
         try audit("forget", of: people.hash(of: keys.all.first), detail: "suppressed")
-        try endWaiting(of: try events(of: keys))
+        try endWaiting(of: try events(of: keys, after: .none).events)
         return keys
     }
 
@@ -50,34 +55,54 @@ extension StoreWriter {
         }
     }
 
-    /// The events of a person: of their user ids and emails, and those that name an anonymous or
-    /// former id of theirs.
+    /// A slice of the events of a person: of their user ids, emails and anonymous ids.
     ///
-    /// An email or a browser that others share does not make events theirs.
-    private func events(of keys: PersonKeys) throws -> [EventID] {
-        let byKey = try keys.known.flatMap {
-            try session.events(ofKey: people.number(of: $0))
+    /// An email or a device that others share does not make events of others theirs.
+    ///
+    /// - Returns: the events, and the last one that was looked at; nil when there was none.
+    private func events(
+        of keys: PersonKeys, after event: EventID
+    ) throws -> (events: [EventID], last: EventID?) {
+        let found = try keys.all.flatMap {
+            try session.events(
+                ofKey: people.number(of: $0), after: event, limit: Self.eraseSlice)
         }
-        // Events before the person was known, and aliases, have no index.
-        let byName = try keys.anonymous.union(keys.users).flatMap {
-            try session.events(naming: $0)
-        }
-        let own = (byKey + byName).filter { event in
-            event.isAlias || event.userID.map { keys.users.contains($0) } ?? true
-        }
-        return Set(own.map(\.id)).sorted()
+        // Of every key the first ones are there: the smallest of all are complete.
+        let slice = found.sorted { $0.id < $1.id }.prefix(Self.eraseSlice)
+        return (Self.own(slice, of: keys), slice.last?.id)
+    }
+
+    private static func own(
+        _ events: some Sequence<PersonEvent>, of keys: PersonKeys
+    ) -> [EventID] {
+        Set(events.filter { $0.userID.map(keys.users.contains) ?? true }.map(\.id)).sorted()
     }
 
     /// Empties a slice of a person's events.
     ///
-    /// - Parameter kept: events that are still needed, such as the deletion itself.
-    /// - Returns: how many were emptied, and how many still have open deliveries.
-    func erase(_ keys: PersonKeys, except kept: Set<EventID>) throws -> EraseStep {
-        let events = try events(of: keys)
+    /// - Parameters:
+    ///   - event: the last event of the slice before; zero for the first.
+    ///   - kept: events that are still needed, such as the deletion itself.
+    func erase(
+        _ keys: PersonKeys, after event: EventID, except kept: Set<EventID>
+    ) throws -> EraseStep {
+        let (events, last) = try events(of: keys, after: event)
+        return try erase(events, of: keys, except: kept, last: last)
+    }
+
+    /// Empties events that were found outside, such as those of an earlier version.
+    func erase(
+        _ others: [PersonEvent], of keys: PersonKeys, except kept: Set<EventID>
+    ) throws -> EraseStep {
+        try erase(Self.own(others, of: keys), of: keys, except: kept, last: others.last?.id)
+    }
+
+    private func erase(
+        _ events: [EventID], of keys: PersonKeys, except kept: Set<EventID>, last: EventID?
+    ) throws -> EraseStep {
         try endWaiting(of: events)
-        var step = EraseStep()
+        var step = EraseStep(last: last)
         for event in events where !kept.contains(event) {
-            guard step.erased < Self.eraseSlice else { break }
             if try session.hasOpenDelivery(event) {
                 step.busy += 1
             } else {
@@ -93,13 +118,18 @@ extension StoreWriter {
         return step
     }
 
-    /// Removes rejected bodies and last errors that name the person.
+    /// Rejected bodies that one transaction looks through.
+    private static let rejectedSlice = 500
+
+    /// Removes the rejected bodies of a slice, and last errors, that name the person.
     ///
-    /// - Returns: how many bodies were removed.
-    func eraseRejected(_ keys: PersonKeys) throws -> Int {
+    /// - Parameter number: the last row of the slice before; 0 for the first.
+    func eraseRejected(_ keys: PersonKeys, after number: Int64) throws -> RejectedStep {
         let texts = Set(keys.all.map { $0.value.lowercased() })
         var found: [Int64] = []
-        try session.forEachRejection { rejected in
+        var last: Int64?
+        try session.forEachRejection(after: number, limit: Self.rejectedSlice) { rejected in
+            last = rejected.number
             let beside = rejected.beside.lowercased()
             if Self.names(texts, in: rejected.bytes)
                 || texts.contains(where: { $0.count > 3 && beside.contains($0) })
@@ -107,11 +137,23 @@ extension StoreWriter {
                 found.append(rejected.number)
             }
         }
-        lastSeen.forget()
-        try session.removeErrors(holding: texts)
+        if number == 0 {
+            lastSeen.forget()
+            try session.removeErrors(holding: texts)
+        }
         try session.removeRejections(found)
-        return found.count
+        return RejectedStep(removed: found.count, last: last)
     }
+
+    /// Keeps what was removed of a person: counts and names of destinations alone.
+    func saveReceipt(_ receipt: String, of keys: PersonKeys) throws {
+        for key in keys.known {
+            try audit(Self.receipts, of: people.hash(of: key), detail: receipt)
+        }
+    }
+
+    /// The action under which the audit keeps receipts.
+    package static let receipts = "forget receipt"
 
     /// True when a body holds one of the texts as a value; a body that is no JSON, anywhere.
     private static func names(_ texts: Set<String>, in body: [UInt8]) -> Bool {
@@ -133,9 +175,25 @@ package struct EraseStep: Sendable, Equatable {
     package var erased = 0
     /// Events with deliveries under way; they are emptied later.
     package var busy = 0
+    /// The last event that was looked at; nil when there was none any more.
+    package var last: EventID?
 
-    package init(erased: Int = 0, busy: Int = 0) {
+    package init(erased: Int = 0, busy: Int = 0, last: EventID? = nil) {
         self.erased = erased
         self.busy = busy
+        self.last = last
+    }
+}
+
+/// One slice of looking through rejected bodies.
+package struct RejectedStep: Sendable, Equatable {
+    /// Bodies that were removed.
+    package let removed: Int
+    /// The last row that was looked at; nil when there was none any more.
+    package let last: Int64?
+
+    package init(removed: Int, last: Int64?) {
+        self.removed = removed
+        self.last = last
     }
 }

@@ -15,10 +15,16 @@ package protocol PeopleSession: AnyObject {
 
     /// Identifiers that stand in the events of a user id or an email.
     func identifiers(_ kind: IdentityKey.Kind, inEventsOf key: Int64) throws -> Set<String>
-    /// The events of a user id or an email.
-    func events(ofKey key: Int64) throws -> [PersonEvent]
-    /// The events that name an anonymous id, or an old id in an alias.
-    func events(naming text: String) throws -> [PersonEvent]
+    /// The stored identifiers that lead to a user: former ids, addresses and anonymous ids.
+    func identifiers(leadingTo user: String) throws -> [IdentityKey]
+    /// The stored identifiers that have an address, in whatever case it is written.
+    func identifiers(withEmail email: String) throws -> [IdentityKey]
+    /// The oldest events of a user id, an email, or of an anonymous id that had no user.
+    ///
+    /// - Parameters:
+    ///   - event: only later ones.
+    ///   - limit: events at the most.
+    func events(ofKey key: Int64, after event: EventID, limit: Int) throws -> [PersonEvent]
     /// The name of the source an event came from.
     func source(of event: EventID) throws -> String?
     func hasOpenDelivery(_ event: EventID) throws -> Bool
@@ -30,8 +36,14 @@ package protocol PeopleSession: AnyObject {
     ) throws -> [(destination: DestinationNumber, lane: LaneKey)]
     /// Leaves of an event that it was, and what became of it; nothing about whom.
     func empty(_ event: EventID) throws
-    /// Calls `body` with every rejected body, one at a time.
-    func forEachRejection(_ body: (RejectedBody) -> Void) throws
+    /// Calls `body` with rejected bodies in the order of their numbers, one at a time.
+    ///
+    /// - Parameters:
+    ///   - number: rows after this one.
+    ///   - limit: rows at the most.
+    func forEachRejection(
+        after number: Int64, limit: Int, _ body: (RejectedBody) -> Void
+    ) throws
     func removeRejections(_ numbers: [Int64]) throws
     /// Removes the last error of destinations where it holds one of the texts, in lower case.
     func removeErrors(holding texts: Set<String>) throws
@@ -76,14 +88,11 @@ package struct PersonRecord: Sendable, Equatable {
 /// An event that may belong to a person.
 package struct PersonEvent: Sendable, Equatable {
     package let id: EventID
-    /// The user id in it.
+    /// The user it belongs to; nil when none was known.
     package let userID: String?
-    /// The text that was looked for is the old id of this alias.
-    package let isAlias: Bool
 
-    package init(id: EventID, userID: String?, isAlias: Bool) {
+    package init(id: EventID, userID: String?) {
         self.id = id
         self.userID = userID
-        self.isAlias = isAlias
     }
 }

@@ -1,6 +1,7 @@
 package import Accept
 import Consent
 package import Events
+import JSON
 import Identify
 import Pipeline
 
@@ -88,10 +89,23 @@ package struct EventRecord: Sendable {
     package let source: SourceNumber
     /// The digest of its message id.
     package let message: Digest128
-    /// The first 64 bits of the keyed hash of its user id.
+    /// The first 64 bits of the keyed hash of its user id, or of its anonymous id when it has no
+    /// user.
     package let userKey: Int64?
     /// The same of its email.
     package let emailKey: Int64?
+
+    /// The record of a forgotten person's event: that it came, and nothing about whom.
+    var emptied: EventRecord {
+        let event = Event(
+            id: event.id, source: event.source, trusted: event.trusted, type: event.type,
+            name: event.type == .track ? event.name : nil,
+            messageID: EmptiedMessageID.text(message, atOnce: true), timestamp: event.timestamp,
+            sentAt: event.sentAt, receivedAt: event.receivedAt, document: .emptyObject)
+        return EventRecord(
+            event: event, identity: .nobody, source: source, message: message, userKey: nil,
+            emailKey: nil)
+    }
 }
 
 // MARK: - Retention

@@ -28,8 +28,11 @@ extension StoreWriter {
         if !replaced.isEmpty, try !removeRejections(replaced, of: source) { return [] }
         var receipts: [Receipt] = []
         receipts.reserveCapacity(envelope.events.count)
+        let order: AnswerOrder =
+            envelope.isHistorical || !replaced.isEmpty ? .ownTime : .accepted
         for (index, item) in envelope.events.enumerated() {
-            receipts.append(try accept(item.event, prepared.parts[index], from: number))
+            receipts.append(
+                try accept(item.event, prepared.parts[index], from: number, weighing: order))
         }
         for rejection in envelope.rejections {
             try session.insert(rejection, from: source, at: now)
@@ -39,16 +42,19 @@ extension StoreWriter {
     }
 
     private func accept(
-        _ incoming: Event, _ part: PreparedEnvelope.Part, from source: SourceNumber
+        _ incoming: Event, _ part: PreparedEnvelope.Part, from source: SourceNumber,
+        weighing order: AnswerOrder
     ) throws -> Receipt {
         let event = incoming.accepted(as: EventID.next(after: lastEvent, at: incoming.receivedAt))
         let message = part.message ?? Hasher128.digest(ofMessageID: event.messageID)
         if let first = try session.event(withMessage: message, from: source) {
             return Receipt(id: first, messageID: event.messageID, duplicate: true)
         }
-        let decision = try decide(event, part)
-        try keep(event, decision.identity, from: source, message: message)
-        for planned in decision.deliveries { try queue(planned, of: event, decision.identity) }
+        let decision = try decide(event, part, weighing: order)
+        let isEmptied = decision.isForgotten && decision.deliveries.allSatisfy { $0.reason != nil }
+        try keep(event, decision.identity, from: source, message: message, isEmptied: isEmptied)
+        let identity = isEmptied ? .nobody : decision.identity
+        for planned in decision.deliveries { try queue(planned, of: event, identity) }
         if !decision.changes.isEmpty {
             try audit(
                 "effect", of: event.id.text, detail: decision.changes.joined(separator: "; "))
@@ -57,7 +63,7 @@ extension StoreWriter {
     }
 
     private func decide(
-        _ event: Event, _ part: PreparedEnvelope.Part
+        _ event: Event, _ part: PreparedEnvelope.Part, weighing order: AnswerOrder
     ) throws -> Pipeline.Decision {
         lastEvent = event.id
         changeNumber += 1
@@ -65,17 +71,26 @@ extension StoreWriter {
             people.expect(IdentityKey(.user, user), digest: digest)
         }
         var store = people
-        return try pipeline.decide(event, part.reading, in: &store)
+        return try pipeline.decide(event, part.reading, weighing: order, in: &store)
     }
 
+    /// Inserts the event; of a forgotten person, only that there was one.
     private func keep(
-        _ event: Event, _ identity: Identity, from source: SourceNumber, message: Digest128
+        _ event: Event, _ identity: Identity, from source: SourceNumber, message: Digest128,
+        isEmptied: Bool
     ) throws {
-        try session.insert(
-            EventRecord(
-                event: event, identity: identity, source: source, message: message,
-                userKey: event.userID.map { people.number(of: IdentityKey(.user, $0)) },
-                emailKey: identity.email.map { people.number(of: IdentityKey(.email, $0)) }))
+        let record = EventRecord(
+            event: event, identity: identity, source: source, message: message,
+            userKey: eventKey(of: identity).map { people.number(of: $0) },
+            emailKey: identity.email.map { people.number(of: IdentityKey(.email, $0)) })
+        try session.insert(isEmptied ? record.emptied : record)
+    }
+
+    /// The identifier under which an event is found: its user, else the user its anonymous id leads
+    /// to, else the anonymous id.
+    private func eventKey(of identity: Identity) -> IdentityKey? {
+        identity.person.map { IdentityKey(.user, $0) }
+            ?? identity.anonymousID.map { IdentityKey(.anonymous, $0) }
     }
 
     private func queue(

@@ -1,3 +1,4 @@
+import Accept
 import ArgumentParser
 import Events
 import Ingest
@@ -27,6 +28,9 @@ struct CheckCommand: ParsableCommand {
         for source in file.pipeline.sources {
             let state = source.offReason.map { "off: \($0)" } ?? "on"
             terminal.write("  source \(source.name): \(source.kind), \(state)")
+            if let named = file.neverStore(of: source.name)?.named, !named.isEmpty {
+                terminal.write("    never stored: \(named.joined(separator: ", "))")
+            }
             for (event, effects) in source.effects.sorted(by: { $0.key < $1.key }) {
                 let words = effects.flatMap(\.words).joined(separator: "; ")
                 terminal.write("    \(event): \(words)")

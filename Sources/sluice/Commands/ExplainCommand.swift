@@ -3,6 +3,7 @@ import ArgumentParser
 import Deliver
 import Events
 import Identify
+import Ingest
 import JSON
 import Log
 import Map
@@ -17,7 +18,8 @@ struct ExplainCommand: ParsableCommand {
             Shows who it belongs to, whether consent lets it pass, where each property goes, which go \
             nowhere with the line of JSON that would map each, and the request with secrets masked. \
             EVENT is a file, '-' for standard input, or the id of a stored event. With --source it is \
-            a webhook's body, and what the source's blueprint makes of it comes first.
+            read as that source's; of a webhook source it is a webhook's body, and what the source's \
+            blueprint makes of it comes first.
             """)
 
     @Argument(help: "A file with one event, '-', or an event id (evt_…).")
@@ -26,7 +28,7 @@ struct ExplainCommand: ParsableCommand {
     @Option(help: "Only this destination.")
     var destination: String?
 
-    @Option(help: "The webhook source that EVENT is a body of.")
+    @Option(help: "The source that would send EVENT; a webhook source's EVENT is a body.")
     var source: String?
 
     @Option(name: .customLong("header"), help: "A header of the webhook, as \"Name: value\".")
@@ -42,8 +44,12 @@ struct ExplainCommand: ParsableCommand {
             throw Problem.noSuchDestination(
                 destination, among: file.pipeline.destinations.map(\.name))
         }
-        guard let source else {
-            let (event, people) = try read(file.placeholders)
+        guard let source, !file.sources.contains(where: { $0.name == source }) else {
+            let sender = file.sources.first { $0.name == source }?.eventSource
+            let (event, people) = try read(
+                from: sender
+                    ?? EventSource(
+                        name: "explain", trusted: true, placeholders: file.placeholders))
             show(try dryRun(of: event, knowing: people, by: file))
             return
         }
@@ -78,7 +84,7 @@ struct ExplainCommand: ParsableCommand {
     }
 
     /// The event, and what is known about its person.
-    private func read(_ placeholders: PlaceholderIDs) throws -> (Event, MemoryPeople) {
+    private func read(from source: EventSource) throws -> (Event, MemoryPeople) {
         if let id = EventID(event) {
             guard let row = try options.log().event(id) else {
                 throw Problem(
@@ -88,8 +94,7 @@ struct ExplainCommand: ParsableCommand {
             return (row.event, try known(row.event, email: row.identity.email))
         }
         let read = try Acceptor().sample(
-            try readFile(event), from: "explain", placeholders: placeholders,
-            at: WorldClock.system.now())
+            try readFile(event), from: source, at: WorldClock.system.now())
         return (read, try known(read, email: read.trait("email")?.string))
     }
 

@@ -42,7 +42,8 @@ struct ConsentSetCommand: AsyncParsableCommand {
         abstract: "Store a person's consent, as of now.",
         discussion: """
             ANSWER is a category and yes or no: marketing=no. It holds for the user id and the \
-            email that belong together, and for what is waiting already.
+            email that belong together, and for what is waiting already. A no holds until it is \
+            set again, whatever events say; a yes ends with the person's next no.
             """)
 
     @Argument(help: "A user id or an email.")
@@ -63,10 +64,58 @@ struct ConsentSetCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let identifiers = try await options.give {
+        let change = try await options.give {
             try await $0.setConsent(of: id, to: answers, lifting: lift)
         }
-        Terminal.standard.write("Stored for \(identifiers) identifier(s) of \(printable(id)).")
+        for line in change.lines(of: id) { Terminal.standard.write(line) }
+    }
+}
+
+extension PersonChange {
+    /// The result of an order as lines for a terminal.
+    fileprivate func lines(of id: String) -> [String] {
+        let lines = ["Stored for \(identifiers) identifier(s) of \(printable(id))."]
+        if isKnown { return lines }
+        return lines + [
+            "Nothing was known about \(printable(id)) before: check the spelling. "
+                + "It holds for events that come from now on."
+        ]
+    }
+}
+
+struct SuppressCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "suppress",
+        abstract: "Stop every destination for a person, until you lift it.",
+        discussion: """
+            Nothing is sent to the person any more, whatever a destination requires and whatever \
+            events say; what waits is ended. Unsubscribes and deletions still reach the \
+            destinations. Lift it with --lift.
+            """)
+
+    @Argument(help: "A user id or an email.")
+    var id: String
+
+    @Option(help: "The reason, shown with every event that is kept back.")
+    var reason = ""
+
+    @Flag(help: "Lift the suppression.")
+    var lift = false
+
+    @OptionGroup var options: StoreOptions
+
+    func validate() throws {
+        if id.isEmpty { throw ValidationError("Give a user id or an email.") }
+        if lift, !reason.isEmpty { throw ValidationError("--lift takes no --reason.") }
+    }
+
+    func run() async throws {
+        let change = try await options.give {
+            lift
+                ? try await $0.liftSuppression(of: id)
+                : try await $0.suppress(id, because: reason)
+        }
+        for line in change.lines(of: id) { Terminal.standard.write(line) }
     }
 }
 
@@ -96,10 +145,18 @@ struct ForgetCommand: AsyncParsableCommand {
     @Flag(help: "Do it; without this, only what would be removed is shown.")
     var yes = false
 
+    @Flag(help: "Let a forgotten id come back: its next events are stored and sent again.")
+    var allowAgain = false
+
+    @Flag(help: "Show what was removed, when, and what destinations answered.")
+    var receipt = false
+
     @OptionGroup var options: StoreOptions
 
     func run() async throws {
         let log = try options.log()
+        if receipt { return try showReceipts(log) }
+        if allowAgain { return try await allow() }
         guard yes else {
             let events = try Explanation.events(for: id, in: log, limit: 10_000)
             Terminal.standard.write(
@@ -109,6 +166,41 @@ struct ForgetCommand: AsyncParsableCommand {
         let report = try await options.give(needsPipeline: true) { try await $0.forget(id) }
         for line in report.lines { Terminal.standard.write(printable(line)) }
         if !report.isClean { throw ExitCode.failure }
+    }
+
+    private func allow() async throws {
+        let change = try await options.give { try await $0.allowAgain(id) }
+        Terminal.standard.write(
+            change.isKnown
+                ? "\(printable(id)) may come back: the next events are stored and sent again."
+                : "\(printable(id)) was not forgotten; nothing was changed.")
+    }
+
+    private func showReceipts(_ log: any DeliveryLog) throws {
+        let receipts = try log.receipts(of: id)
+        if receipts.isEmpty {
+            throw Problem(
+                code: "no_receipt", message: "\(printable(id)) was not forgotten here.",
+                hint: "Forget a person with: sluice forget ID --yes")
+        }
+        for receipt in receipts {
+            Terminal.standard.write("Forgotten at \(receipt.at.iso8601):")
+            let report = try ForgetReport(receipt: receipt)
+            for line in report.lines { Terminal.standard.write("  \(printable(line))") }
+        }
+    }
+}
+
+extension ForgetReport {
+    /// Reads a receipt.
+    fileprivate init(receipt: ForgetReceipt) throws {
+        let json = try JSONReader.read(text: receipt.report).root
+        self.init()
+        events = json["events"]?.integer ?? 0
+        rejected = json["rejected"]?.integer ?? 0
+        forwarded = json["forwarded"]?.elements.compactMap(\.string) ?? []
+        unforwarded = json["unforwarded"]?.elements.compactMap(\.string) ?? []
+        isClean = json["clean"]?.bool ?? false
     }
 }
 

@@ -38,12 +38,14 @@ extension StoreOptions {
         in folder: DataFolder, needsPipeline: Bool,
         _ order: (any Operations) async throws -> Answer
     ) async throws -> Answer {
-        let file = needsPipeline ? try pipelineFile() : nil
+        // An order that does not need the file still reads the words of its rules by it.
+        let file = needsPipeline ? try pipelineFile() : try? pipelineFile()
+        let none = Pipeline(destinations: [])
         let lock = try folder.lock()
         var options = StoreEngine.Options()
         options.isServer = false
         let store = try folder.openStore(
-            pipeline: file?.pipeline ?? Pipeline(destinations: []), options: options)
+            pipeline: needsPipeline ? file?.pipeline ?? none : none, options: options)
         defer {
             store.close()
             withExtendedLifetime(lock) {}
@@ -51,7 +53,7 @@ extension StoreOptions {
         return try await order(
             LocalOperations(
                 folder: folder, store: store, log: try folder.openLog(),
-                pipeline: { (file?.pipeline ?? Pipeline(destinations: []), file?.webhooks ?? []) },
+                pipeline: { (file?.pipeline ?? none, file?.webhooks ?? []) },
                 clock: .system, isServing: false))
     }
 

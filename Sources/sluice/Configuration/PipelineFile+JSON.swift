@@ -1,8 +1,11 @@
+import Accept
 import Events
+import Ingest
 import JSON
 import Log
 import Map
 import Pipeline
+import Webhooks
 
 extension PipelineFile {
     /// The file as `sluice check --json` shows it: its sources and destinations, no secrets.
@@ -15,6 +18,12 @@ extension PipelineFile {
             writer.member("kind", source.kind)
             writer.member("enabled", source.offReason == nil)
             writer.member("offReason", source.offReason)
+            if let named = neverStore(of: source.name)?.named, !named.isEmpty {
+                writer.key("neverStore")
+                writer.beginArray()
+                for name in named { writer.string(name) }
+                writer.endArray()
+            }
         }
         writer.member("destinations", objectsOf: pipeline.destinations) { destination, writer in
             writer.member("name", destination.name)
@@ -24,5 +33,11 @@ extension PipelineFile {
             writer.member("enabled", destination.isEnabled)
         }
         writer.endObject()
+    }
+
+    /// The rules of a source for values that are never stored.
+    func neverStore(of source: String) -> NeverStore? {
+        sources.first { $0.name == source }?.eventSource.neverStore
+            ?? webhooks.first { $0.name == source }?.neverStore
     }
 }

@@ -21,7 +21,9 @@ struct SourcesDecoder {
     }
 
     private enum Kind: String, CaseIterable { case server, browser, webhook }
-    private static let commonKeys = ["kind", "enabled", "trusted", "per_second", "effects"]
+    private static let commonKeys = [
+        "kind", "enabled", "trusted", "per_second", "effects", "never_store",
+    ]
 
     func sources(_ value: ConfigurationValue?) -> Sources {
         var sources = Sources()
@@ -50,7 +52,8 @@ struct SourcesDecoder {
         owners: inout [String: String], to sources: inout Sources
     ) {
         value.refuseUnknownKeys(
-            Self.commonKeys + ["keys", "hmac_secrets", "origins"], in: "A source")
+            Self.commonKeys + ["keys", "hmac_secrets", "origins", "believe", "proof_secrets"],
+            in: "A source")
         let keys = texts(of: value["keys"], "\"keys\"", each: "A key")
         for key in keys {
             if let owner = owners[key], owner != name {
@@ -68,7 +71,7 @@ struct SourcesDecoder {
             keys: isOn ? keys : [], hmacSecrets: isOn ? secrets : [],
             origins: value["origins"]?.strings("\"origins\"") ?? [],
             perSecond: pipeline.perSecond(value["per_second"]) ?? (kind == .browser ? 1_000 : nil),
-            placeholders: placeholders)
+            placeholders: placeholders, neverStore: NeverStore.read(value["never_store"]))
         let hasNone = keys.isEmpty && secrets.isEmpty
         sources.senders.append(source)
         sources.rules.append(
@@ -76,7 +79,32 @@ struct SourcesDecoder {
                 name: name, kind: kind.rawValue,
                 offReason: isOn
                     ? (hasNone ? "no key is set" : nil) : "switched off in the pipeline",
+                believesConsent: believesConsent(value["believe"]),
+                proofSecrets: proofSecrets(value["proof_secrets"]),
                 effects: effects(value["effects"], trusted: source.trusted)))
+    }
+
+    /// True when the source's pages are believed about consent.
+    private func believesConsent(_ list: ConfigurationValue?) -> Bool {
+        let words = list?.strings("\"believe\"") ?? []
+        if words.contains(where: { $0 != "consent" }) {
+            list?.report(
+                "A source can be believed about consent alone.", fix: "Write [\"consent\"].")
+        }
+        return !words.isEmpty
+    }
+
+    /// The shortest secret by which proofs are made: 128 bits as hex.
+    private static let shortestSecret = 32
+
+    private func proofSecrets(_ list: ConfigurationValue?) -> [String] {
+        let secrets = texts(of: list, "\"proof_secrets\"", each: "A secret")
+        for secret in secrets where secret.utf8.count < Self.shortestSecret {
+            list?.report(
+                "A secret of \"proof_secrets\" is too short to prove anything.",
+                fix: "Make one of 128 bits or more: openssl rand -hex 32")
+        }
+        return secrets
     }
 
     /// Texts with their variables replaced; empty ones are ignored.
@@ -113,7 +141,8 @@ struct SourcesDecoder {
             secrets: texts(of: value["secrets"], "\"secrets\"", each: "A secret"),
             verification: value["verify"].map { Verification($0) }, blueprint: blueprint,
             answer: value["answer"].map { pipeline.variables.expand(json: $0) },
-            perSecond: pipeline.perSecond(value["per_second"]), placeholders: placeholders)
+            perSecond: pipeline.perSecond(value["per_second"]), placeholders: placeholders,
+            neverStore: NeverStore.read(value["never_store"], blueprint: blueprint))
         if source.offReason == nil, source.verification != .token, source.secrets.isEmpty,
             pipeline.overrides.needsSecrets
         {

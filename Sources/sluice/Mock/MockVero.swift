@@ -170,7 +170,9 @@ final class MockVero: Sendable {
             return "new_id is needed."
         }
         if let id, id.count >= Self.lengthLimit { return "id is too long." }
-        if let email, !email.isEmpty, EmailCheck(email) != .usable { return "email is invalid." }
+        if let email, !email.isEmpty, EmailCheck(email) != .usable(email) {
+            return "email is invalid."
+        }
         return nil
     }
 

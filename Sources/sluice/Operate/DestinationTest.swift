@@ -58,7 +58,8 @@ struct DestinationTest {
         } else if let example = examples.first {
             bytes = Array(example.given.raw)
         }
-        return try Acceptor().sample(bytes, from: "test", at: WorldClock.system.now())
+        return try Acceptor().sample(
+            bytes, from: EventSource(name: "test", trusted: true), at: WorldClock.system.now())
     }
 
     private static func request(

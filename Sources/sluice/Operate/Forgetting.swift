@@ -20,6 +20,8 @@ struct Forgetting: Sendable {
     /// The time that destinations get to take it, and that the files get to become clean.
     private static let patience: Duration = .seconds(30)
     private static let pause: Duration = .milliseconds(50)
+    /// Events of an earlier version that one transaction empties.
+    private static let slice = 500
     private static let looks = Int(patience.milliseconds / pause.milliseconds)
 
     /// - Parameter id: a user id or an email.
@@ -32,21 +34,56 @@ struct Forgetting: Sendable {
         }
         let open = try await wait(for: own)
         try addDestinations(of: own, to: &report)
-        var isFinished = false
-        for _ in 0..<Self.looks {
-            let step = try await store.erase(keys, except: open)
-            report.events += step.erased
-            isFinished = step.erased == 0 && step.busy == 0
-            if isFinished { break }
-            if step.erased == 0 { try await Task.sleep(for: Self.pause) }
-        }
-        report.rejected = try await store.eraseRejected(keys)
+        let isFinished = try await erase(keys, except: open, into: &report)
+        try await eraseRejected(keys, into: &report)
         for _ in 0..<Self.looks where !report.isClean {
             report.isClean = try await store.clean() && open.isEmpty && isFinished
             if !open.isEmpty || !isFinished { break }
             if !report.isClean { try await Task.sleep(for: Self.pause) }
         }
+        let text = JSONWriter.make { writer in
+            writer.beginObject()
+            report.appendMembers(to: &writer)
+            writer.endObject()
+        }
+        try await store.saveReceipt(String(decoding: text, as: UTF8.self), of: keys)
         return report
+    }
+
+    /// Empties the person's events slice by slice, until none is under way any more.
+    ///
+    /// - Returns: false when some were still under way at the end.
+    private func erase(
+        _ keys: PersonKeys, except open: Set<EventID>, into report: inout ForgetReport
+    ) async throws -> Bool {
+        for slice in try log.unfoundEvents(ofDevices: keys.anonymous).slices(of: Self.slice) {
+            let events = slice.map { PersonEvent(id: $0, userID: nil) }
+            report.events += try await store.erase(events, of: keys, except: open).erased
+        }
+        for _ in 0..<Self.looks {
+            var busy = 0
+            var last: EventID? = EventID.none
+            while let from = last {
+                let step = try await store.erase(keys, after: from, except: open)
+                report.events += step.erased
+                busy += step.busy
+                last = step.last
+            }
+            if busy == 0 { return true }
+            try await Task.sleep(for: Self.pause)
+        }
+        return false
+    }
+
+    private func eraseRejected(
+        _ keys: PersonKeys, into report: inout ForgetReport
+    ) async throws {
+        var last: Int64? = 0
+        while let from = last {
+            let step = try await store.eraseRejected(keys, after: from)
+            report.rejected += step.removed
+            last = step.last
+        }
     }
 
     /// Queues the deletion for the destinations that know one.

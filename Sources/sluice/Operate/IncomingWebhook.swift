@@ -37,7 +37,8 @@ struct IncomingWebhook {
         let events = reading.envelope.events.compactMap { index, event -> IncomingWebhook? in
             guard
                 let input = MapInput(
-                    webhook: all[index], headers: fields, source: name, at: now)
+                    webhook: source.neverStore.webhook(all[index]).0,
+                    headers: source.neverStore.cleaned(headers: fields), source: name, at: now)
             else { return nil }
             let kind = source.blueprint.kind(of: input)
             return IncomingWebhook(

@@ -56,14 +56,35 @@ struct LocalOperations: Operations {
 
     func setConsent(
         of id: String, to answers: [ConsentChoice], lifting: Bool
-    ) async throws -> Int {
+    ) async throws -> PersonChange {
         let now = clock.now()
-        let answers = answers.map {
-            ConsentAnswer(
-                category: $0.category, granted: $0.isGranted, at: now,
-                origin: "sluice consent set")
+        let reader = pipeline().pipeline.consent
+        let hasRules = !pipeline().pipeline.destinations.isEmpty
+        let answers = try answers.map { choice in
+            // Without a pipeline nobody can say which categories the site has.
+            guard
+                let category = reader.category(of: choice.category)
+                    ?? (hasRules ? nil : choice.category)
+            else {
+                throw Problem.unknownCategory(choice.category, among: reader.categoryNames)
+            }
+            return ConsentAnswer(
+                category: category, granted: choice.isGranted, at: now,
+                origin: "sluice consent set", isOperators: true)
         }
-        return try await store.setConsent(of: id, to: answers, lifting: lifting).all.count
+        return try await store.setConsent(of: id, to: answers, lifting: lifting)
+    }
+
+    func suppress(_ id: String, because reason: String) async throws -> PersonChange {
+        try await store.suppress(id, because: reason)
+    }
+
+    func liftSuppression(of id: String) async throws -> PersonChange {
+        try await store.liftSuppression(of: id)
+    }
+
+    func allowAgain(_ id: String) async throws -> PersonChange {
+        try await store.allowAgain(id)
     }
 
     func forget(_ id: String) async throws -> ForgetReport {

@@ -19,4 +19,12 @@ extension Problem {
             code: "no_such_source", message: "There is no \(kind) \"\(printable(name))\".",
             hint: suggestion(for: name, among: known))
     }
+
+    /// No rule of the pipeline asks for this consent category.
+    static func unknownCategory(_ name: String, among known: [String]) -> Problem {
+        Problem(
+            code: "unknown_category",
+            message: "The pipeline knows no consent category \"\(printable(name))\".",
+            hint: "Use one of \(known.joined(separator: ", ")), or a code of the pipeline.")
+    }
 }

@@ -1,0 +1,232 @@
+import Events
+import JSON
+
+/// Collects the answers of one event from every place in which consent tools put them.
+struct ConsentCollector {
+    let reader: ConsentReader
+    /// The time of every answer.
+    let moment: Timestamp
+    private(set) var reading = ConsentReading()
+
+    /// The keys of `context.consent` that hold answers or lists one level deeper.
+    private static let groups: Set = [
+        "canonical", "categories", "categorypreferences", "category_preferences", "groups",
+        "purposes", "preferences", "google", "consentmode", "consent_mode",
+    ]
+
+    init(reader: ConsentReader, moment: Timestamp) {
+        self.reader = reader
+        self.moment = moment
+    }
+
+    /// Adds what stands under `context.consent`.
+    mutating func addConsent(_ consent: JSONValue) {
+        let path = "context.consent"
+        if consent.isNull { return }
+        guard consent.kind == .object else {
+            if ConsentWords.answer(consent) == false { return denyAll(from: path) }
+            return addList(consent, from: path)
+        }
+        var isUnderstood = consent.isEmpty
+        for member in consent.members {
+            guard let key = member.key.string else { continue }
+            if member.value.isNull {
+                isUnderstood = true
+            } else if let category = reader.category(of: key) {
+                isUnderstood = true
+                add(category, member.value, from: "\(path).\(key)")
+            } else if Self.groups.contains(key.lowercased()) {
+                isUnderstood = true
+                addGroup(member.value, from: "\(path).\(key)")
+            } else if ConsentWords.answer(member.value) != nil {
+                // An answer to a category that nobody asks for.
+                isUnderstood = true
+            }
+        }
+        if !isUnderstood { cannotRead(consent, at: path) }
+    }
+
+    /// Adds RudderStack's lists of allowed and denied ids.
+    mutating func addManagement(_ management: JSONValue) {
+        let path = "context.consentManagement"
+        let allowed = management["allowedConsentIds"] ?? management["allowed_consent_ids"]
+        let denied = management["deniedConsentIds"] ?? management["denied_consent_ids"]
+        if allowed == nil, denied == nil {
+            if !management.isEmpty { cannotRead(management, at: path) }
+            return
+        }
+        if let allowed, !allowed.isNull {
+            addIDs(allowed, granted: true, isComplete: denied == nil, "\(path).allowedConsentIds")
+        }
+        if let denied, !denied.isNull {
+            addIDs(denied, granted: false, isComplete: false, "\(path).deniedConsentIds")
+        }
+    }
+
+    // MARK: Shapes
+
+    /// An answer for each code, or a list of the granted codes.
+    private mutating func addGroup(_ group: JSONValue, from path: String) {
+        guard group.kind == .object else { return addList(group, from: path) }
+        for member in group.members {
+            guard let key = member.key.string, let category = reader.category(of: key),
+                !member.value.isNull
+            else { continue }
+            add(category, member.value, from: "\(path).\(key)")
+        }
+    }
+
+    /// A list of granted codes, or a text: codes with commas between, or OneTrust's groups.
+    private mutating func addList(_ value: JSONValue, from path: String) {
+        if let text = value.string { return addText(text, from: path) }
+        let texts = value.elements.compactMap { $0.string ?? $0.numberText }
+        guard value.kind == .array, !texts.isEmpty, texts.count == value.elements.count else {
+            return cannotRead(value, at: path)
+        }
+        addComplete(texts, from: path)
+    }
+
+    private mutating func addText(_ text: String, from path: String) {
+        let text = text.removingPercent
+        let groups =
+            text.split(separator: "&").first { $0.hasPrefix("groups=") }?.dropFirst(7)
+            ?? text[...]
+        let parts = groups.split(separator: ",").map { ConsentWords.folded(String($0)) }
+            .filter { !$0.isEmpty }
+        if parts.contains(where: { $0.contains(":") }) {
+            return addPairs(parts, from: path)
+        }
+        // One word that nobody knows is no list of codes.
+        guard parts.count > 1 || parts.contains(where: { reader.knows($0) }) else {
+            return cannotRead("\"\(text.prefix(40))\"", at: path)
+        }
+        addComplete(parts, from: path)
+    }
+
+    /// OneTrust's `C0001:1,C0004:0`.
+    private mutating func addPairs(_ parts: [String], from path: String) {
+        for part in parts {
+            let pair = part.split(separator: ":", omittingEmptySubsequences: false)
+            guard let category = reader.category(of: String(pair[0])) else { continue }
+            guard pair.count == 2, let granted = ConsentWords.answer(String(pair[1])) else {
+                cannotRead("\"\(part.prefix(40))\"", at: path)
+                continue
+            }
+            add(category, isGranted: granted, from: "\(path).\(pair[0])")
+        }
+    }
+
+    /// The granted codes, all of them: every other category is denied.
+    private mutating func addComplete(_ names: [String], from path: String) {
+        let granted = Set(names.compactMap { reader.category(of: $0) })
+        for category in reader.known {
+            add(category, isGranted: granted.contains(category), from: path)
+        }
+        // Two codes can mean one category: it is granted when all its codes are.
+        let listed = Set(names.map(ConsentWords.folded))
+        for (code, category) in reader.codes where granted.contains(category) {
+            if listed.contains(ConsentWords.folded(category)) { continue }
+            if !listed.contains(ConsentWords.folded(code)) {
+                add(category, isGranted: false, from: "\(path).\(code)")
+            }
+        }
+    }
+
+    /// RudderStack's ids: a list, a text, or an object with an answer for each.
+    private mutating func addIDs(
+        _ value: JSONValue, granted: Bool, isComplete: Bool, _ path: String
+    ) {
+        var names: [String]?
+        switch value.kind {
+        case .string: names = value.string.map { $0.split(separator: ",").map(String.init) }
+        case .array:
+            let texts = value.elements.compactMap { $0.string ?? $0.numberText }
+            names = texts.count == value.elements.count ? texts : nil
+        case .object: names = ids(in: value, granted: granted, path)
+        default: break
+        }
+        guard let names else { return cannotRead(value, at: path) }
+        if isComplete, !names.isEmpty { return addComplete(names, from: path) }
+        for name in names {
+            if let category = reader.category(of: name) {
+                add(category, isGranted: granted, from: path)
+            }
+        }
+    }
+
+    /// The ids of an object: PHP's list with numbers as keys, or ids as keys.
+    ///
+    /// An id whose value says no is not in the list.
+    private mutating func ids(in object: JSONValue, granted: Bool, _ path: String) -> [String] {
+        var names: [String] = []
+        for member in object.members {
+            guard let key = member.key.string, !member.value.isNull else { continue }
+            if let text = member.value.string, Int(key) != nil {
+                names.append(text)
+            } else if let answer = ConsentWords.answer(member.value) {
+                if answer {
+                    names.append(key)
+                } else if granted, let category = reader.category(of: key) {
+                    add(category, isGranted: false, from: "\(path).\(key)")
+                }
+            } else if reader.knows(key) {
+                cannotRead(member.value, at: "\(path).\(key)")
+            }
+        }
+        return names
+    }
+
+    // MARK: Answers
+
+    private mutating func add(_ category: String, _ value: JSONValue, from path: String) {
+        guard let granted = ConsentWords.answer(value) else { return cannotRead(value, at: path) }
+        add(category, isGranted: granted, from: path)
+    }
+
+    private mutating func denyAll(from path: String) {
+        for category in reader.known { add(category, isGranted: false, from: path) }
+    }
+
+    /// Adds an answer; where two places disagree, the no stays.
+    private mutating func add(_ category: String, isGranted: Bool, from path: String) {
+        if category == "essential" { return }
+        if let index = reading.answers.firstIndex(where: { $0.category == category }) {
+            if reading.answers[index].granted, !isGranted {
+                reading.answers[index].granted = false
+                reading.answers[index].origin = path
+            }
+            return
+        }
+        reading.answers.append(
+            ConsentAnswer(category: category, granted: isGranted, at: moment, origin: path))
+    }
+
+    private mutating func cannotRead(_ value: JSONValue, at path: String) {
+        let text = String(decoding: value.raw.prefix(40), as: UTF8.self)
+        cannotRead(value.isEmpty && value.kind == .array ? "an empty list" : text, at: path)
+    }
+
+    private mutating func cannotRead(_ what: String, at path: String) {
+        reading.unreadable = reading.unreadable ?? "\(path) is \(what)"
+    }
+}
+
+extension String {
+    /// The text with `%3A` and the like read; unchanged where one cannot be read.
+    fileprivate var removingPercent: String {
+        guard utf8.contains(UInt8(ascii: "%")) else { return self }
+        var bytes: [UInt8] = []
+        var rest = Array(utf8)[...]
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "%"), rest.count >= 2,
+                let read = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
+            {
+                bytes.append(read)
+                rest = rest.dropFirst(2)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

@@ -1,0 +1,40 @@
+import JSON
+
+/// The words in which consent tools say yes and no.
+enum ConsentWords {
+    private static let yes: Set = [
+        "true", "yes", "y", "on", "1", "granted", "grant", "allowed", "allow", "accepted", "accept",
+        "opted_in", "opted-in", "opt_in", "opt-in", "optin", "given",
+    ]
+    private static let no: Set = [
+        "false", "no", "n", "off", "0", "denied", "deny", "disallowed", "refused", "rejected",
+        "reject", "opted_out", "opted-out", "opt_out", "opt-out", "optout", "withdrawn", "revoked",
+        "declined",
+    ]
+    /// The keys under which an answer that is an object says yes or no.
+    private static let answerKeys = ["granted", "status", "value", "consent", "allowed", "given"]
+
+    /// A text in lower case, without blanks around it.
+    static func folded(_ text: String) -> String {
+        String(text.drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed())
+            .lowercased()
+    }
+
+    /// The yes or no that a text says; nil for any other text.
+    static func answer(_ text: String) -> Bool? {
+        let text = folded(text)
+        if yes.contains(text) { return true }
+        return no.contains(text) ? false : nil
+    }
+
+    /// The yes or no that a value says: a boolean, 0 or 1, a word, or an object with one of these.
+    static func answer(_ value: JSONValue) -> Bool? {
+        if let bool = value.bool { return bool }
+        if let text = value.string ?? value.numberText { return answer(text) }
+        guard value.kind == .object else { return nil }
+        let said = answerKeys.compactMap { key in value.members.first { $0.key.string == key } }
+            .map { answer($0.value) }
+        if said.isEmpty || said.contains(nil) { return nil }
+        return !said.contains(false)
+    }
+}

@@ -1,0 +1,126 @@
+import Consent
+import Events
+import Identify
+
+/// Stored consent, as the pipeline finds it for a person and changes it for an event.
+extension Pipeline {
+    /// True when the person whom the event names was forgotten.
+    func isForgotten(
+        _ event: Event, _ reading: Reading, in store: some ConsentStore
+    ) throws -> Bool {
+        var keys: [IdentityKey] = []
+        if let user = event.userID { keys.append(IdentityKey(.user, user)) }
+        if case .usable(let email) = reading.email { keys.append(IdentityKey(.email, email)) }
+        if event.type == .alias, let old = event.previousID { keys.append(IdentityKey(.user, old)) }
+        return try keys.contains { try store.standing($0)?.isErased ?? false }
+    }
+
+    func carryOut(_ handover: Handover, in store: inout some ConsentStore) throws {
+        switch handover {
+        case .restrict(let key, let other):
+            guard let standing = try store.standing(other), standing.restricts else { return }
+            try store.change(key) { $0.restrict(like: standing) }
+        case .clear(let key):
+            if try store.standing(key) != nil { try store.save(Standing(), for: key) }
+        case .keepRestrictions(let key):
+            guard let standing = try store.standing(key) else { return }
+            try store.change(key) { $0 = standing.restrictions }
+        }
+    }
+
+    /// Stores the consent that an event gives or takes, and the effects of its source.
+    ///
+    /// - Returns: the effects, in words.
+    func learn(
+        from event: Event, of person: Resolution, by reading: Reading,
+        weighing order: AnswerOrder, in store: inout some IdentityStore & ConsentStore
+    ) throws -> [String] {
+        let isEmpty =
+            reading.effect == nil && !event.isResubscribe
+            && (reading.consent.isEmpty || !event.recordsConsent)
+        if isEmpty { return [] }
+        let targets = try targets(of: event, person, in: store)
+        try consent.learn(
+            from: event, own: reading.consent, for: targets, belief: reading.belief(in: event),
+            isResubscribe: event.isResubscribe && reading.rules?.service == nil
+                && reading.effect == nil, by: order, in: &store)
+        var changes: [String] = []
+        if let effect = reading.effect, let rules = reading.rules {
+            changes = try effect.apply(
+                event, for: targets, origin: rules.title, by: order, in: &store)
+        }
+        // Whatever is kept under an address has to be found from the user who has it.
+        if let user = event.userID, let email = person.identity.email {
+            let key = IdentityKey(.email, email)
+            let isKnown = try store.identity(IdentityKey(.user, user))?.email == email
+            if !isKnown, var record = try store.identity(key), record.userID == nil {
+                record.userID = user
+                try store.save(record, for: key)
+            }
+        }
+        return changes
+    }
+
+    /// The identifiers for which an event's consent is stored.
+    private func targets(
+        of event: Event, _ person: Resolution, in store: some IdentityStore
+    ) throws -> ConsentTargets {
+        var targets = ConsentTargets()
+        let identity = person.identity
+        let device = event.anonymousID.map { IdentityKey(.anonymous, $0) }
+        if person.isBelieved, let user = event.userID {
+            targets.person = [IdentityKey(.user, user)]
+            if let email = identity.email { targets.person.append(IdentityKey(.email, email)) }
+            return targets
+        }
+        if person.isBelieved, let email = identity.email, identity.ownerID == nil {
+            targets.person = [IdentityKey(.email, email)]
+            targets.isAlone = true
+        }
+        targets.device = device
+        let owner = try device.flatMap { try store.identity($0)?.owner }
+        if let owner, event.userID == nil || event.userID == owner {
+            let key = IdentityKey(.user, owner)
+            targets.owner = [key]
+            if let email = try store.identity(key)?.email {
+                targets.owner.append(IdentityKey(.email, email))
+            }
+        }
+        return targets
+    }
+
+    /// Everything that every destination's verdict rests on.
+    func grounds(
+        for event: Event, of identity: Identity, refusal: Reason?, by reading: Reading,
+        in store: some IdentityStore & ConsentStore
+    ) throws -> Grounds {
+        Grounds(
+            refusal: refusal, consent: reading.consent, belief: reading.belief(in: event),
+            stored: try stored(of: identity, in: store), service: reading.rules?.service,
+            suppresses: reading.effect?.suppress != nil)
+    }
+
+    /// The stored consent of a person.
+    ///
+    /// What is kept under an anonymous id counts only while no user is known by it.
+    func stored(
+        of identity: Identity, in store: some IdentityStore & ConsentStore
+    ) throws -> StoredConsent {
+        var stored = StoredConsent()
+        if let person = identity.person {
+            let key = IdentityKey(.user, person)
+            stored.user = try store.standing(key) ?? Standing()
+            for old in try store.identity(key)?.previous ?? [] {
+                guard let standing = try store.standing(IdentityKey(.user, old)) else { continue }
+                stored.user.restrict(like: standing)
+            }
+        }
+        if let email = identity.email {
+            stored.email = try store.standing(IdentityKey(.email, email)) ?? Standing()
+        }
+        if identity.userID == nil, let device = identity.anonymousID {
+            stored.device = try store.standing(IdentityKey(.anonymous, device)) ?? Standing()
+        }
+        return stored
+    }
+}
