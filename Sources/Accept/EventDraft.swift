@@ -165,9 +165,17 @@ struct EventDraft {
                     hint: "Give the event's name under \"event\", as a string.")
             }
             return name
-        case .page, .screen: return self[.name]?.string
+        case .page: return text(self[.name]) ?? text(self[.properties]?["name"])
+        case .screen:
+            return text(self[.name]) ?? text(self[.event]) ?? text(self[.properties]?["name"])
         default: return nil
         }
+    }
+
+    /// The text of a value; nil for an empty one and for other kinds.
+    private func text(_ value: JSONValue?) -> String? {
+        guard let text = value?.string, !text.isEmpty else { return nil }
+        return text
     }
 
     private func requireIdentity(of event: Event, _ ids: EventIDs) throws(Problem) {

@@ -19,7 +19,8 @@ package final class Event: Sendable {
     package let trusted: Bool
     /// The kind of event.
     package let type: EventType
-    /// The name: `event` of a track, `name` of a page or screen.
+    /// The name: `event` of a track; `name` of a page or screen, or what stands for it, which is
+    /// `event` of a screen and `properties.name` of both.
     package let name: String?
     /// The sender's id for it, by which a repeat is recognised; empty until the store derives one,
     /// when the sender gave none.
@@ -105,6 +106,8 @@ package final class Event: Sendable {
     package var traits: JSONValue? { section(sections.traits) }
     /// The event's `context`; nil when it has none.
     package var context: JSONValue? { section(sections.context) }
+    /// The event's `category`, such as the section of a page; nil when it has none.
+    package var category: JSONValue? { section(sections.category) }
     /// The event's `integrations`: which destinations it may go to; nil when it has none.
     package var integrations: JSONValue? { section(sections.integrations) }
 
@@ -118,8 +121,11 @@ package final class Event: Sendable {
         var traits: Int32 = -1
         var context: Int32 = -1
         var integrations: Int32 = -1
+        var category: Int32 = -1
 
-        private static let keys = JSONKeySet(["properties", "traits", "context", "integrations"])
+        private static let keys = JSONKeySet([
+            "properties", "traits", "context", "integrations", "category",
+        ])
 
         init(_ root: JSONValue) {
             Self.keys.find(in: root) { name, value in
@@ -128,7 +134,8 @@ package final class Event: Sendable {
                 case 0: properties = index
                 case 1: traits = index
                 case 2: context = index
-                default: integrations = index
+                case 3: integrations = index
+                default: category = index
                 }
             }
         }

@@ -11,6 +11,14 @@ package struct Resolution: Sendable {
     package var isBelieved: Bool
     /// Steps that carry over, or remove, what is stored about consent.
     package var handovers: [Handover] = []
+
+    /// The anonymous id whose person has just become known, as its first and only user.
+    package var knownDevice: String? {
+        for case .restrict(_, let key) in handovers where key.kind == .anonymous {
+            return key.value
+        }
+        return nil
+    }
 }
 
 /// A step that follows for stored consent when identifiers turn out to belong together, or not.

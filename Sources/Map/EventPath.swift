@@ -5,7 +5,7 @@ package import JSON
 package final class EventPath: Sendable, Equatable {
     /// The first part of a path; the closed list of what blueprints can see.
     package enum Root: String, Sendable, CaseIterable {
-        case type, event, name, properties, traits, context, integrations
+        case type, event, name, category, properties, traits, context, integrations
         case userID = "user_id"
         case anonymousID = "anonymous_id"
         case previousID = "previous_id"
@@ -248,14 +248,12 @@ extension EventPath {
         case .context: return descend(input.event.context)
         case .integrations: return descend(input.event.integrations)
         case .body, .headers: return input.event.document.value(at: way).map(Found.json)
-        case .traits:
-            let own = descend(input.event.traits)
-            if let own, !own.isNull { return own }
-            return descend(input.event.context?["traits"]) ?? own
+        case .traits: return trait(of: input.event)
         case .identity:
             return identifier(keys[0], of: input.identity).map(Found.text)
         case .type: return .text(input.event.type.rawValue)
         case .event, .name: return input.event.name.map(Found.text)
+        case .category: return input.event.category.map(Found.json)
         case .userID: return input.event.userID.map(Found.text)
         case .anonymousID: return input.event.anonymousID.map(Found.text)
         case .previousID: return input.event.previousID.map(Found.text)
@@ -280,6 +278,20 @@ extension EventPath {
         }
     }
 
+    /// A trait, or an object of traits: that of the event's `traits`, else of `context.traits`; of
+    /// two objects, the members of both. The traits of a group are not mixed with a person's.
+    private func trait(of event: Event) -> Found? {
+        let own = event.traits.flatMap { descend($0, keys) }
+        guard own?.isNull ?? true || own?.kind == .object,
+            let other = event.context?["traits"].flatMap({ descend($0, keys) })
+        else { return own.map(Found.json) }
+        guard let own, !own.isNull else { return .json(other) }
+        guard event.type != .group, other.kind == .object, !other.isEmpty else {
+            return .json(own)
+        }
+        return own.isEmpty ? .json(other) : .json(merged(own, over: other))
+    }
+
     private func descend(_ section: JSONValue?) -> Found? {
         section.flatMap { descend($0, keys) }.map(Found.json)
     }
@@ -287,4 +299,33 @@ extension EventPath {
     private func descend(_ value: JSONValue, _ keys: [JSONKey]) -> JSONValue? {
         value.document.value(at: keys, from: value)
     }
+}
+
+/// Two objects as one: the members of the first, and those of the second that it lacks or has as
+/// null; objects below are put together in the same way.
+private func merged(_ first: JSONValue, over second: JSONValue) -> JSONValue {
+    let bytes = JSONWriter.make { appendMerged(first, over: second, to: &$0) }
+    // The text is made of slices of checked ones, so it can be read again.
+    return (try? JSONReader.read(bytes))?.root ?? first
+}
+
+private func appendMerged(
+    _ first: JSONValue, over second: JSONValue, to writer: inout JSONWriter
+) {
+    writer.beginObject()
+    for member in first.members {
+        let other = member.key.string.flatMap { second[$0] }
+        writer.key(quoted: member.key.raw)
+        if let other, member.value.kind == .object, other.kind == .object {
+            appendMerged(member.value, over: other, to: &writer)
+        } else {
+            writer.value(member.value.isNull ? other ?? member.value : member.value)
+        }
+    }
+    for member in second.members {
+        guard let key = member.key.string, first[key] == nil else { continue }
+        writer.key(quoted: member.key.raw)
+        writer.value(member.value)
+    }
+    writer.endObject()
 }

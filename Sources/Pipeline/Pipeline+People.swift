@@ -1,6 +1,6 @@
 import Consent
-import Events
-import Identify
+package import Events
+package import Identify
 
 /// Stored consent, as the pipeline finds it for a person and changes it for an event.
 extension Pipeline {
@@ -87,6 +87,29 @@ extension Pipeline {
             }
         }
         return targets
+    }
+
+    /// The person of an event as they are known by now, for sending it again.
+    ///
+    /// An event that named nobody belongs to the only user its anonymous id ever had. An address
+    /// that the event states as empty, hashed or unreadable is not replaced.
+    package func current(
+        _ identity: Identity, of event: Event, in store: some IdentityStore
+    ) throws -> Identity {
+        var current = identity
+        if identity.userID == nil, let device = identity.anonymousID {
+            let record = try store.identity(IdentityKey(.anonymous, device))
+            current.userID = identity.ownerID ?? record?.onlyOwner
+        }
+        guard let user = current.userID else { return identity }
+        let key = IdentityKey(.user, user)
+        let record = try store.identity(key)
+        if identity.userID == nil { current.lane = record?.lane ?? store.ownLane(of: key) }
+        switch StatedEmail(in: event) {
+        case .none, .usable: current.email = record?.email ?? identity.email
+        case .empty, .hashed, .invalid: break
+        }
+        return current
     }
 
     /// Everything that every destination's verdict rests on.

@@ -52,15 +52,36 @@ extension Pipeline {
         }
         let plan = builder.plan(found, for: event, of: identity)
         if let request = plan.unsatisfied {
+            let needs =
+                event.aliasFault(identity)
+                ?? "the request \"\(request.name)\" needs \(request.require.text)"
+            let isKept = destination.anonymous != nil && identity.isOnlyDevice
             return refuse(
                 identity.emailState.reasonNobodyIsKnown,
-                "the request \"\(request.name)\" needs \(request.require.text)")
+                isKept ? "\(needs); it goes when an identify call names the person" : needs)
         }
         let verdict = destination.gate.decide(
             event, own: grounds.consent, stored: grounds.stored, belief: grounds.belief,
             reduces: found.reduces, suppresses: grounds.suppresses)
         return (verdict, verdict.reason == nil ? plan : nil)
     }
+}
+
+extension Event {
+    /// The reason in words why an alias names no former user; nil when it does, and for other
+    /// events.
+    fileprivate func aliasFault(_ identity: Identity) -> String? {
+        guard type == .alias, identity.formerID == nil else { return nil }
+        guard let previousID else { return "the alias names no previous id" }
+        return previousID == userID
+            ? "the alias names the same id as the new and the old one"
+            : "the previous id of the alias was never a user's, only anonymous"
+    }
+}
+
+extension Identity {
+    /// True when nothing but an anonymous id is known of the person.
+    fileprivate var isOnlyDevice: Bool { person == nil && anonymousID != nil }
 }
 
 extension Identity.EmailState {

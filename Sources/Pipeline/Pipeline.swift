@@ -51,6 +51,8 @@ package final class Pipeline: Sendable {
         package var changes: [String]
         /// True for a person who was forgotten: nothing of the event may be kept.
         package var isForgotten = false
+        /// The anonymous id whose person this event made known; nil for most events.
+        package var knownDevice: String?
     }
 
     /// One delivery as it begins: filtered for good, or queued.
@@ -127,7 +129,7 @@ package final class Pipeline: Sendable {
         }
         return Decision(
             identity: person.identity, deliveries: deliveries, changes: changes,
-            isForgotten: isForgotten)
+            isForgotten: isForgotten, knownDevice: isForgotten ? nil : person.knownDevice)
     }
 
     /// Consent and suppression once more, just before an attempt.

@@ -106,13 +106,14 @@ package enum Fixtures {
     package static func destination(
         _ name: String = "vero", consent: ConsentRule? = nil, isEnabled: Bool = true,
         limits: DeliveryLimits = DeliveryLimits(), blueprint: Blueprint? = nil,
-        parameters: [String: String] = ["auth_token": "secret-token"]
+        parameters: [String: String] = ["auth_token": "secret-token"],
+        anonymous: AnonymousRule? = nil
     ) throws -> Destination {
         let blueprint = try blueprint ?? vero()
         guard let preset = blueprint.presets["default"] else { throw TestFailure("no preset") }
         return Destination(
             name: name, isEnabled: isEnabled, blueprint: blueprint, preset: preset,
-            parameters: parameters, consent: consent, limits: limits)
+            parameters: parameters, consent: consent, limits: limits, anonymous: anonymous)
     }
 }
 

@@ -130,7 +130,8 @@ private struct SourceDecoder {
 
     /// The fields of an event, as senders write them.
     private static let fields = [
-        "type", "event", "name", "user_id", "anonymous_id", "previous_id", "group_id",
+        "type", "event", "name", "category", "user_id", "anonymous_id", "previous_id",
+        "group_id",
         "message_id", "timestamp", "properties", "traits", "context", "integrations",
     ]
 

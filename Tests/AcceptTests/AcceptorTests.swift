@@ -93,6 +93,24 @@ private func batch(_ text: String) throws -> Envelope {
         #expect(empty.events[0].event.context?.kind == .object)
     }
 
+    @Test(
+        arguments: [
+            ("page", "\"name\":\"Home\",\"properties\":{\"name\":\"Other\"}", "Home"),
+            ("page", "\"properties\":{\"name\":\"Home\"}", "Home"),
+            ("page", "\"name\":\"\",\"properties\":{\"name\":\"Home\"}", "Home"),
+            ("page", "\"event\":\"Home\"", nil), ("page", "\"properties\":{\"name\":7}", nil),
+            ("screen", "\"event\":\"Home\"", "Home"),
+            ("screen", "\"event\":\"Other\",\"name\":\"Home\"", "Home"),
+            ("screen", "\"properties\":{\"name\":\"Home\"}", "Home"),
+            ("identify", "\"name\":\"Home\"", nil),
+        ] as [(String, String, String?)])
+    func `has the name of a page or screen wherever it stands`(
+        type: String, fields: String, name: String?
+    ) throws {
+        let event = try single("{\"type\":\"\(type)\",\"userId\":\"u\",\(fields)}").events[0].event
+        #expect(event.name == name)
+    }
+
     @Test func `is accepted with an email alone`() throws {
         let text = "{\"type\":\"identify\",\"context\":{\"traits\":{\"email\":\"a@b.co\"}}}"
         #expect(try single(text).events.count == 1)

@@ -5,15 +5,19 @@ import SluiceTesting
 import Testing
 
 /// A blueprint whose one event, `E`, has these mappings.
+private func blueprintText(_ mappings: String, extra: String = "") -> String {
+    """
+    {"blueprint":"test","version":1,\(extra)
+     "parameters":{"token":{"secret":true},"url":{"default":"https://example.com"},"name":{}},
+     "requests":{"track":{"url":"{url}/track","mappings":{}}},
+     "presets":{"default":{"events":{"E":{"aliases":["e_old"],"request":"track",
+     "mappings":\(mappings)}}}}}
+    """
+}
+
 private func blueprint(_ mappings: String, extra: String = "") throws -> Blueprint {
-    let text = """
-        {"blueprint":"test","version":1,\(extra)
-         "parameters":{"token":{"secret":true},"url":{"default":"https://example.com"},"name":{}},
-         "requests":{"track":{"url":"{url}/track","mappings":{}}},
-         "presets":{"default":{"events":{"E":{"aliases":["e_old"],"request":"track",
-         "mappings":\(mappings)}}}}}
-        """
-    return try Blueprint.read(file: "test.json", bytes: Array(text.utf8))
+    try Blueprint.read(
+        file: "test.json", bytes: Array(blueprintText(mappings, extra: extra).utf8))
 }
 
 private let properties = """
@@ -35,7 +39,74 @@ private func map(_ mappings: String, extra: String = "") throws -> MappedRequest
             vendorName: plan.vendorName(of: event)))
 }
 
+/// The body that mappings make of an event of another type, given without its type and user.
+private func body(_ mappings: String, of type: String, _ fields: String) throws -> String {
+    let text = blueprintText(mappings).replacing("\"E\":{", with: "\"\(type)\":{")
+    let preset = try #require(
+        try Blueprint.read(file: "test.json", bytes: Array(text.utf8)).presets["default"])
+    let event = try Fixtures.accepted("{\"type\":\"\(type)\",\"userId\":\"1\",\(fields)}")
+    let plan = try #require(preset.plan(for: event))
+    let input = MapInput(
+        event: event, identity: .nobody,
+        parameters: ParameterValues(plain: ["url": "https://example.com"], secret: ["token"]))
+    return try plan.steps[0].build(input).body.text
+}
+
 private func body(_ mappings: String) throws -> String { try map(mappings).body.text }
+
+@Suite struct `A mapping of traits` {
+    private let fields = """
+        "traits":{"plan":"pro","none":null,"address":{"city":"Bonn","zip":null}},
+        "context":{"traits":{"plan":"free","none":1,"age":7,"address":{"zip":"53111","at":2}}}
+        """
+
+    @Test(arguments: [
+        (
+            "{\"a\":\"traits.plan\",\"b\":\"traits.age\",\"c\":\"traits.none\"}",
+            "{\"a\":\"pro\",\"b\":7,\"c\":1}"
+        ),
+        (
+            "{\"t\":\"traits\"}",
+            "{\"t\":{\"plan\":\"pro\",\"none\":1,\"address\":{\"city\":\"Bonn\",\"zip\":\"53111\",\"at\":2},\"age\":7}}"
+        ),
+        (
+            "{\"t\":{\"object\":\"traits\",\"exclude\":[\"address\"]}}",
+            "{\"t\":{\"plan\":\"pro\",\"none\":1,\"age\":7}}"
+        ),
+        (
+            "{\"t\":{\"object\":\"traits.address\"}}",
+            "{\"t\":{\"city\":\"Bonn\",\"zip\":\"53111\",\"at\":2}}"
+        ),
+    ])
+    func `finds those of both places`(mappings: String, expected: String) throws {
+        #expect(try body(mappings, of: "identify", fields) == expected)
+    }
+
+    @Test(arguments: ["\"traits\":[],", "\"traits\":{},", "\"traits\":null,", ""])
+    func `finds those of the context when the event's own are empty`(own: String) throws {
+        let fields = own + "\"context\":{\"traits\":{\"plan\":\"free\"}}"
+        #expect(
+            try body("{\"t\":{\"object\":\"traits\"}}", of: "identify", fields)
+                == "{\"t\":{\"plan\":\"free\"}}")
+    }
+
+    @Test func `mixes no group's with a person's`() throws {
+        let fields = """
+            "groupId":"g","traits":{"name":"Shop"},"context":{"traits":{"email":"a@b.co"}}
+            """
+        #expect(
+            try body("{\"t\":\"traits\"}", of: "group", fields) == "{\"t\":{\"name\":\"Shop\"}}")
+    }
+
+    @Test func `stands beside the category and the name`() throws {
+        #expect(
+            try body(
+                "{\"c\":\"category\",\"n\":\"name\"}", of: "page",
+                "\"category\":\"Docs\",\"properties\":{\"name\":\"Home\"}")
+                == "{\"c\":\"Docs\",\"n\":\"Home\"}")
+        #expect(try body("{\"c\":\"category\"}", of: "page", "\"name\":\"x\"") == "{}")
+    }
+}
 
 @Suite struct `A mapping` {
     @Test(arguments: [

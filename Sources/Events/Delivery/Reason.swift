@@ -33,6 +33,15 @@ package enum Reason: String, Sendable, CaseIterable {
         }
     }
 
+    /// True for a reason that is the person's or the event's own, and not the blueprint's: it also
+    /// keeps back a request that is sent again as it was.
+    package var isPersons: Bool {
+        switch self {
+        case .consent, .suppressed, .erased, .integrations, .destinationDisabled: true
+        default: false
+        }
+    }
+
     /// The reason in words, as the end of "It was not sent: …".
     package var sentence: String {
         switch self {

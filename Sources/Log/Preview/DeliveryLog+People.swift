@@ -26,6 +26,7 @@ extension DeliveryLog {
             people.save(identity, for: key)
             if let email = identity.email { keys.append(IdentityKey(.email, email)) }
             if let user = identity.userID { keys.append(IdentityKey(.user, user)) }
+            keys += identity.previous.map { IdentityKey(.user, $0) }
         }
         return people
     }

@@ -53,7 +53,7 @@ extension DryRun.Outcome {
         writer.member("verdict", reason?.state.rawValue ?? "sent")
         writer.member("reason", reason?.rawValue)
         writer.member("detail", detail)
-        writer.member("hint", reason?.hint)
+        writer.member("hint", reason?.hint(consent: consent, detail: detail))
         (trace ?? .empty).appendMembers(to: &writer)
         writer.key("requests")
         requests.appendJSON(to: &writer)

@@ -1,3 +1,4 @@
+import Consent
 package import Events
 import JSON
 package import Pipeline
@@ -37,6 +38,8 @@ package struct ReplayPlan: Sendable {
     package private(set) var unfinished = 0
     /// Deliveries that cannot be sent again, counted by the reason.
     package private(set) var refused: [String: Int] = [:]
+    /// Deliveries that would be filtered again, counted by the reason.
+    package private(set) var filtered: [String: Int] = [:]
     /// Deliveries that can appear twice at their destination.
     package private(set) var repeats = 0
 
@@ -65,11 +68,18 @@ package struct ReplayPlan: Sendable {
                 refused[reason, default: 0] += 1
                 continue
             }
-            let event = detail.event
+            let event = detail.event.event
+            let people = try log.people(of: event, email: detail.event.identity.email)
+            let identity = try pipeline.current(detail.event.identity, of: event, in: people)
+            let verdict = try pipeline.replan(event, identity, destination: destination, in: people)
+            if let reason = verdict.reason, !mode.asWas || reason.isPersons {
+                filtered[reason.sentence, default: 0] += 1
+                continue
+            }
             let requests =
                 mode.asWas
                 ? detail.requests
-                : (try? destination.builder.requests(for: event.event, of: event.identity)) ?? []
+                : (try? destination.builder.requests(for: event, of: identity)) ?? []
             let isChanged = requests != detail.requests
             if mode.onlyChanged, !isChanged {
                 unchanged += 1

@@ -1,4 +1,4 @@
-import Events
+package import Events
 
 /// The sentences about a delivery: the same for the command line, the API and pages.
 extension DeliveryRow {
@@ -43,14 +43,36 @@ extension DeliveryRow {
         if let hold, !state.isFinal {
             return "\(hold.fix) Then: sluice destination release \(id.destination)"
         }
-        return reason?.hint
+        return hint
     }
+
+    /// The advice that fits the reason; nil without one.
+    package var hint: String? { reason?.hint(consent: consent, detail: detail) }
 
     /// The answer of the consent check; nil when the destination asked for none.
     package var consentSentence: String? {
         consent.map { consent in
             "Consent: \(consent.category) was \(consent.answer) in \(consent.origin) "
                 + "(\(consent.at.iso8601)); the destination \(consent.rule)."
+        }
+    }
+}
+
+extension Reason {
+    /// The advice that fits what decided; of consent and suppressions, who can change it.
+    package func hint(consent: ConsentRecord?, detail: String?) -> String {
+        switch (self, consent?.answer) {
+        case (.consent, "denied") where consent?.origin == "sluice consent set":
+            "An operator said no for this person; only sluice consent set changes it."
+        case (.consent, "denied"):
+            "The person said no: there is nothing to mend. Only a later yes of the person counts."
+        case (.consent, "unreadable"):
+            "Send context.consent in a form that the manual lists, such as {\"marketing\": true}."
+        case (.suppressed, _) where detail?.hasPrefix("operator in ") == true:
+            "An operator stopped this person; lift it with sluice suppress ID --lift."
+        case (.suppressed, _) where detail?.hasPrefix("unsubscribed ") == false:
+            "Only a resubscribe of the person, or sluice consent set ID --lift, ends this."
+        default: hint
         }
     }
 }

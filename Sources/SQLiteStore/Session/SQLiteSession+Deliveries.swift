@@ -111,6 +111,11 @@ extension SQLiteSession {
         return try deliveries.lastPinnedRun(of: place)
     }
 
+    func reason(of place: DeliveryPlace) throws -> Reason? {
+        try flush()
+        return try deliveries.reason(of: place)
+    }
+
     func beginRun(of place: DeliveryPlace, _ run: NextRun) throws -> Bool {
         try flush()
         return try deliveries.beginRun(of: place, run)

@@ -56,13 +56,14 @@ extension DeliveryTable {
             UPDATE deliveries SET run = run + 1, state = ?, reason = ?, detail = ?, consent = ?,
                 revision = coalesce(?, revision), attempt = 0, tries = 0, step = 0, status = NULL,
                 due_at = ?, opened_at = NULL, ended_at = ?, passed = 0, out_of_order = 0,
-                pinned = ?
+                pinned = ?, lane = ?
             WHERE event = ? AND destination = ?
                 AND state IN ('delivered', 'filtered', 'failed', 'expired', 'cancelled')
             """)
         update.bind(1, run.state.rawValue).bind(2, run.reason?.rawValue).bind(3, run.detail)
             .bind(4, run.consent?.text).bind(5, run.revision).bind(6, run.dueAt?.milliseconds)
-            .bind(7, run.endedAt?.milliseconds).bind(8, run.pinned).bind(place, after: 8)
+            .bind(7, run.endedAt?.milliseconds).bind(8, run.pinned)
+            .bind(9, run.lane.number).bind(place, after: 9)
         try update.run()
         return connection.changes == 1
     }

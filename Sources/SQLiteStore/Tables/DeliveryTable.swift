@@ -177,6 +177,13 @@ final class DeliveryTable: TransactionParticipant {
             ? DeliveryState(rawValue: selectState.text(0) ?? "") : nil
     }
 
+    func reason(of place: DeliveryPlace) throws -> Reason? {
+        let select = try connection.prepare(
+            "SELECT reason FROM deliveries WHERE event = ? AND destination = ?")
+        return try select.bind(place, after: 0).step()
+            ? Reason(rawValue: select.text(0) ?? "") : nil
+    }
+
     func hasOpen(_ event: EventID) throws -> Bool {
         selectOpen.reset().bind(1, event.number)
         defer { selectOpen.reset() }
@@ -233,7 +240,8 @@ extension WaitingDelivery {
             }
         }
         self.init(
-            id: EventID(number: row.int64(0)), event: event, run: row.int(next),
+            id: EventID(number: row.int64(0)), event: event,
+            lane: LaneKey(number: row.int64(next + 5)), run: row.int(next),
             attempt: row.int(next + 1), tries: row.int(next + 2), step: row.int(next + 3),
             revision: row.text(next + 4) ?? "")
     }

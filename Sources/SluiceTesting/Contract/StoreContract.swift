@@ -26,7 +26,8 @@ package struct StoreContract: Sendable, CustomStringConvertible {
     }
 
     /// Every promise, in the order in which a reader understands them.
-    package static let all = accepting + delivering + operating + people + keeping + telling
+    package static let all =
+        accepting + delivering + operating + people + anonymous + keeping + telling
 }
 
 /// How a store under test is opened.

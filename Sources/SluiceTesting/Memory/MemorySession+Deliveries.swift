@@ -112,7 +112,8 @@ extension MemorySession {
                 let stored = state.events[event]
             else { return nil }
             return WaitingDelivery(
-                id: event, event: .success((stored.event, stored.identity)), run: row.run,
+                id: event, event: .success((stored.event, stored.identity)),
+                lane: row.lane, run: row.run,
                 attempt: row.attempt, tries: row.tries, step: row.step, revision: row.revision)
         }
     }
@@ -177,10 +178,12 @@ extension MemorySession {
         state.attempts[place]?.filter { $0.requests != nil }.map(\.row.attempt.run).max()
     }
 
+    func reason(of place: DeliveryPlace) -> Reason? { state.deliveries[place]?.reason }
+
     func beginRun(of place: DeliveryPlace, _ run: NextRun) -> Bool {
         guard let before = state.deliveries[place], before.state.isFinal else { return false }
         var row = MemoryState.Row(
-            lane: before.lane, state: run.state, reason: run.reason, detail: run.detail,
+            lane: run.lane, state: run.state, reason: run.reason, detail: run.detail,
             consent: run.consent, revision: run.revision ?? before.revision,
             run: before.run + 1, attempt: 0, dueAt: run.dueAt, endedAt: run.endedAt,
             isOutOfOrder: false)

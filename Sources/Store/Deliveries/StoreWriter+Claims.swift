@@ -71,7 +71,8 @@ extension StoreWriter {
         }
         // A replay is for the person as they are known now.
         let isReplay = waiting.run > 1
-        if isReplay { identity = try current(identity) }
+        if isReplay { identity = try pipeline.current(identity, of: event, in: people) }
+        identity.lane = waiting.lane
         if isReplay || people.watch.mayDiffer(waiting.id, for: identity) {
             let verdict = try pipeline.recheck(event, identity, destination: target, in: people)
             if let reason = verdict.reason {

@@ -42,15 +42,15 @@ extension StoreWriter {
         guard try session.state(of: place)?.isFinal ?? false else { return nil }
         let pinned = try asWas ? session.lastPinnedRun(of: place) : nil
         if asWas, pinned == nil { return nil }
-        let identity = try current(row.identity)
+        let identity = try pipeline.current(row.identity, of: row.event, in: people)
         let verdict = try pipeline.replan(row.event, identity, destination: target, in: people)
         // Requests of old are sent as they are; only the person can keep them back.
-        let reason = asWas ? verdict.reason.flatMap(Self.personal) : verdict.reason
+        let reason = asWas ? verdict.reason.flatMap { $0.isPersons ? $0 : nil } : verdict.reason
         let isFree = lanes.occupancy(of: identity.lane, of: destination) != .taken
         let run = NextRun(
             state: reason?.state ?? .queued, reason: reason,
             detail: reason == nil ? target.remark : verdict.detail, consent: verdict.record,
-            revision: asWas ? nil : target.blueprint.revision,
+            lane: identity.lane, revision: asWas ? nil : target.blueprint.revision,
             dueAt: reason == nil && isFree ? due : nil, endedAt: reason == nil ? nil : now,
             pinned: pinned)
         guard try session.beginRun(of: place, run) else { return nil }
@@ -63,19 +63,33 @@ extension StoreWriter {
         return reason == nil ? .queued : .filtered
     }
 
-    /// The reason, when it is the person's and not the blueprint's.
-    private static func personal(_ reason: Reason) -> Reason? {
-        [.consent, .suppressed, .erased, .integrations, .destinationDisabled].contains(reason)
-            ? reason : nil
-    }
-
-    /// The identity with the email that is known by now.
-    func current(_ identity: Identity) throws -> Identity {
-        guard let user = identity.userID,
-            let email = try people.identity(IdentityKey(.user, user))?.email
-        else { return identity }
-        var current = identity
-        current.email = email
-        return current
+    /// Lets go what waited for the person of an anonymous id to become known, in order.
+    ///
+    /// The events are those from before the id had a user, as far back and as many as each
+    /// destination says. Consent is as of now.
+    func releaseWaiting(for device: String) throws {
+        let rules = pipeline.destinations.filter { $0.anonymous != nil && $0.isEnabled }
+        guard let longest = rules.compactMap(\.anonymous?.wait).max() else { return }
+        let moment = now
+        let key = people.number(of: IdentityKey(.anonymous, device))
+        let first = EventID(first: moment - longest)
+        let found = try session.events(ofKey: key, after: first, limit: AnonymousRule.most)
+        for destination in rules {
+            guard let rule = destination.anonymous else { continue }
+            let number = try session.number(ofDestination: destination.name)
+            let bound = EventID(first: moment - rule.wait)
+            var waiting: [EventID] = []
+            for event in found.map(\.id) where event >= bound {
+                let reason = try session.reason(of: DeliveryPlace(event, number))
+                if reason == .anonymous { waiting.append(event) }
+            }
+            var bytes = 0
+            for event in waiting.suffix(rule.events) {
+                bytes += try session.event(event)?.event.document.bytes.count ?? 0
+                guard bytes <= AnonymousRule.bytes else { break }
+                let id = DeliveryID(event: event, destination: destination.name)
+                _ = try beginRun(of: id, asWas: false, due: moment, at: moment)
+            }
+        }
     }
 }

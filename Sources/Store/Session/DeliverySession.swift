@@ -64,6 +64,8 @@ package protocol DeliverySession: AnyObject {
     /// Marks a delivery that is sent before an earlier one of its lane.
     func markOutOfOrder(_ place: DeliveryPlace) throws
 
+    /// The reason with which a delivery ended; nil when it has none, or there is no such delivery.
+    func reason(of place: DeliveryPlace) throws -> Reason?
     func state(of place: DeliveryPlace) throws -> DeliveryState?
     func event(_ id: EventID) throws -> (event: Event, identity: Identity)?
     /// The last run of a delivery that built requests; nil when none are kept.
@@ -122,6 +124,8 @@ package struct WaitingDelivery: Sendable {
     package let id: EventID
     /// An error when the stored event cannot be read.
     package let event: Result<(event: Event, identity: Identity), JSONFault>
+    /// The lane it goes in.
+    package let lane: LaneKey
     package let run: Int
     /// The number of the last attempt of this run; 0 before the first.
     package let attempt: Int
@@ -140,11 +144,13 @@ package struct WaitingDelivery: Sendable {
     }
 
     package init(
-        id: EventID, event: Result<(event: Event, identity: Identity), JSONFault>, run: Int,
+        id: EventID, event: Result<(event: Event, identity: Identity), JSONFault>, lane: LaneKey,
+        run: Int,
         attempt: Int, tries: Int, step: Int, revision: String
     ) {
         self.id = id
         self.event = event
+        self.lane = lane
         self.run = run
         self.attempt = attempt
         self.tries = tries
@@ -184,6 +190,8 @@ package struct NextRun: Sendable {
     package let reason: Reason?
     package let detail: String?
     package let consent: ConsentRecord?
+    /// The lane in which it goes: that of the person as they are known now.
+    package let lane: LaneKey
     /// The blueprint revision of the new run; nil keeps the last one.
     package let revision: String?
     /// Set when the delivery is at the head of its lane.

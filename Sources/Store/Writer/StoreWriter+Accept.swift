@@ -54,6 +54,7 @@ extension StoreWriter {
         let isEmptied = decision.isForgotten && decision.deliveries.allSatisfy { $0.reason != nil }
         try keep(event, decision.identity, from: source, message: message, isEmptied: isEmptied)
         let identity = isEmptied ? .nobody : decision.identity
+        if let device = decision.knownDevice { try releaseWaiting(for: device) }
         for planned in decision.deliveries { try queue(planned, of: event, identity) }
         if !decision.changes.isEmpty {
             try audit(

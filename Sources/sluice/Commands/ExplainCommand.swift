@@ -153,7 +153,7 @@ extension DryRun.Outcome {
             lines.append(
                 "→ \(destination): \(terminal.state(reason.state.rawValue)). "
                     + "It would not be sent: \(reason.sentence)\(text).")
-            lines.append("  What to do: \(reason.hint)")
+            lines.append("  What to do: \(reason.hint(consent: consent, detail: detail))")
         } else {
             let names = requests.map(\.name).joined(separator: ", then ")
             lines.append(

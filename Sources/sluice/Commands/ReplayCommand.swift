@@ -141,6 +141,9 @@ extension ReplayPlan {
         if unfinished > 0 {
             lines.append("\(unfinished) are still on their way; they are left out.")
         }
+        for (why, count) in filtered.sorted(by: { $0.key < $1.key }) {
+            lines.append("\(count) would be kept back again: \(why).")
+        }
         for (why, count) in refused.sorted(by: { $0.key < $1.key }) {
             lines.append("\(count) cannot be sent again: \(why).")
         }

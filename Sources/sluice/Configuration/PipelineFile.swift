@@ -161,7 +161,7 @@ struct PipelineDecoder {
     }
 
     /// A span of time such as `30d`.
-    private func span(_ value: ConfigurationValue?, _ what: String) -> Duration? {
+    func span(_ value: ConfigurationValue?, _ what: String) -> Duration? {
         guard let value, let text = value.string(what) else { return nil }
         if let span = Span(argument: text) { return span.duration }
         value.report("\"\(text)\" is no span of time.", fix: "Write such as \"30d\" or \"12h\".")
@@ -222,7 +222,7 @@ struct PipelineDecoder {
     }
 
     private static let destinationKeys = [
-        "blueprint", "preset", "enabled", "parameters", "consent", "limits",
+        "blueprint", "preset", "enabled", "parameters", "consent", "limits", "anonymous",
     ]
 
     private func destination(
@@ -248,6 +248,7 @@ struct PipelineDecoder {
             name: name, isEnabled: value["enabled"]?.bool("\"enabled\"") ?? true,
             blueprint: blueprint, preset: preset, parameters: parameters,
             consent: consent(value["consent"], codes), limits: limits(value["limits"], allowed),
+            anonymous: anonymous(value["anonymous"]),
             remark: standIn == nil ? nil : "to the built-in stand-in, not to \(blueprint.title)")
     }
 

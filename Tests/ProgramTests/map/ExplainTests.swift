@@ -145,11 +145,11 @@ private let event = """
             "\"event_name\" stands twice"
         ),
         (
-            "{\"data.name\": \"name\", \"data.category\": \"properties.category\"}", "{}",
+            "{\"data.name\": \"name\", \"data.category\": [\"properties.category\", \"category\"]}", "{}",
             "are empty"
         ),
         (
-            "{\"data.name\": \"name\", \"data.category\": \"properties.category\"}",
+            "{\"data.name\": \"name\", \"data.category\": [\"properties.category\", \"category\"]}",
             "{\"data.name\": {\"value\": {}}}", "always an empty object"
         ),
     ])
