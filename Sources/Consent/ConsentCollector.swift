@@ -27,6 +27,11 @@ struct ConsentCollector {
             if ConsentWords.answer(consent) == false { return denyAll(from: path) }
             return addList(consent, from: path)
         }
+        // `{"status": "denied"}` answers for everything.
+        if consent.members.contains(where: { ConsentWords.isAnswerKey($0.key.string) }) {
+            if ConsentWords.answer(consent) == false { return denyAll(from: path) }
+            return cannotRead(consent, at: path)
+        }
         var isUnderstood = consent.isEmpty
         for member in consent.members {
             guard let key = member.key.string else { continue }
@@ -49,31 +54,45 @@ struct ConsentCollector {
     /// Adds RudderStack's lists of allowed and denied ids.
     mutating func addManagement(_ management: JSONValue) {
         let path = "context.consentManagement"
-        let allowed = management["allowedConsentIds"] ?? management["allowed_consent_ids"]
-        let denied = management["deniedConsentIds"] ?? management["denied_consent_ids"]
-        if allowed == nil, denied == nil {
+        if management.isNull { return }
+        guard management.kind == .object else { return cannotRead(management, at: path) }
+        let allowed = Self.values(["allowedConsentIds", "allowed_consent_ids"], in: management)
+        let denied = Self.values(["deniedConsentIds", "denied_consent_ids"], in: management)
+        if allowed.isEmpty, denied.isEmpty {
             if !management.isEmpty { cannotRead(management, at: path) }
             return
         }
-        if let allowed, !allowed.isNull {
-            addIDs(allowed, granted: true, isComplete: denied == nil, "\(path).allowedConsentIds")
+        for value in allowed {
+            addIDs(value, granted: true, isComplete: denied.isEmpty, "\(path).allowedConsentIds")
         }
-        if let denied, !denied.isNull {
-            addIDs(denied, granted: false, isComplete: false, "\(path).deniedConsentIds")
+        for value in denied {
+            addIDs(value, granted: false, isComplete: false, "\(path).deniedConsentIds")
         }
+    }
+
+    private static func values(_ names: [String], in object: JSONValue) -> [JSONValue] {
+        object.members.filter { names.contains($0.key.string ?? "") && !$0.value.isNull }
+            .map(\.value)
     }
 
     // MARK: Shapes
 
     /// An answer for each code, or a list of the granted codes.
     private mutating func addGroup(_ group: JSONValue, from path: String) {
+        if group.isNull { return }
         guard group.kind == .object else { return addList(group, from: path) }
+        var isUnderstood = group.isEmpty
         for member in group.members {
-            guard let key = member.key.string, let category = reader.category(of: key),
-                !member.value.isNull
-            else { continue }
-            add(category, member.value, from: "\(path).\(key)")
+            guard let key = member.key.string else { continue }
+            let category = reader.category(of: key)
+            if member.value.isNull || category == nil && ConsentWords.answer(member.value) != nil {
+                isUnderstood = true
+            } else if let category {
+                isUnderstood = true
+                add(category, member.value, from: "\(path).\(key)")
+            }
         }
+        if !isUnderstood { cannotRead(group, at: path) }
     }
 
     /// A list of granted codes, or a text: codes with commas between, or OneTrust's groups.
@@ -86,33 +105,37 @@ struct ConsentCollector {
         addComplete(texts, from: path)
     }
 
+    /// Codes with commas between, or OneTrust's groups; also inside its whole cookie.
     private mutating func addText(_ text: String, from path: String) {
-        let text = text.removingPercent
-        let groups =
-            text.split(separator: "&").first { $0.hasPrefix("groups=") }?.dropFirst(7)
-            ?? text[...]
-        let parts = groups.split(separator: ",").map { ConsentWords.folded(String($0)) }
+        let fields = text.split(separator: "&").map { String($0).removingPercent }
+        let groups = fields.first { $0.hasPrefix("groups=") }.map { String($0.dropFirst(7)) }
+        if groups == nil, fields.count > 1 { return cannotRead(quoted(text), at: path) }
+        let list = groups ?? text.removingPercent
+        let parts = list.split(separator: ",").map { ConsentWords.folded(String($0)) }
             .filter { !$0.isEmpty }
         if parts.contains(where: { $0.contains(":") }) {
             return addPairs(parts, from: path)
         }
-        // One word that nobody knows is no list of codes.
-        guard parts.count > 1 || parts.contains(where: { reader.knows($0) }) else {
-            return cannotRead("\"\(text.prefix(40))\"", at: path)
-        }
+        // One word that nobody knows is no list of codes; OneTrust writes a comma even with one.
+        guard !parts.isEmpty,
+            list.contains(",") || parts.contains(where: { reader.knows($0) })
+        else { return cannotRead(quoted(text), at: path) }
         addComplete(parts, from: path)
     }
+
+    private func quoted(_ text: String) -> String { "\"\(text.prefix(40))\"" }
 
     /// OneTrust's `C0001:1,C0004:0`.
     private mutating func addPairs(_ parts: [String], from path: String) {
         for part in parts {
             let pair = part.split(separator: ":", omittingEmptySubsequences: false)
-            guard let category = reader.category(of: String(pair[0])) else { continue }
             guard pair.count == 2, let granted = ConsentWords.answer(String(pair[1])) else {
-                cannotRead("\"\(part.prefix(40))\"", at: path)
+                cannotRead(quoted(part), at: path)
                 continue
             }
-            add(category, isGranted: granted, from: "\(path).\(pair[0])")
+            if let category = reader.category(of: String(pair[0])) {
+                add(category, isGranted: granted, from: "\(path).\(pair[0])")
+            }
         }
     }
 
@@ -145,7 +168,9 @@ struct ConsentCollector {
         case .object: names = ids(in: value, granted: granted, path)
         default: break
         }
-        guard let names else { return cannotRead(value, at: path) }
+        guard let names, !isComplete || !names.isEmpty || value.kind == .object else {
+            return cannotRead(value, at: path)
+        }
         if isComplete, !names.isEmpty { return addComplete(names, from: path) }
         for name in names {
             if let category = reader.category(of: name) {

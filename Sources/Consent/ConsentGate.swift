@@ -107,11 +107,11 @@ package struct ConsentGate: Sendable {
             }
             return Verdict(reason: nil, detail: nil, record: record(mine))
         }
-        if let answer = [belief == .denials ? nil : mine, kept].compactMap({ $0 }).max(by: {
-            $0.at < $1.at
-        }) {
-            return Verdict(reason: nil, detail: nil, record: record(answer))
+        if let mine, belief != .denials {
+            let isNewer = kept.map { mine.at >= $0.at } ?? true
+            return Verdict(reason: nil, detail: nil, record: record(isNewer ? mine : kept ?? mine))
         }
+        if let kept { return Verdict(reason: nil, detail: nil, record: record(kept)) }
         return missing(category, by: rule, event, unbelieved: mine)
     }
 

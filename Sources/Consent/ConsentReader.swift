@@ -85,9 +85,8 @@ package struct ConsentReader: Sendable {
         var collector = ConsentCollector(
             reader: self, moment: min(event.timestamp, event.receivedAt))
         if let consent = parts.consent { collector.addConsent(consent) }
-        if let management = parts.management ?? parts.snake {
-            collector.addManagement(management)
-        }
+        if let management = parts.management { collector.addManagement(management) }
+        if let management = parts.snake { collector.addManagement(management) }
         return collector.reading
     }
 

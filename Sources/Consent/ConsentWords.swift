@@ -14,6 +14,9 @@ enum ConsentWords {
     /// The keys under which an answer that is an object says yes or no.
     private static let answerKeys = ["granted", "status", "value", "consent", "allowed", "given"]
 
+    /// True for a key under which an object says yes or no as a whole.
+    static func isAnswerKey(_ key: String?) -> Bool { key.map(answerKeys.contains) ?? false }
+
     /// A text in lower case, without blanks around it.
     static func folded(_ text: String) -> String {
         String(text.drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed())

@@ -107,6 +107,9 @@ package struct Standing: Sendable, Equatable {
         self.suppressions = suppressions
     }
 
+    /// True when nothing is stored.
+    package var isEmpty: Bool { answers.isEmpty && suppressions.isEmpty }
+
     /// The stored answer to a category; nil when there is none.
     package func answer(to category: String) -> ConsentAnswer? {
         answers.first { $0.category == category }

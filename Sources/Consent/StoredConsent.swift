@@ -21,12 +21,8 @@ package struct StoredConsent: Sendable, Equatable {
         self.device = device
     }
 
-    private var all: [Standing] { [user, email, device] }
-
     /// True when nothing is stored.
-    package var isEmpty: Bool {
-        all.allSatisfy { $0.answers.isEmpty && $0.suppressions.isEmpty }
-    }
+    package var isEmpty: Bool { user.isEmpty && email.isEmpty && device.isEmpty }
 
     /// The stored answer to a category; nil when there is none.
     ///
@@ -51,7 +47,9 @@ package struct StoredConsent: Sendable, Equatable {
     /// One that is stored under the user id is lifted by a later lifting under the address alone;
     /// one that was stored under both by the same event is lifted by the user's lifting.
     package var suppression: Suppression? {
-        if all.allSatisfy(\.suppressions.isEmpty) { return nil }
+        if user.suppressions.isEmpty, email.suppressions.isEmpty, device.suppressions.isEmpty {
+            return nil
+        }
         let own = user.active.filter { active in
             !email.suppressions.contains { other in
                 other.cause == active.cause && other.isAlone

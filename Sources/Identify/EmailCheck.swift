@@ -16,7 +16,7 @@ package enum EmailCheck: Sendable, Equatable {
 
     /// Judges the text alone; nothing is looked up.
     package init(_ text: String) {
-        if Self.isPlain(text), Self.isAddress(text) {
+        if Self.isPlainAddress(text) {
             self = .usable(text)
             return
         }
@@ -30,12 +30,35 @@ package enum EmailCheck: Sendable, Equatable {
         }
     }
 
-    /// True for a text of ASCII characters that need no look at what stands around an address.
-    private static func isPlain(_ text: String) -> Bool {
-        text.utf8.contains(UInt8(ascii: "@"))
-            && text.utf8.allSatisfy {
-                $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "<") && $0 != UInt8(ascii: ":")
+    /// True for an address of ASCII letters, digits and the usual signs: nothing around it has to be
+    /// looked at.
+    private static func isPlainAddress(_ text: String) -> Bool {
+        var text = text
+        return text.withUTF8 { bytes in
+            guard bytes.count <= 254, let at = bytes.firstIndex(of: UInt8(ascii: "@")),
+                (1...64).contains(at)
+            else { return false }
+            var label = 0
+            var labels = 1
+            for (index, byte) in bytes.enumerated() where index != at {
+                let isSign = byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
+                let isWord =
+                    byte.isASCIIDigit || byte.isASCIILowercase || byte.isASCIIUppercase || isSign
+                if index < at {
+                    guard isWord || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "+") else {
+                        return false
+                    }
+                } else if byte == UInt8(ascii: ".") {
+                    guard label > 0 else { return false }
+                    labels += 1
+                    label = 0
+                } else {
+                    label += 1
+                    guard isWord, label <= 63 else { return false }
+                }
             }
+            return labels >= 2 && label > 0
+        }
     }
 
     /// The address without blanks, `mailto:` or a name around it.

@@ -62,10 +62,20 @@ package struct Identifier {
     ///   - isProven: the event carries a proof of its user id and email.
     ///   - teaches: true for an event of another kind that is stored like an identify.
     ///   - isForgotten: the person was forgotten: nothing is stored.
+    ///   - isFormerForgotten: the old id of an alias was forgotten: so is the new one, and of the
+    ///     old one nothing is stored.
     package static func resolve(
         _ event: Event, _ stated: StatedEmail, isProven: Bool = false, teaches: Bool = false,
-        isForgotten: Bool = false, in store: inout some IdentityStore
+        isForgotten: Bool = false, isFormerForgotten: Bool = false,
+        in store: inout some IdentityStore
     ) throws -> Resolution {
+        if isFormerForgotten, event.trusted, let user = event.userID, let old = event.previousID {
+            var identifier = Identifier(event, stated, isBelieved: true)
+            identifier.handovers = [
+                .restrict(IdentityKey(.user, user), like: IdentityKey(.user, old))
+            ]
+            return try identifier.resolve(teaches: false, isForgotten: true, in: &store)
+        }
         var identifier = Identifier(event, stated, isBelieved: event.trusted || isProven)
         return try identifier.resolve(
             teaches: teaches || event.type == .identify, isForgotten: isForgotten, in: &store)

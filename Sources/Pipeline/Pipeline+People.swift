@@ -8,11 +8,18 @@ extension Pipeline {
     func isForgotten(
         _ event: Event, _ reading: Reading, in store: some ConsentStore
     ) throws -> Bool {
-        var keys: [IdentityKey] = []
-        if let user = event.userID { keys.append(IdentityKey(.user, user)) }
-        if case .usable(let email) = reading.email { keys.append(IdentityKey(.email, email)) }
-        if event.type == .alias, let old = event.previousID { keys.append(IdentityKey(.user, old)) }
-        return try keys.contains { try store.standing($0)?.isErased ?? false }
+        func isErased(_ kind: IdentityKey.Kind, _ value: String) throws -> Bool {
+            try store.standing(IdentityKey(kind, value))?.isErased ?? false
+        }
+        if let user = event.userID, try isErased(.user, user) { return true }
+        if case .usable(let email) = reading.email, try isErased(.email, email) { return true }
+        return false
+    }
+
+    /// True for an alias from an id that was forgotten.
+    func isFormerForgotten(_ event: Event, in store: some ConsentStore) throws -> Bool {
+        guard event.type == .alias, event.trusted, let old = event.previousID else { return false }
+        return try store.standing(IdentityKey(.user, old))?.isErased ?? false
     }
 
     func carryOut(_ handover: Handover, in store: inout some ConsentStore) throws {

@@ -108,9 +108,11 @@ package final class Pipeline: Sendable {
     ) throws -> Decision {
         let reading = reading.flatMap { $0.pipeline === self ? $0 : nil } ?? read(event)
         let isForgotten = try isForgotten(event, reading, in: store)
+        let isFormerForgotten = try isFormerForgotten(event, in: store)
         let person = try Identifier.resolve(
             event, reading.email, isProven: reading.isProven,
-            teaches: reading.effect?.teachesIdentity ?? false, isForgotten: isForgotten, in: &store)
+            teaches: reading.effect?.teachesIdentity ?? false, isForgotten: isForgotten,
+            isFormerForgotten: isFormerForgotten, in: &store)
         var changes: [String] = []
         if !isForgotten {
             for handover in person.handovers { try carryOut(handover, in: &store) }
@@ -129,7 +131,8 @@ package final class Pipeline: Sendable {
         }
         return Decision(
             identity: person.identity, deliveries: deliveries, changes: changes,
-            isForgotten: isForgotten, knownDevice: isForgotten ? nil : person.knownDevice)
+            isForgotten: isForgotten || isFormerForgotten,
+            knownDevice: isForgotten ? nil : person.knownDevice)
     }
 
     /// Consent and suppression once more, just before an attempt.

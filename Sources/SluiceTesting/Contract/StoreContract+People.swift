@@ -55,6 +55,18 @@ extension StoreContract {
                 [try Fixtures.track(user: "1", message: "m3", at: store.clock.now)])[0].id
             try expect(try store.row(after).state == .sending, "it is sent again")
         },
+        StoreContract("forgets the new id of an alias from a forgotten one, and stores neither") {
+            store in
+            _ = try await store.engine.beginForgetting("old")
+            let alias = try await store.accept(
+                "{\"type\":\"alias\",\"userId\":\"new\",\"previousId\":\"old\"}")
+            let later = try await store.accept([try Fixtures.track(user: "new")])[0].id
+            for id in [alias, later] {
+                try expect(try store.row(id).reason == .erased, "the new id is forgotten too")
+                let event = try require(try store.log.event(id), "that it came").event
+                try expect(event.userID == nil && event.previousID == nil, "nothing of them")
+            }
+        },
         StoreContract("stops a person for every destination until the operator lifts it") { store in
             _ = try await store.accept(
                 """

@@ -95,7 +95,7 @@ final class People: IdentityStore, ConsentStore, TransactionParticipant {
     private func change(_ key: IdentityKey, _ body: (inout PersonRecord) -> Void) throws {
         var row = try row(key)
         body(&row.person)
-        row.person.value = key.value
+        row.person.value = row.person.standing.isErased ? nil : key.value
         row.isStored = true
         rows[key] = row
         try session.save(row.person, for: row.digest)
