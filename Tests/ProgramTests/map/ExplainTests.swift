@@ -145,7 +145,8 @@ private let event = """
             "\"event_name\" stands twice"
         ),
         (
-            "{\"data.name\": \"name\", \"data.category\": [\"properties.category\", \"category\"]}", "{}",
+            "{\"data.name\": \"name\", \"data.category\": [\"properties.category\", \"category\"]}",
+            "{}",
             "are empty"
         ),
         (
