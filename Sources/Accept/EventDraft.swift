@@ -43,6 +43,8 @@ struct EventDraft {
     private static let spellings = Field.allCases.flatMap { field in
         field.spellings.enumerated().map { (field, name: $1, isSecond: $0 > 0) }
     }
+    /// The first name of each field, which people are told.
+    private static let names = Field.allCases.map { $0.spellings[0] }
     private static let keys = JSONKeySet(spellings.map(\.name))
 
     init(
@@ -140,12 +142,12 @@ struct EventDraft {
     }
 
     private func given(_ field: Field) -> EventIDs.Given {
-        EventIDs.Given(value: self[field], field: field.spellings[0])
+        EventIDs.Given(value: self[field], field: Self.names[field.rawValue])
     }
 
     private func messageID(shorterThan length: Int) throws(Problem) -> String? {
-        let field = Field.messageID.spellings[0]
         guard let value = self[.messageID] else { return nil }
+        let field = Self.names[Field.messageID.rawValue]
         guard let text = value.string ?? value.numberText else { throw EventIDs.notText(field) }
         try EventIDs.check(text[...], named: field, shorterThan: length)
         return text.isEmpty ? nil : text

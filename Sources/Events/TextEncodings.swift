@@ -40,7 +40,12 @@ extension String {
     }
 }
 
-extension StringProtocol {
+extension String {
+    /// True when the text has fewer Unicode scalars than `count`.
+    package func hasFewerScalars(than count: Int) -> Bool { self[...].hasFewerScalars(than: count) }
+}
+
+extension Substring {
     /// True when the text has fewer Unicode scalars than `count`.
     package func hasFewerScalars(than count: Int) -> Bool {
         // Each takes at least one byte.
