@@ -48,8 +48,9 @@ package enum JSONReader {
 
     /// Values and keys of one text; more would cost more memory than a body is worth.
     package static let maximumNodes = 1_000_000
-    /// Repairs of one text; one that needs more is refused. Bytes that are no UTF-8 are one repair
-    /// when they stand together.
+    /// Repairs of one text; one that needs more is refused.
+    ///
+    /// Bytes that are no UTF-8 are one repair when they stand together.
     package static let maximumRepairs = 1_000_000
 
     /// Reads `bytes`, refusing everything that is not strict JSON.

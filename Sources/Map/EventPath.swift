@@ -279,7 +279,9 @@ extension EventPath {
     }
 
     /// A trait, or an object of traits: that of the event's `traits`, else of `context.traits`; of
-    /// two objects, the members of both. The traits of a group are not mixed with a person's.
+    /// two objects, the members of both.
+    ///
+    /// The traits of a group are not mixed with a person's.
     private func trait(of event: Event) -> Found? {
         let own = event.traits.flatMap { descend($0, keys) }
         guard own?.isNull ?? true || own?.kind == .object,

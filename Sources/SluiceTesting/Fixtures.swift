@@ -88,8 +88,9 @@ package enum Fixtures {
         return envelope.events[0].event
     }
 
-    /// A track event by one user; the consent is given. Every id is somebody's: tests number
-    /// people from 0.
+    /// A track event by one user; the consent is given.
+    ///
+    /// Every id is somebody's: tests number people from 0.
     package static func track(
         _ name: String = "Product Viewed", user: String, message: String? = nil,
         at now: Timestamp = ManualClock().now

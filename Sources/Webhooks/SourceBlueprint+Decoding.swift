@@ -102,8 +102,9 @@ private struct SourceDecoder {
         }
     }
 
-    /// A mapping as it is built: a time that a transform cannot read is passed on as it came. The
-    /// event is then accepted with the time of receipt, and its mark shows the value.
+    /// A mapping as it is built: a time that a transform cannot read is passed on as it came.
+    ///
+    /// The event is then accepted with the time of receipt, and its mark shows the value.
     private func passingTimesOn(_ mapping: Mapping) -> Mapping {
         guard mapping.target == "timestamp", case .paths = mapping.rule.origin,
             !mapping.rule.transforms.isEmpty
