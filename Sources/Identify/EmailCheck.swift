@@ -30,8 +30,7 @@ package enum EmailCheck: Sendable, Equatable {
         }
     }
 
-    /// True for an address of ASCII letters, digits and the usual signs: nothing around it has to be
-    /// looked at.
+    /// True for an address of ASCII letters, digits and the usual signs, with nothing around it.
     private static func isPlainAddress(_ text: String) -> Bool {
         var text = text
         return text.withUTF8 { bytes in
