@@ -10,9 +10,14 @@ struct ConsentCollector {
 
     /// The keys of `context.consent` that hold answers or lists one level deeper.
     private static let groups: Set = [
-        "canonical", "categories", "categorypreferences", "category_preferences", "groups",
+        "canonical", "categories", "categoryPreferences", "categorypreferences",
+        "category_preferences", "groups",
         "purposes", "preferences", "google", "consentmode", "consent_mode",
     ]
+
+    private static func isGroup(_ key: String) -> Bool {
+        groups.contains(key) || groups.contains(ConsentWords.folded(key))
+    }
 
     init(reader: ConsentReader, moment: Timestamp) {
         self.reader = reader
@@ -37,12 +42,12 @@ struct ConsentCollector {
             guard let key = member.key.string else { continue }
             if member.value.isNull {
                 isUnderstood = true
+            } else if Self.isGroup(key) {
+                isUnderstood = true
+                addGroup(member.value, from: "\(path).\(key)")
             } else if let category = reader.category(of: key) {
                 isUnderstood = true
                 add(category, member.value, from: "\(path).\(key)")
-            } else if Self.groups.contains(key.lowercased()) {
-                isUnderstood = true
-                addGroup(member.value, from: "\(path).\(key)")
             } else if ConsentWords.answer(member.value) != nil {
                 // An answer to a category that nobody asks for.
                 isUnderstood = true
@@ -84,12 +89,13 @@ struct ConsentCollector {
         var isUnderstood = group.isEmpty
         for member in group.members {
             guard let key = member.key.string else { continue }
-            let category = reader.category(of: key)
-            if member.value.isNull || category == nil && ConsentWords.answer(member.value) != nil {
+            if member.value.isNull {
                 isUnderstood = true
-            } else if let category {
+            } else if let category = reader.category(of: key) {
                 isUnderstood = true
                 add(category, member.value, from: "\(path).\(key)")
+            } else if ConsentWords.answer(member.value) != nil {
+                isUnderstood = true
             }
         }
         if !isUnderstood { cannotRead(group, at: path) }

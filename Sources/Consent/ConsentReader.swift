@@ -28,7 +28,7 @@ package struct ConsentReader: Sendable {
     package let codes: [String: String]
     /// The categories that are read; no destination asks for any other.
     let known: Set<String>
-    /// Every spelling, in lower case, and its category.
+    /// Every spelling, as the pipeline writes it and in lower case, and its category.
     private let categories: [String: String]
 
     /// The categories that every pipeline knows.
@@ -43,8 +43,14 @@ package struct ConsentReader: Sendable {
         self.codes = codes
         known = Self.canonical.union(codes.values).union(required)
         var categories = Self.googleSignals
-        for name in known { categories[ConsentWords.folded(name)] = name }
-        for (code, category) in codes { categories[ConsentWords.folded(code)] = category }
+        for name in known {
+            categories[name] = name
+            categories[ConsentWords.folded(name)] = name
+        }
+        for (code, category) in codes {
+            categories[code] = category
+            categories[ConsentWords.folded(code)] = category
+        }
         self.categories = categories
     }
 
@@ -63,8 +69,8 @@ package struct ConsentReader: Sendable {
 
     /// The canonical category that a name or code stands for; nil for one that nobody asks for.
     package func category(of name: String) -> String? {
-        // Most events write the category as the pipeline does.
-        known.contains(name) ? name : categories[ConsentWords.folded(name)]
+        // Most events write it as the pipeline does.
+        categories[name] ?? categories[ConsentWords.folded(name)]
     }
 
     /// The answers in the event, with the event's own time but never one in the future: an answer

@@ -12,15 +12,24 @@ enum ConsentWords {
         "declined",
     ]
     /// The keys under which an answer that is an object says yes or no.
-    private static let answerKeys = ["granted", "status", "value", "consent", "allowed", "given"]
+    private static let answerKeys: Set = [
+        "granted", "status", "value", "consent", "allowed", "given",
+    ]
 
     /// True for a key under which an object says yes or no as a whole.
     static func isAnswerKey(_ key: String?) -> Bool { key.map(answerKeys.contains) ?? false }
 
     /// A text in lower case, without blanks around it.
     static func folded(_ text: String) -> String {
-        String(text.drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed())
-            .lowercased()
+        // Looking at characters is dear, and most texts are ASCII.
+        guard text.utf8.allSatisfy({ $0 < 0x80 }) else {
+            let start = text.drop(while: \.isWhitespace)
+            return String(start.reversed().drop(while: \.isWhitespace).reversed()).lowercased()
+        }
+        func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
+        var bytes = Array(text.utf8.drop(while: isBlank))
+        while let last = bytes.last, isBlank(last) { bytes.removeLast() }
+        return String(decoding: bytes, as: UTF8.self).lowercased()
     }
 
     /// The yes or no that a text says; nil for any other text.
@@ -35,8 +44,7 @@ enum ConsentWords {
         if let bool = value.bool { return bool }
         if let text = value.string ?? value.numberText { return answer(text) }
         guard value.kind == .object else { return nil }
-        let said = answerKeys.compactMap { key in value.members.first { $0.key.string == key } }
-            .map { answer($0.value) }
+        let said = value.members.filter { isAnswerKey($0.key.string) }.map { answer($0.value) }
         if said.isEmpty || said.contains(nil) { return nil }
         return !said.contains(false)
     }
