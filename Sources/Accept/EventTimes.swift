@@ -20,7 +20,9 @@ struct EventTimes {
         timestamp: JSONValue?, original: JSONValue?, sent: JSONValue?, receivedAt: Timestamp,
         limits: AcceptLimits, marks: inout [Event.Mark]
     ) {
-        let likely = limits.earliestTime...receivedAt + limits.timeAhead
+        // A machine without a clock battery starts in 1970.
+        let likely =
+            limits.earliestTime...max(limits.earliestTime, receivedAt + limits.timeAhead)
         let sentAt = sent.flatMap { Timestamp(reading: $0) }
         self.sent = sentAt
         if let timestamp {

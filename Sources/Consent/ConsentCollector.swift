@@ -48,11 +48,12 @@ struct ConsentCollector {
             } else if let category = reader.category(of: key) {
                 isUnderstood = true
                 add(category, member.value, from: "\(path).\(key)")
-            } else if ConsentWords.answer(member.value) != nil {
-                // An answer to a category that nobody asks for.
+            } else if ConsentWords.answer(member.value) == true, ConsentWords.answer(key) != false {
+                // A yes to a category that nobody asks for.
                 isUnderstood = true
             }
         }
+        // A no under names that are all unknown may be meant for anything.
         if !isUnderstood { cannotRead(consent, at: path) }
     }
 
@@ -94,7 +95,7 @@ struct ConsentCollector {
             } else if let category = reader.category(of: key) {
                 isUnderstood = true
                 add(category, member.value, from: "\(path).\(key)")
-            } else if ConsentWords.answer(member.value) != nil {
+            } else if ConsentWords.answer(member.value) == true, ConsentWords.answer(key) != false {
                 isUnderstood = true
             }
         }
@@ -174,7 +175,7 @@ struct ConsentCollector {
         case .object: names = ids(in: value, granted: granted, path)
         default: break
         }
-        guard let names, !isComplete || !names.isEmpty || value.kind == .object else {
+        guard let names, !isComplete || !names.isEmpty || !value.isEmpty else {
             return cannotRead(value, at: path)
         }
         if isComplete, !names.isEmpty { return addComplete(names, from: path) }

@@ -41,7 +41,11 @@ extension ConsentReader {
         let answers = event.recordsConsent && own.unreadable == nil ? own.answers : []
         var lifting: Lifting?
         if event.trusted {
-            if event.isConsentEvent, answers.contains(where: \.granted) { lifting = .consent }
+            // An unsubscribe is a no to marketing: a yes to something else does not end it.
+            let isNo = answers.contains { !$0.granted && $0.category == Self.marketing }
+            if event.isConsentEvent, !isNo, answers.contains(where: \.granted) {
+                lifting = .consent
+            }
             if isResubscribe { lifting = .resubscribe }
         }
         guard lifting != nil || !answers.isEmpty else { return }

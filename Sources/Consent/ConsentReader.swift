@@ -36,6 +36,9 @@ package struct ConsentReader: Sendable {
         "essential", "functional", "analytics", "marketing", "personalization",
     ]
 
+    /// The category that an unsubscribe is about.
+    static let marketing = "marketing"
+
     /// A reader of these codes.
     ///
     /// - Parameter required: the site's own categories that some destination asks for.

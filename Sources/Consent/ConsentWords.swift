@@ -13,11 +13,14 @@ enum ConsentWords {
     ]
     /// The keys under which an answer that is an object says yes or no.
     private static let answerKeys: Set = [
-        "granted", "status", "value", "consent", "allowed", "given",
+        "granted", "status", "value", "consent", "allowed", "given", "accepted", "agreed", "state",
+        "decision", "choice",
     ]
 
     /// True for a key under which an object says yes or no as a whole.
-    static func isAnswerKey(_ key: String?) -> Bool { key.map(answerKeys.contains) ?? false }
+    static func isAnswerKey(_ key: String?) -> Bool {
+        key.map { answerKeys.contains(folded($0)) } ?? false
+    }
 
     /// A text in lower case, without blanks around it.
     static func folded(_ text: String) -> String {

@@ -192,9 +192,17 @@ package struct Identifier {
         in store: inout some IdentityStore
     ) throws {
         let before = device ?? IdentityRecord()
-        guard before.userID != nil || makes else { return }
+        guard before.userID != nil || makes else {
+            // A server's event of another kind ties nothing, but who is seen first is remembered:
+            // what came before must not become somebody else's.
+            var seen = before
+            seen.userID = userID
+            try store.save(seen, for: key)
+            return
+        }
         var record = before
-        let isSame = before.userID == nil || before.userID == userID
+        let isSame =
+            try before.userID.map { $0 == userID } ?? !isAddressOfAnother(before, in: store)
         switch (before.link, isBelieved) {
         case (.unproven, true) where isSame:
             record.link = .proven
@@ -212,6 +220,15 @@ package struct Identifier {
         record.userID = userID
         record.email = nil
         if record != before { try store.save(record, for: key) }
+    }
+
+    /// True when the anonymous id was last known by an address that is not the user's.
+    private func isAddressOfAnother(
+        _ device: IdentityRecord, in store: some IdentityStore
+    ) throws -> Bool {
+        guard let kept = device.email?.lowercased() else { return false }
+        if case .usable(let email) = stated { return email.lowercased() != kept }
+        return try userKey.flatMap { try store.identity($0)?.email }?.lowercased() != kept
     }
 
     /// Keeps the address of an identify: for the user it names, else for the anonymous id.

@@ -41,13 +41,24 @@ package protocol DeliveryLog: Sendable {
 }
 
 extension DeliveryLog {
-    /// The stored consent of a person: one entry for each identifier that has some.
+    /// The stored consent of a person: one entry for each identifier that has another.
+    ///
+    /// Of a user id, also what is stored under the user's address and former ids: it holds for them
+    /// too.
     ///
     /// - Parameter id: a user id or an email.
     package func standings(of id: String) throws -> [Standing] {
-        try [IdentityKey.Kind.user, .email].compactMap {
-            try person(IdentityKey($0, id)).standing
+        var keys = [IdentityKey(.user, id), IdentityKey(.email, id)]
+        if let record = try person(keys[0]).identity {
+            if let email = record.email { keys.append(IdentityKey(.email, email)) }
+            keys += record.previous.map { IdentityKey(.user, $0) }
         }
+        var found: [Standing] = []
+        for standing in try keys.compactMap({ try person($0).standing })
+        where !found.contains(standing) {
+            found.append(standing)
+        }
+        return found
     }
 }
 

@@ -46,7 +46,7 @@ extension Pipeline {
             reading.effect == nil && !event.isResubscribe
             && (reading.consent.isEmpty || !event.recordsConsent)
         if isEmpty { return [] }
-        let targets = try targets(of: event, person, in: store)
+        let targets = try targets(of: event, person, by: reading, in: store)
         try consent.learn(
             from: event, own: reading.consent, for: targets, belief: reading.belief(in: event),
             isResubscribe: event.isResubscribe && reading.rules?.service == nil
@@ -70,7 +70,7 @@ extension Pipeline {
 
     /// The identifiers for which an event's consent is stored.
     private func targets(
-        of event: Event, _ person: Resolution, in store: some IdentityStore
+        of event: Event, _ person: Resolution, by reading: Reading, in store: some IdentityStore
     ) throws -> ConsentTargets {
         var targets = ConsentTargets()
         let identity = person.identity
@@ -81,14 +81,19 @@ extension Pipeline {
             return targets
         }
         if person.isBelieved, let email = identity.email, identity.ownerID == nil {
-            targets.person = [IdentityKey(.email, email)]
-            targets.isAlone = true
+            // An address that is only kept under the device can be another person's: a no binds it.
+            if reading.email.isUsable {
+                targets.person = [IdentityKey(.email, email)]
+                targets.isAlone = true
+            } else {
+                targets.owner.append(IdentityKey(.email, email))
+            }
         }
         targets.device = device
         let owner = try device.flatMap { try store.identity($0)?.owner }
         if let owner, event.userID == nil || event.userID == owner {
             let key = IdentityKey(.user, owner)
-            targets.owner = [key]
+            targets.owner.append(key)
             if let email = try store.identity(key)?.email {
                 targets.owner.append(IdentityKey(.email, email))
             }
@@ -105,8 +110,12 @@ extension Pipeline {
     ) throws -> Identity {
         var current = identity
         if identity.userID == nil, let device = identity.anonymousID {
-            let record = try store.identity(IdentityKey(.anonymous, device))
-            current.userID = identity.ownerID ?? record?.onlyOwner
+            let only = try store.identity(IdentityKey(.anonymous, device))?.onlyOwner
+            let theirs = try only.flatMap { try store.identity(IdentityKey(.user, $0))?.email }
+            // An event that came with somebody else's address is not the user's.
+            let isTheirs =
+                identity.email == nil || identity.email?.lowercased() == theirs?.lowercased()
+            current.userID = identity.ownerID ?? (isTheirs ? only : nil)
         }
         guard let user = current.userID else { return identity }
         let key = IdentityKey(.user, user)
@@ -130,6 +139,25 @@ extension Pipeline {
             suppresses: reading.effect?.suppress != nil)
     }
 
+    /// Former ids that are followed at the most.
+    private static let formerMax = 64
+
+    /// Adds what restricts a user's former ids, and theirs, in whatever order the aliases came.
+    private func restrict(
+        _ standing: inout Standing, likeFormerIDsOf user: String,
+        in store: some IdentityStore & ConsentStore
+    ) throws {
+        var open = try store.identity(IdentityKey(.user, user))?.previous ?? []
+        if open.isEmpty { return }
+        var seen: Set = [user]
+        while let old = open.popLast(), seen.count < Self.formerMax {
+            guard seen.insert(old).inserted else { continue }
+            let key = IdentityKey(.user, old)
+            if let former = try store.standing(key) { standing.restrict(like: former) }
+            open += try store.identity(key)?.previous ?? []
+        }
+    }
+
     /// The stored consent of a person.
     ///
     /// What is kept under an anonymous id counts only while no user is known by it.
@@ -140,10 +168,7 @@ extension Pipeline {
         if let person = identity.person {
             let key = IdentityKey(.user, person)
             stored.user = try store.standing(key) ?? Standing()
-            for old in try store.identity(key)?.previous ?? [] {
-                guard let standing = try store.standing(IdentityKey(.user, old)) else { continue }
-                stored.user.restrict(like: standing)
-            }
+            try restrict(&stored.user, likeFormerIDsOf: person, in: store)
         }
         if let email = identity.email {
             stored.email = try store.standing(IdentityKey(.email, email)) ?? Standing()

@@ -117,8 +117,9 @@ import Testing
         #expect(
             standing.sentences == [
                 "Stored: marketing granted on \(moment), by identify.",
-                "Stored: analytics denied on \(moment), by a page.",
-                "Stored: hard bounce in Vero on \(moment); nothing is sent.",
+                "Stored: analytics denied on \(moment), by a page. A later yes of the person ends it.",
+                "Stored: hard bounce in Vero on \(moment); nothing is sent. "
+                    + "A resubscribe lifts it, and sluice consent set ID --lift.",
                 "Stored: unsubscribed in Vero on \(moment); lifted on \(moment).",
             ])
     }

@@ -1,4 +1,5 @@
 package import Events
+import Identify
 package import JSON
 
 /// The answer to "why?" for one event: how it came in, whose it is, and what each destination did.
@@ -7,6 +8,9 @@ package struct Explanation: Sendable {
     package let row: EventRow
     /// The deliveries that were asked about, each with everything.
     package let details: [DeliveryDetail]
+    /// The user that the event's anonymous id turned out to be since; nil when the event names
+    /// somebody, and when nobody knows.
+    package let laterUser: String?
 
     /// Collects what the log knows about an event; nil when the log has no such event.
     ///
@@ -14,6 +18,10 @@ package struct Explanation: Sendable {
     package init?(of event: EventID, only: String? = nil, from log: any DeliveryLog) throws {
         guard let row = try log.event(event) else { return nil }
         self.row = row
+        let device = row.identity.person == nil ? row.identity.anonymousID : nil
+        laterUser = try device.flatMap {
+            try log.person(IdentityKey(.anonymous, $0)).identity?.onlyOwner
+        }
         let deliveries = try log.deliveries(of: event).filter {
             only == nil || $0.id.destination == only
         }
@@ -43,6 +51,7 @@ package struct Explanation: Sendable {
     package func appendJSON(to writer: inout JSONWriter) {
         writer.beginObject()
         row.appendMembers(to: &writer)
+        writer.member("laterUser", laterUser)
         writer.key("deliveries")
         writer.beginArray()
         for detail in details { detail.appendJSON(to: &writer) }

@@ -8,11 +8,15 @@ extension DeliveryLog {
     ///
     /// Follows identifiers from one to the next: a browser leads to its user, a user to an email.
     ///
-    /// - Parameter email: the address that the event is known to belong to; nil for none.
-    package func people(of event: Event, email: String?) throws -> MemoryPeople {
+    /// - Parameters:
+    ///   - email: the address that the event is known to belong to; nil for none.
+    ///   - owner: the user it belongs to, when it names nobody; nil for none.
+    package func people(
+        of event: Event, email: String?, owner: String? = nil
+    ) throws -> MemoryPeople {
         var people = MemoryPeople()
         var keys = [
-            event.userID.map { IdentityKey(.user, $0) },
+            (event.userID ?? owner).map { IdentityKey(.user, $0) },
             event.previousID.map { IdentityKey(.user, $0) },
             event.anonymousID.map { IdentityKey(.anonymous, $0) },
             email.map { IdentityKey(.email, $0) },

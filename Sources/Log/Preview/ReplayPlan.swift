@@ -69,7 +69,8 @@ package struct ReplayPlan: Sendable {
                 continue
             }
             let event = detail.event.event
-            let people = try log.people(of: event, email: detail.event.identity.email)
+            let known = detail.event.identity
+            let people = try log.people(of: event, email: known.email, owner: known.ownerID)
             let identity = try pipeline.current(detail.event.identity, of: event, in: people)
             let verdict = try pipeline.replan(event, identity, destination: destination, in: people)
             if let reason = verdict.reason, !mode.asWas || reason.isPersons {

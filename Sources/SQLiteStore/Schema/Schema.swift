@@ -354,6 +354,7 @@ enum Schema {
     private static let ninth = """
         ALTER TABLE identities ADD COLUMN link INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE identities ADD COLUMN previous TEXT;
+        UPDATE identities SET email = NULL WHERE kind = 'anonymous' AND user_id IS NOT NULL;
         CREATE INDEX identities_user ON identities (user_id) WHERE user_id IS NOT NULL;
         CREATE INDEX identities_email ON identities (email COLLATE NOCASE)
             WHERE email IS NOT NULL;

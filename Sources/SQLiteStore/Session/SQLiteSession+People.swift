@@ -87,6 +87,12 @@ extension SQLiteSession {
         return try deliveries.endWaiting(of: event, for: reason, at: moment)
     }
 
+    func saveOwner(_ user: String, of event: EventID) throws {
+        try flush()
+        try prepared("UPDATE events SET owner_id = ? WHERE id = ?").bind(1, user)
+            .bind(2, event.number).run()
+    }
+
     func empty(_ event: EventID) throws {
         try flush()
         try keys.forgetKeys(of: event)

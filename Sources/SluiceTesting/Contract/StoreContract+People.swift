@@ -188,7 +188,10 @@ extension StoreContract {
             ]
             try expect(
                 try store.log.person(keys[2]).identity?.userID == "1", "the device is known")
-            _ = try await store.engine.beginForgetting("1")
+            let person = try await store.engine.beginForgetting("1")
+            let again = try await store.engine.beginForgetting("a@b.co")
+            try expect(again == person, "whoever forgets again finds everything")
+            try await store.engine.finishForgetting(person)
             for key in keys {
                 let identity = try store.log.person(key).identity ?? IdentityRecord()
                 try expect(identity == IdentityRecord(), "nothing under \(key)")

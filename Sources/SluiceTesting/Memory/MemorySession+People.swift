@@ -71,6 +71,10 @@ extension MemorySession {
         return waiting.map { ($0.key.destination, $0.value.lane) }
     }
 
+    func saveOwner(_ user: String, of event: EventID) {
+        state.events[event]?.identity.ownerID = user
+    }
+
     func empty(_ event: EventID) {
         guard let stored = state.events[event] else { return }
         var emptied = stored

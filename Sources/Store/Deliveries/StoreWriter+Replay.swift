@@ -46,6 +46,10 @@ extension StoreWriter {
         let verdict = try pipeline.replan(row.event, identity, destination: target, in: people)
         // Requests of old are sent as they are; only the person can keep them back.
         let reason = asWas ? verdict.reason.flatMap { $0.isPersons ? $0 : nil } : verdict.reason
+        if row.identity.person == nil, let owner = identity.userID {
+            // Whose it is now stays so, whoever has the device later.
+            try session.saveOwner(owner, of: id.event)
+        }
         let isFree = lanes.occupancy(of: identity.lane, of: destination) != .taken
         let run = NextRun(
             state: reason?.state ?? .queued, reason: reason,
@@ -72,24 +76,47 @@ extension StoreWriter {
         guard let longest = rules.compactMap(\.anonymous?.wait).max() else { return }
         let moment = now
         let key = people.number(of: IdentityKey(.anonymous, device))
-        let first = EventID(first: moment - longest)
-        let found = try session.events(ofKey: key, after: first, limit: AnonymousRule.most)
+        let found = try newestEvents(ofKey: key, after: EventID(first: moment - longest))
         for destination in rules {
             guard let rule = destination.anonymous else { continue }
             let number = try session.number(ofDestination: destination.name)
             let bound = EventID(first: moment - rule.wait)
             var waiting: [EventID] = []
-            for event in found.map(\.id) where event >= bound {
+            for event in found where event >= bound {
                 let reason = try session.reason(of: DeliveryPlace(event, number))
                 if reason == .anonymous { waiting.append(event) }
             }
-            var bytes = 0
-            for event in waiting.suffix(rule.events) {
-                bytes += try session.event(event)?.event.document.bytes.count ?? 0
-                guard bytes <= AnonymousRule.bytes else { break }
+            for event in try fitting(waiting.suffix(rule.events)) {
                 let id = DeliveryID(event: event, destination: destination.name)
                 _ = try beginRun(of: id, asWas: false, due: moment, at: moment)
             }
         }
+    }
+
+    /// Pages of an anonymous id's events that are read at the most.
+    private static let pages = 10
+
+    private func newestEvents(ofKey key: Int64, after first: EventID) throws -> [EventID] {
+        var found: [EventID] = []
+        var from = first
+        for _ in 0..<Self.pages {
+            let page = try session.events(ofKey: key, after: from, limit: AnonymousRule.most)
+            guard let last = page.last else { break }
+            found = (found + page.map(\.id)).suffix(AnonymousRule.most)
+            from = last.id
+        }
+        return found
+    }
+
+    /// The newest of the events, as many as their bytes allow.
+    private func fitting(_ events: ArraySlice<EventID>) throws -> [EventID] {
+        var bytes = 0
+        var fitting: [EventID] = []
+        for event in events.reversed() {
+            bytes += try session.event(event)?.event.document.bytes.count ?? 0
+            guard bytes <= AnonymousRule.bytes else { break }
+            fitting.append(event)
+        }
+        return fitting.reversed()
     }
 }

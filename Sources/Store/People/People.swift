@@ -20,6 +20,8 @@ final class People: IdentityStore, ConsentStore, TransactionParticipant {
     /// A digest that the sender's thread has computed already.
     private var expected: (key: IdentityKey, digest: Digest128)?
     var watch = ConsentWatch()
+    /// True while a person's identifiers are suppressed: their rows stay until all is removed.
+    var isForgetting = false
     /// The people whose consent changed in this transaction.
     private(set) var changedConsent: [IdentityKey] = []
 
@@ -68,9 +70,12 @@ final class People: IdentityStore, ConsentStore, TransactionParticipant {
 
     func save(_ standing: Standing, for key: IdentityKey) throws {
         consentChanged(of: key)
-        // What restricts a former id restricts the new one too.
-        if key.kind == .user, let next = try stored(key)?.identity.userID {
-            consentChanged(of: IdentityKey(.user, next))
+        // What restricts a former id restricts the new ones too.
+        var next = key.kind == .user ? try stored(key)?.identity.userID : nil
+        var seen: Set = [key.value]
+        while let user = next, seen.insert(user).inserted {
+            consentChanged(of: IdentityKey(.user, user))
+            next = try stored(IdentityKey(.user, user))?.identity.userID
         }
         try change(key) { $0.standing = standing }
     }
@@ -95,7 +100,11 @@ final class People: IdentityStore, ConsentStore, TransactionParticipant {
     private func change(_ key: IdentityKey, _ body: (inout PersonRecord) -> Void) throws {
         var row = try row(key)
         body(&row.person)
-        row.person.value = row.person.standing.isErased ? nil : key.value
+        row.person.value = key.value
+        if row.person.standing.isErased, !isForgetting {
+            row.person.value = nil
+            row.person.identity = IdentityRecord()
+        }
         row.isStored = true
         rows[key] = row
         try session.save(row.person, for: row.digest)

@@ -49,7 +49,8 @@ extension StoreWriter {
     ) throws -> PersonChange {
         let (keys, isKnown) = try (person(id), isKnown(id))
         changeNumber += 1
-        for key in keys.known {
+        // An address can be a user id too, of events that are still to come.
+        for key in Set(keys.known + [IdentityKey(.user, id)]) {
             var standing = try people.standing(key) ?? Standing()
             body(&standing)
             try people.save(standing, for: key)
@@ -61,10 +62,14 @@ extension StoreWriter {
     /// True when something is stored under a user id or an email.
     private func isKnown(_ id: String) throws -> Bool {
         for key in [IdentityKey(.user, id), IdentityKey(.email, id)] {
-            let isStored = try people.identity(key) != nil
-            if try isStored || hasEvents(key) { return true }
+            if try isStored(key) { return true }
         }
         return false
+    }
+
+    private func isStored(_ key: IdentityKey) throws -> Bool {
+        if try people.identity(key) != nil { return true }
+        return try hasEvents(key)
     }
 
     private func hasEvents(_ key: IdentityKey) throws -> Bool {
@@ -95,7 +100,7 @@ extension StoreWriter {
             }
             if let user = try people.identity(email)?.userID { open.insert(user) }
         }
-        if try !isEmail || hasEvents(IdentityKey(.user, id)) { open.insert(id) }
+        if try !isEmail || isStored(IdentityKey(.user, id)) { open.insert(id) }
         while let user = open.popFirst(), keys.count < Self.identifiersMax {
             guard keys.users.insert(user).inserted else { continue }
             try add(user, to: &keys, following: &open)

@@ -14,15 +14,35 @@ extension StoreWriter {
 
     /// Suppresses a person for good and ends what waits for them.
     ///
+    /// The rows of their identifiers stay until `finishForgetting`, so that forgetting can be begun
+    /// again and still finds everything.
+    ///
     /// - Returns: the identifiers of the person.
     func beginForgetting(_ id: String) throws -> PersonKeys {
         let keys = try person(id)
-        let moment = now
+        changeNumber += 1
+        people.isForgetting = true
+        defer { people.isForgetting = false }
+        for key in keys.known {
+            var standing = try people.standing(key) ?? Standing()
+            standing.merge(erasure)
+            try people.save(standing, for: key)
+        }
+        try audit("forget", of: people.hash(of: keys.all.first), detail: "suppressed")
+        try endWaiting(of: try events(of: keys, after: .none).events)
+        return keys
+    }
+
+    private var erasure: Suppression {
+        Suppression(cause: Suppression.erased, at: now, origin: "sluice forget")
+    }
+
+    /// Removes the rows of a person's identifiers; their hashes stay, with the suppression alone.
+    func finishForgetting(_ keys: PersonKeys) throws {
         changeNumber += 1
         for key in keys.known {
             var standing = Standing()
-            standing.merge(
-                Suppression(cause: Suppression.erased, at: moment, origin: "sluice forget"))
+            standing.merge(erasure)
             try people.forget(key, leaving: standing)
         }
         for device in keys.anonymous {
@@ -31,9 +51,6 @@ extension StoreWriter {
             if let user = try people.identity(key)?.userID, !keys.users.contains(user) { continue }
             try people.forget(key, leaving: nil)
         }
-        try audit("forget", of: people.hash(of: keys.all.first), detail: "suppressed")
-        try endWaiting(of: try events(of: keys, after: .none).events)
-        return keys
     }
 
     /// Ends what waits of the events, but deletions; what stands behind it in a lane goes on.
@@ -159,12 +176,17 @@ extension StoreWriter {
     private static func names(_ texts: Set<String>, in body: [UInt8]) -> Bool {
         guard let root = try? JSONReader.readRepairing(body).document.root else {
             let text = String(decoding: body, as: UTF8.self).lowercased()
+                .replacing("%40", with: "@").replacing("\\u0040", with: "@")
             return texts.contains { text.contains($0) }
         }
+        let addresses = texts.filter { $0.contains("@") }
         var open = [root]
         while let value = open.popLast() {
-            open += value.elements + value.members.map(\.value)
-            if let text = value.identifier?.lowercased(), texts.contains(text) { return true }
+            open += value.elements + value.members.flatMap { [$0.key, $0.value] }
+            guard let text = value.identifier?.lowercased() else { continue }
+            if texts.contains(text) { return true }
+            let plain = text.replacing("%40", with: "@")
+            if addresses.contains(where: { plain.contains($0) }) { return true }
         }
         return false
     }

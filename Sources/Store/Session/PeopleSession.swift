@@ -34,6 +34,8 @@ package protocol PeopleSession: AnyObject {
     func endWaiting(
         of event: EventID, for reason: Reason, at moment: Timestamp
     ) throws -> [(destination: DestinationNumber, lane: LaneKey)]
+    /// Keeps to whom an event of an anonymous id belongs.
+    func saveOwner(_ user: String, of event: EventID) throws
     /// Leaves of an event that it was, and what became of it; nothing about whom.
     func empty(_ event: EventID) throws
     /// Calls `body` with rejected bodies in the order of their numbers, one at a time.

@@ -69,6 +69,11 @@ extension Explanation {
         ]
         lines += row.remarks
         for detail in details { lines += self.lines(detail, terminal) }
+        if let laterUser {
+            lines.append(
+                "Its anonymous id has become user \(printable(laterUser)) since: "
+                    + "sluice replay finds the person now.")
+        }
         return lines
     }
 

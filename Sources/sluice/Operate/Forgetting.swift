@@ -36,6 +36,8 @@ struct Forgetting: Sendable {
         try addDestinations(of: own, to: &report)
         let isFinished = try await erase(keys, except: open, into: &report)
         try await eraseRejected(keys, into: &report)
+        // Until then the rows stay: whoever forgets again has to find everything.
+        if open.isEmpty, isFinished { try await store.finishForgetting(keys) }
         for _ in 0..<Self.looks where !report.isClean {
             report.isClean = try await store.clean() && open.isEmpty && isFinished
             if !open.isEmpty || !isFinished { break }
