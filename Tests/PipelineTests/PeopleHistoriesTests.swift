@@ -132,19 +132,17 @@ private struct History {
         let moment = sometime()
         if let device {
             if isServer { inheritRestrictions(of: device, to: person) }
-            if isServer || lastUser[device] != nil { lastUser[device] = person }
+            lastUser[device] = person
         }
         if isServer, let answer { note(answer, of: person, at: moment) }
         // A page's no binds the person as soon as a server ties the device to them.
         if !isServer, answer == false { minds[person, default: Mind()].mayBeRestricted = true }
-        let fault = try send(
+        return try send(
             "identify", user: person, on: device, email: email, answer: answer, at: moment,
             isServer: isServer)
-        if let device { tied(device, to: person) }
-        return fault
     }
 
-    /// A page ties a device only when it is not refused: the store says whether it was.
+    /// An alias ties a device only when it has no other user: the store says whether it did.
     private mutating func tied(_ device: String, to person: String) {
         let key = IdentityKey(.anonymous, device)
         if lastUser[device] == nil, people.identity(key)?.userID == person {
@@ -216,7 +214,6 @@ private struct History {
         let email = chance(1, in: 4) ? "\(person)@x.co" : nil
         let answer = chance(1, in: 4) ? chance(1, in: 2) : nil
         seen(person, device)
-        defer { if let device { tied(device, to: person) } }
         return try send(
             "track", "Bought", user: person, on: device, email: email, answer: answer,
             at: sometime(), isServer: isServer)
@@ -244,9 +241,9 @@ private struct History {
         if restricted.contains(device) { minds[person, default: Mind()].mayBeRestricted = true }
     }
 
-    /// A device that is tied to somebody is tied to whoever is seen with it next.
+    /// A device is tied to whoever was seen with it last.
     private mutating func seen(_ person: String, _ device: String?) {
-        guard let device, lastUser[device] != nil else { return }
+        guard let device else { return }
         inheritRestrictions(of: device, to: person)
         lastUser[device] = person
     }
