@@ -72,9 +72,7 @@ struct EventIDs {
     /// The text of a JSON number, as an integer when it is a whole one: `123` for `1.230e2`.
     private static func integerText(ofNumber text: String) -> String {
         let bytes = text.utf8
-        if bytes.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) {
-            return text
-        }
+        if bytes.allSatisfy(\.isASCIIDigit) { return text }
         guard bytes.count <= mostDigits else { return text }
         let isNegative = text.hasPrefix("-")
         let parts = text.dropFirst(isNegative ? 1 : 0).split { $0 == "e" || $0 == "E" }

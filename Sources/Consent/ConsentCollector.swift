@@ -37,24 +37,7 @@ struct ConsentCollector {
             if ConsentWords.answer(consent) == false { return denyAll(from: path) }
             return cannotRead(consent, at: path)
         }
-        var isUnderstood = consent.isEmpty
-        for member in consent.members {
-            guard let key = member.key.string else { continue }
-            if member.value.isNull {
-                isUnderstood = true
-            } else if Self.isGroup(key) {
-                isUnderstood = true
-                addGroup(member.value, from: "\(path).\(key)")
-            } else if let category = reader.category(of: key) {
-                isUnderstood = true
-                add(category, member.value, from: "\(path).\(key)")
-            } else if ConsentWords.answer(member.value) == true, ConsentWords.answer(key) != false {
-                // A yes to a category that nobody asks for.
-                isUnderstood = true
-            }
-        }
-        // A no under names that are all unknown may be meant for anything.
-        if !isUnderstood { cannotRead(consent, at: path) }
+        addAnswers(in: consent, from: path, alsoGroups: true)
     }
 
     /// Adds RudderStack's lists of allowed and denied ids.
@@ -87,19 +70,33 @@ struct ConsentCollector {
     private mutating func addGroup(_ group: JSONValue, from path: String) {
         if group.isNull { return }
         guard group.kind == .object else { return addList(group, from: path) }
-        var isUnderstood = group.isEmpty
-        for member in group.members {
+        addAnswers(in: group, from: path, alsoGroups: false)
+    }
+
+    /// The members of an object, each an answer; a no under names that are all unknown may be meant
+    /// for anything, so the object cannot be understood then.
+    ///
+    /// - Parameter alsoGroups: members may hold answers or lists one level deeper.
+    private mutating func addAnswers(
+        in object: JSONValue, from path: String, alsoGroups: Bool
+    ) {
+        var isUnderstood = object.isEmpty
+        for member in object.members {
             guard let key = member.key.string else { continue }
             if member.value.isNull {
                 isUnderstood = true
+            } else if alsoGroups, Self.isGroup(key) {
+                isUnderstood = true
+                addGroup(member.value, from: "\(path).\(key)")
             } else if let category = reader.category(of: key) {
                 isUnderstood = true
                 add(category, member.value, from: "\(path).\(key)")
             } else if ConsentWords.answer(member.value) == true, ConsentWords.answer(key) != false {
+                // A yes to a category that nobody asks for.
                 isUnderstood = true
             }
         }
-        if !isUnderstood { cannotRead(group, at: path) }
+        if !isUnderstood { cannotRead(object, at: path) }
     }
 
     /// A list of granted codes, or a text: codes with commas between, or OneTrust's groups.

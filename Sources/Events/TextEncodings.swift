@@ -8,6 +8,23 @@ package func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
     }.joined()
 }
 
+/// The bytes that hexadecimal digits of either case stand for; nil when the text is anything else.
+package func bytes(ofHexadecimal text: some StringProtocol) -> [UInt8]? {
+    let digits = text.utf8.compactMap { hexadecimalValue(of: $0) }
+    guard digits.count == text.utf8.count, digits.count.isMultiple(of: 2) else { return nil }
+    return stride(from: 0, to: digits.count, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
+}
+
+/// The value of a hexadecimal digit; nil for every other byte.
+private func hexadecimalValue(of byte: UInt8) -> UInt8? {
+    switch byte {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+    case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+    case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+    default: nil
+    }
+}
+
 /// A text for one part of an address or a form: every byte but unreserved characters is encoded
 /// as `%XX` (RFC 3986, 2.3).
 package func percentEncoded(_ text: String) -> String {

@@ -94,7 +94,7 @@ package struct Identifier {
             ownerID: owner, emailState: own.state, lane: LaneKey(number: 0))
         identity.lane = try lane(of: identity, known: known, in: store)
         identity.formerID = try formerUser(in: store)
-        let refusal = refusal(own.state)
+        let refusal = Self.refusal(of: event, own.state)
         if !isForgotten, let userID = event.userID, let deviceKey {
             // Whoever is seen on a device next ends what it had of another, believed or not. A page
             // always ties: its consent is kept for the device, and must not reach the next user.
@@ -137,13 +137,8 @@ package struct Identifier {
         }
     }
 
-    /// The reason not to believe an event with a browser key: it may state no other email, no
-    /// alias, and not that a person subscribed or unsubscribed.
-    private func refusal(_ email: Identity.EmailState) -> Reason? {
-        Self.refusal(of: event, email)
-    }
-
-    /// The reason not to believe an event with a browser key, by what became of its email.
+    /// The reason not to believe an event with a browser key, by what became of its email: it may
+    /// state no other email, no alias, and not that a person subscribed or unsubscribed.
     package static func refusal(of event: Event, _ email: Identity.EmailState) -> Reason? {
         if event.trusted { return nil }
         switch event.type {

@@ -13,7 +13,8 @@ package enum Proof {
         for event: Event, _ email: StatedEmail, secrets: [String]
     ) -> Bool {
         guard !secrets.isEmpty, let user = event.userID,
-            let given = event.context?["proof"]?.string, let code = bytes(ofHex: given)
+            let given = event.context?["proof"]?.string, given.utf8.count == 64,
+            let code = bytes(ofHexadecimal: given)
         else { return false }
         guard let address = email.proven else { return false }
         let message = Array("\(user)\n\(address)".utf8)
@@ -21,20 +22,6 @@ package enum Proof {
             HMAC<SHA256>.isValidAuthenticationCode(
                 code, authenticating: message, using: SymmetricKey(data: Array(secret.utf8)))
         }
-    }
-
-    private static func bytes(ofHex text: String) -> [UInt8]? {
-        let digits = Array(text.utf8)
-        guard digits.count == 64 else { return nil }
-        var bytes: [UInt8] = []
-        for index in stride(from: 0, to: digits.count, by: 2) {
-            guard
-                let byte = UInt8(
-                    String(decoding: digits[index...index + 1], as: UTF8.self), radix: 16)
-            else { return nil }
-            bytes.append(byte)
-        }
-        return bytes
     }
 }
 

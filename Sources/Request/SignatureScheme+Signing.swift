@@ -56,15 +56,7 @@ extension SignatureScheme {
         switch encoding {
         case .base64: return Base64.decode(text)
         case .hex:
-            guard text.utf8.count == 64 else { return nil }
-            var bytes: [UInt8] = []
-            var rest = text
-            while !rest.isEmpty {
-                guard let byte = UInt8(rest.prefix(2), radix: 16) else { return nil }
-                bytes.append(byte)
-                rest = rest.dropFirst(2)
-            }
-            return bytes
+            return text.utf8.count == 64 ? bytes(ofHexadecimal: text) : nil
         }
     }
 

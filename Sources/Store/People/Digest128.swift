@@ -81,10 +81,6 @@ package enum EmptiedMessageID {
 
     private static func bytes(of text: String) -> [UInt8]? {
         guard let first = text.utf8.first, first <= 2, text.utf8.count == 33 else { return nil }
-        let digits = Array(text.utf8.dropFirst())
-        let bytes = stride(from: 0, to: 32, by: 2).compactMap {
-            UInt8(String(decoding: digits[$0...$0 + 1], as: UTF8.self), radix: 16)
-        }
-        return bytes.count == 16 ? bytes : nil
+        return Events.bytes(ofHexadecimal: text.dropFirst())
     }
 }
