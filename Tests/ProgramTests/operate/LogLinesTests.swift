@@ -21,7 +21,7 @@ import Testing
 
         func write(_ line: String) {
             state.signal { $0.isWaiting = true }
-            _ = state.wait(atMost: .minutes(1)) { $0.isBlocked ? nil : true }
+            _ = state.wait(atMost: .minutes(10)) { $0.isBlocked ? nil : true }
             state.signal { state in
                 state.isWaiting = false
                 state.lines.append(line)

@@ -134,11 +134,13 @@ private final class Story: Sendable {
         _ = try await running.delivery(of: try #require(EventID(held))) { $0.hold != nil }
         try await running.server.store.saveReloadFault(
             "pipeline.json:3:1: Something is wrong. Mend it.")
+        // What was seen last is written some time later; the recorded status holds these three.
         _ = try await eventually("the last moments to be stored") {
             let row = try running.log.destinations()[0]
-            let sources = try running.log.sources().filter { $0.offReason == nil }
-            return row.lastDelivered != nil && row.lastError != nil
-                && sources.contains { $0.lastEvent != nil } ? true : nil
+            let sources = try running.log.sources().filter { $0.lastEvent != nil }.map(\.name)
+            let isLastError = row.lastError?.hasPrefix("401") == true
+            return row.lastDelivered != nil && isLastError
+                && sources.contains("backend") && sources.contains("vero") ? true : nil
         }
     }
 
