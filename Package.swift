@@ -60,7 +60,7 @@ let package = Package(
         stage("Request", ["Events", "JSON", "Map", crypto]),
         stage("Pipeline", ["Events", "JSON", "Accept", "Identify", "Consent", "Map", "Request"]),
         stage("Deliver", ["Events", "JSON", "Request"]),
-        stage("Webhooks", ["Events", "JSON", "Accept", "Map", "Request", crypto]),
+        stage("Webhooks", ["Events", "JSON", "Accept", "Identify", "Map", "Request", crypto]),
         stage(
             "Store",
             [

@@ -150,6 +150,13 @@ struct EventDraft {
         let field = Self.names[Field.messageID.rawValue]
         guard let text = value.string ?? value.numberText else { throw EventIDs.notText(field) }
         try EventIDs.check(text[...], named: field, shorterThan: length)
+        // A store keeps a text that begins so in place of the message id of an emptied event.
+        guard text.utf8.first.map({ $0 > 2 }) ?? true else {
+            throw Problem(
+                code: "id_not_text",
+                message: "\"\(field)\" begins with a control character (U+0000 to U+0002).",
+                hint: "Send a message id of printable characters.")
+        }
         return text.isEmpty ? nil : text
     }
 

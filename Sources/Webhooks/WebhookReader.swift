@@ -1,6 +1,7 @@
 package import Accept
 package import Events
 package import JSON
+import Identify
 import Map
 
 /// Turns webhook bodies into events.
@@ -149,7 +150,23 @@ package struct WebhookReader: Sendable {
             throw Problem(
                 code: "not_mapped", message: "The webhook became no event.", hint: Self.keptHint)
         }
+        try requirePerson(of: event, from: source)
         return event
+    }
+
+    /// Refuses a webhook whose person cannot be read: it would be taken and do nothing.
+    private func requirePerson(
+        of event: Event, from source: WebhookSource
+    ) throws(Problem) {
+        if event.userID != nil || event.anonymousID != nil { return }
+        let email = StatedEmail(in: event)
+        if email.isUsable { return }
+        let fault = email == .hashed ? "is a digest of an address" : "is not one address"
+        throw Problem(
+            code: "unreadable_person",
+            message: "The webhook names its person by an email alone, and it \(fault).",
+            hint: "Nothing was changed for anybody. If the blueprint reads a wrong field, correct "
+                + "it, then: sluice source replay \(source.name)")
     }
 
     /// Headers as the store keeps them beside a body.

@@ -124,6 +124,15 @@ private func batch(_ text: String) throws -> Envelope {
         #expect(try single(text(255)).rejections[0].problem.code == "id_too_long")
     }
 
+    @Test func `has no message id that looks like the one of an emptied event`() throws {
+        for mark in ["\\u0000", "\\u0001", "\\u0002"] {
+            let id = mark + String(repeating: "a", count: 32)
+            let text = "{\"type\":\"identify\",\"userId\":\"u\",\"messageId\":\"\(id)\"}"
+            let code = try single(text).rejections.first?.problem.code
+            #expect(code == (mark == "\\u0000" ? "id_too_long" : "id_not_text"))
+        }
+    }
+
     @Test func `is marked when it is large and refused when it is huge`() throws {
         let text = { (count: Int) in
             "{\"type\":\"identify\",\"userId\":\"u\",\"traits\":{\"t\":\"\(String(repeating: "x", count: count))\"}}"

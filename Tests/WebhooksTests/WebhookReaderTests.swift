@@ -114,6 +114,18 @@ private let samples = [
         #expect(reading.problem == nil)
     }
 
+    @Test(arguments: [
+        "a@x.co, b@y.co", "nobody", "a\u{200B}@x.co", "5d41402abc4b2a76b9719d911017c592",
+    ])
+    func `is kept with a code when its person cannot be read`(email: String) throws {
+        let source = try Fixtures.webhookSource("custom")
+        let reading = reader.read(
+            Array("[{\"email\":\"\(email)\"},{\"email\":\"<c@x.co>\\n\"}]".utf8),
+            headers: [:], from: source, at: now)
+        #expect(reading.envelope.rejections.map(\.problem.code) == ["unreadable_person"])
+        #expect(reading.envelope.events.map(\.index) == [1])
+    }
+
     @Test func `is refused as a list of more elements than a batch may have`() throws {
         let items = Array(repeating: "{\"type\":\"sent\",\"user\":{\"id\":1}}", count: 5_000)
         let reading = read("[\(items.joined(separator: ","))]")
