@@ -87,6 +87,7 @@ final class ToldOperations: Operations {
         var report = ForgetReport()
         (report.events, report.rejected, report.isClean) = (5, 4, true)
         (report.forwarded, report.unforwarded) = (["vero"], ["crm: it is on its way"])
+        (report.identifiers, report.postponed, report.answers) = (3, 1, ["vero: 200 at noon"])
         return report
     }
 

@@ -91,7 +91,10 @@ extension ForgetReport: OrderBody {
         events = try json.integer("events")
         rejected = try json.integer("rejected")
         forwarded = try json.texts("forwarded")
+        identifiers = try json.integer("identifiers")
+        postponed = try json.integer("postponed")
         unforwarded = try json.texts("unforwarded")
+        answers = try json.texts("answers")
         isClean = try json.truth("clean")
     }
 }

@@ -1,9 +1,7 @@
-import Events
-
 /// The tables, as a list of steps that is only ever added to.
 enum Schema {
     static let migrations = [
-        first, second, third, fourth, fifth, sixth, seventh, eighth, ninth,
+        first, second, third, fourth, fifth, sixth, seventh, eighth, ninth, tenth,
     ]
 
     /// The open deliveries: what the queue's partial indexes speak of, word for word.
@@ -366,34 +364,8 @@ enum Schema {
         CREATE INDEX audit_subject ON audit (action, subject);
         """
 
-    /// Brings the file to this program's version; refuses one that is newer.
-    ///
-    /// - Parameter last: where to stop; tests make older files by it.
-    static func migrate(
-        _ connection: Connection, key: [UInt8], upTo last: Int = migrations.count
-    ) throws {
-        let version = Int(try connection.text("PRAGMA user_version") ?? "") ?? 0
-        guard version <= migrations.count else {
-            throw Problem(
-                code: "store_too_new",
-                message:
-                    "The store has schema version \(version); this program knows \(migrations.count).",
-                hint: "Start the newer program that wrote it, or use another data directory.")
-        }
-        for (index, migration) in migrations.prefix(last).enumerated().dropFirst(version) {
-            try connection.execute("BEGIN IMMEDIATE")
-            do {
-                try connection.execute(migration)
-                if index == 0 {
-                    let insert = try connection.prepare("INSERT INTO meta VALUES ('hash_key', ?)")
-                    try insert.bind(1, key).run()
-                }
-                try connection.execute("PRAGMA user_version = \(index + 1)")
-                try connection.execute("COMMIT")
-            } catch {
-                try? connection.execute("ROLLBACK")
-                throw error
-            }
-        }
-    }
+    private static let tenth = """
+        -- Events of forgotten people that still had something to deliver.
+        CREATE TABLE postponed_emptying (event INTEGER PRIMARY KEY) STRICT;
+        """
 }

@@ -114,9 +114,40 @@ extension SQLiteSession {
             WHERE event = ?
             """,
             "UPDATE deliveries SET detail = NULL, lane = 0 WHERE event = ?",
+            "DELETE FROM postponed_emptying WHERE event = ?",
         ] {
             try connection.prepare(sql).bind(1, event.number).run()
         }
+    }
+
+    func postponeEmptying(of event: EventID) throws {
+        try connection.prepare("INSERT OR IGNORE INTO postponed_emptying VALUES (?)")
+            .bind(1, event.number).run()
+    }
+
+    func postponedAndEnded(limit: Int) throws -> [EventID] {
+        try flush()
+        let select = try prepared(
+            """
+            SELECT event FROM postponed_emptying AS postponed WHERE NOT EXISTS (
+                SELECT 1 FROM deliveries
+                WHERE deliveries.event = postponed.event AND \(Schema.open))
+            ORDER BY event LIMIT ?
+            """)
+        select.bind(1, limit)
+        var found: [EventID] = []
+        while try select.step() { found.append(EventID(number: select.int64(0))) }
+        select.reset()
+        return found
+    }
+
+    func auditDetails(of action: String, about hash: String) throws -> [String] {
+        let select = try connection.prepare(
+            "SELECT detail FROM audit WHERE action = ? AND subject = ? ORDER BY id")
+        select.bind(1, action).bind(2, hash)
+        var found: [String] = []
+        while try select.step() { found.append(select.text(0) ?? "") }
+        return found
     }
 
     func forEachRejection(

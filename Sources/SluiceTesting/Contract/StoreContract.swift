@@ -27,7 +27,7 @@ package struct StoreContract: Sendable, CustomStringConvertible {
 
     /// Every promise, in the order in which a reader understands them.
     package static let all =
-        accepting + delivering + operating + people + anonymous + keeping + telling
+        accepting + delivering + operating + people + forgetting + anonymous + keeping + telling
 }
 
 /// How a store under test is opened.

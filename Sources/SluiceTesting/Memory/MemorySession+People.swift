@@ -75,7 +75,18 @@ extension MemorySession {
         state.events[event]?.identity.ownerID = user
     }
 
+    func postponeEmptying(of event: EventID) { state.postponedEmptying.insert(event) }
+
+    func postponedAndEnded(limit: Int) -> [EventID] {
+        Array(state.postponedEmptying.filter { !hasOpenDelivery($0) }.sorted().prefix(limit))
+    }
+
+    func auditDetails(of action: String, about hash: String) -> [String] {
+        state.audit.filter { $0.action == action && $0.subject == hash }.map(\.detail)
+    }
+
     func empty(_ event: EventID) {
+        state.postponedEmptying.remove(event)
         guard let stored = state.events[event] else { return }
         var emptied = stored
         emptied.event = stored.event.without(ids: true)

@@ -71,6 +71,8 @@ struct MemoryState: Sendable {
     var rejections: [Int64: RejectedRow] = [:]
     var lastRejection: Int64 = 0
     var audit: [AuditEntry] = []
+    /// Events that are emptied once their deliveries have ended.
+    var postponedEmptying: Set<EventID> = []
     var crashes: [DeliveryPlace: Int] = [:]
     var bodiesRemoved = EventID(number: 0)
     var reloadFault: String?

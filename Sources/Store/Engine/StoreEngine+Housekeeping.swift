@@ -13,7 +13,8 @@ extension StoreEngine {
         var nextSweep: Timestamp
 
         static let sweepInterval = Duration.days(1)
-        /// The time between two looks for due times that a clock going back has spoilt.
+        /// The time between two looks for due times that a clock going back has spoilt, and for
+        /// events of forgotten people that have ended.
         static let mendingInterval = Duration.minutes(1)
 
         init(_ now: Timestamp) {
@@ -32,6 +33,7 @@ extension StoreEngine {
         house.next = now + (house.isBusy ? Self.sliceInterval : options.houseInterval)
         if now >= house.nextMending {
             mendDueTimes(writer)
+            emptyPostponed(writer)
             house.nextMending = now + Housekeeping.mendingInterval
         }
         watchPressure(writer)
@@ -43,6 +45,17 @@ extension StoreEngine {
         do {
             try writer.transaction { try writer.mendDueTimes() }
             if !writer.effects.news.isEmpty { news(writer.effects.news) }
+        } catch {
+            report(error)
+        }
+    }
+
+    /// Empties what forgotten people still had under way, and cleans the files of it.
+    private func emptyPostponed(_ writer: StoreWriter) {
+        do {
+            var didEmpty = false
+            try writer.transaction { didEmpty = try writer.emptyPostponed() }
+            if didEmpty { _ = try writer.session.clean() }
         } catch {
             report(error)
         }

@@ -112,10 +112,16 @@ package struct ForgetReport: Sendable, Equatable {
     package var events = 0
     /// Rejected bodies that were removed.
     package var rejected = 0
+    /// User ids, emails and anonymous ids whose rows were removed.
+    package var identifiers = 0
+    /// Events that are still under way; each is emptied by itself when its deliveries have ended.
+    package var postponed = 0
     /// Destinations that took the deletion.
     package var forwarded: [String] = []
     /// Destinations that did not take the deletion, each with the reason.
     package var unforwarded: [String] = []
+    /// The answers of destinations that were asked: name, status and time.
+    package var answers: [String] = []
     /// True when nothing of the person is left in the store's files.
     package var isClean = false
 
@@ -125,8 +131,11 @@ package struct ForgetReport: Sendable, Equatable {
     package func appendMembers(to writer: inout JSONWriter) {
         writer.member("events", events)
         writer.member("rejected", rejected)
+        writer.member("identifiers", identifiers)
+        writer.member("postponed", postponed)
         writer.member("forwarded", forwarded)
         writer.member("unforwarded", unforwarded)
+        writer.member("answers", answers)
         writer.member("clean", isClean)
     }
 }

@@ -31,13 +31,17 @@ extension StoreWriter {
         return try change(id, as: "suppress", detail: "lifted") { $0.lift(.byOperator, at: moment) }
     }
 
-    /// Lets a forgotten id come back: removes the hash that kept it away.
+    /// Lets a forgotten person come back: removes the hashes that kept their identifiers away.
     func allowAgain(_ id: String) throws -> PersonChange {
         var count = 0
         for key in [IdentityKey(.user, id), IdentityKey(.email, id)] {
             guard let standing = try people.standing(key), standing.isErased else { continue }
+            for digest in try forgotten(with: key).union([people.hasher.digest(of: key)]) {
+                guard try session.person(digest)?.standing.isErased == true else { continue }
+                try session.removePerson(digest)
+                count += 1
+            }
             try people.forget(key, leaving: nil)
-            count += 1
         }
         try audit("forget", of: people.hash(of: IdentityKey(.user, id)), detail: "allowed again")
         return PersonChange(identifiers: count, isKnown: count > 0)

@@ -40,6 +40,12 @@ extension StoreWriter {
     /// Removes the rows of a person's identifiers; their hashes stay, with the suppression alone.
     func finishForgetting(_ keys: PersonKeys) throws {
         changeNumber += 1
+        // Nothing but this leads from one hash to the others of the person any more.
+        let hashes = keys.known.map { people.hash(of: $0) }
+        for hash in hashes { try audit(Self.together, of: hash, detail: hashes[0]) }
+        if let first = hashes.first {
+            try audit(Self.members, of: first, detail: hashes.joined(separator: " "))
+        }
         for key in keys.known {
             var standing = Standing()
             standing.merge(erasure)
@@ -51,6 +57,20 @@ extension StoreWriter {
             if let user = try people.identity(key)?.userID, !keys.users.contains(user) { continue }
             try people.forget(key, leaving: nil)
         }
+    }
+
+    /// The action under which the audit leads from a forgotten identifier to the first one.
+    private static let together = "forget together"
+    /// The action under which the audit keeps the hashes of a forgotten person's identifiers.
+    private static let members = "forget members"
+
+    /// The identifiers that were forgotten together with one, itself too.
+    func forgotten(with key: IdentityKey) throws -> Set<Digest128> {
+        let firsts = Set(try session.auditDetails(of: Self.together, about: people.hash(of: key)))
+        let lists = try firsts.flatMap { try session.auditDetails(of: Self.members, about: $0) }
+        let hashes = lists.flatMap { $0.split(separator: " ") }
+            .compactMap { bytes(ofHexadecimal: $0) }
+        return Set(hashes.filter { $0.count == 16 }.map { $0.withUnsafeBytes { Digest128($0) } })
     }
 
     /// Ends what waits of the events, but deletions; what stands behind it in a lane goes on.
@@ -119,8 +139,11 @@ extension StoreWriter {
     ) throws -> EraseStep {
         try endWaiting(of: events)
         var step = EraseStep(last: last)
-        for event in events where !kept.contains(event) {
-            if try session.hasOpenDelivery(event) {
+        for event in events {
+            if kept.contains(event) {
+                try session.postponeEmptying(of: event)
+            } else if try session.hasOpenDelivery(event) {
+                try session.postponeEmptying(of: event)
                 step.busy += 1
             } else {
                 try session.empty(event)
@@ -133,6 +156,15 @@ extension StoreWriter {
                 detail: "\(step.erased) events emptied")
         }
         return step
+    }
+
+    /// Empties events of forgotten people whose last delivery has ended meanwhile.
+    ///
+    /// - Returns: true when there were some.
+    func emptyPostponed() throws -> Bool {
+        let events = try session.postponedAndEnded(limit: Self.eraseSlice)
+        for event in events { try session.empty(event) }
+        return !events.isEmpty
     }
 
     /// Rejected bodies that one transaction looks through.

@@ -38,6 +38,12 @@ package protocol PeopleSession: AnyObject {
     func saveOwner(_ user: String, of event: EventID) throws
     /// Leaves of an event that it was, and what became of it; nothing about whom.
     func empty(_ event: EventID) throws
+    /// Remembers an event that has to be emptied once its deliveries have ended.
+    func postponeEmptying(of event: EventID) throws
+    /// Remembered events whose deliveries have ended, oldest first; `empty` forgets them.
+    func postponedAndEnded(limit: Int) throws -> [EventID]
+    /// The details of an action's entries in the audit about one person, oldest first.
+    func auditDetails(of action: String, about hash: String) throws -> [String]
     /// Calls `body` with rejected bodies in the order of their numbers, one at a time.
     ///
     /// - Parameters:

@@ -53,6 +53,8 @@ extension StoreWriter {
         let decision = try decide(event, part, weighing: order)
         let isEmptied = decision.isForgotten && decision.deliveries.allSatisfy { $0.reason != nil }
         try keep(event, decision.identity, from: source, message: message, isEmptied: isEmptied)
+        // A forgotten person's unsubscribe or deletion has to arrive first.
+        if decision.isForgotten, !isEmptied { try session.postponeEmptying(of: event.id) }
         let identity = isEmptied ? .nobody : decision.identity
         if let device = decision.knownDevice { try releaseWaiting(for: device) }
         for planned in decision.deliveries { try queue(planned, of: event, identity) }

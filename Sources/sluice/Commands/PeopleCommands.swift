@@ -198,6 +198,9 @@ extension ForgetReport {
         self.init()
         events = json["events"]?.integer ?? 0
         rejected = json["rejected"]?.integer ?? 0
+        identifiers = json["identifiers"]?.integer ?? 0
+        postponed = json["postponed"]?.integer ?? 0
+        answers = json["answers"]?.elements.compactMap(\.string) ?? []
         forwarded = json["forwarded"]?.elements.compactMap(\.string) ?? []
         unforwarded = json["unforwarded"]?.elements.compactMap(\.string) ?? []
         isClean = json["clean"]?.bool ?? false
@@ -207,13 +210,19 @@ extension ForgetReport {
 extension ForgetReport {
     /// The report as lines for a terminal.
     fileprivate var lines: [String] {
-        var lines = ["\(events) events and \(rejected) rejected bodies were removed."]
+        var lines = [
+            "\(events) events, \(rejected) rejected bodies and \(identifiers) identifiers were removed."
+        ]
         if !forwarded.isEmpty { lines.append("Deleted at \(forwarded.joined(separator: ", ")).") }
         for line in unforwarded { lines.append("Not deleted at \(line).") }
+        for line in answers { lines.append("Answer of \(line).") }
+        if postponed > 0 {
+            lines.append(
+                "Events still under way: \(postponed). Each is emptied by itself within a minute "
+                    + "after its delivery has ended.")
+        }
         lines.append(
-            isClean
-                ? "Done: the files are clean."
-                : "Not done: something is still under way. Run it again in a moment.")
+            isClean ? "Done: the files are clean." : "Not done: something is still under way.")
         return lines
     }
 }

@@ -34,10 +34,12 @@ struct Forgetting: Sendable {
         }
         let open = try await wait(for: own)
         try addDestinations(of: own, to: &report)
+        report.identifiers = keys.all.count
+        report.postponed = open.count
         let isFinished = try await erase(keys, except: open, into: &report)
         try await eraseRejected(keys, into: &report)
-        // Until then the rows stay: whoever forgets again has to find everything.
-        if open.isEmpty, isFinished { try await store.finishForgetting(keys) }
+        // What is still under way is emptied by itself when it has ended.
+        try await store.finishForgetting(keys)
         for _ in 0..<Self.looks where !report.isClean {
             report.isClean = try await store.clean() && open.isEmpty && isFinished
             if !open.isEmpty || !isFinished { break }
@@ -54,7 +56,7 @@ struct Forgetting: Sendable {
 
     /// Empties the person's events slice by slice, until none is under way any more.
     ///
-    /// - Returns: false when some were still under way at the end.
+    /// - Returns: false when some were still under way at the end, which the report counts.
     private func erase(
         _ keys: PersonKeys, except open: Set<EventID>, into report: inout ForgetReport
     ) async throws -> Bool {
@@ -62,8 +64,9 @@ struct Forgetting: Sendable {
             let events = slice.map { PersonEvent(id: $0, userID: nil) }
             report.events += try await store.erase(events, of: keys, except: open).erased
         }
+        var busy = 0
         for _ in 0..<Self.looks {
-            var busy = 0
+            busy = 0
             var last: EventID? = EventID.none
             while let from = last {
                 let step = try await store.erase(keys, after: from, except: open)
@@ -74,6 +77,7 @@ struct Forgetting: Sendable {
             if busy == 0 { return true }
             try await Task.sleep(for: Self.pause)
         }
+        report.postponed += busy
         return false
     }
 
@@ -123,6 +127,9 @@ struct Forgetting: Sendable {
         for event in events.sorted() {
             for row in try log.deliveries(of: event) {
                 let name = row.id.destination
+                if let status = row.status, let moment = row.endedAt {
+                    report.answers.append("\(name): \(status) at \(moment.iso8601)")
+                }
                 if row.state == .delivered {
                     report.forwarded.append(name)
                 } else {
