@@ -11,14 +11,23 @@ package struct Resolution: Sendable {
     package var isBelieved: Bool
     /// Steps that carry over, or remove, what is stored about consent.
     package var handovers: [Handover] = []
+    /// The anonymous id that has just got its first address, while it has no user.
+    var addressedDevice: String?
 
-    /// The anonymous id whose person has just become known, as its first and only user.
-    package var knownDevice: String? {
+    /// The anonymous id whose person has just become known, as its first and only one.
+    package var knownDevice: KnownDevice? {
         for case .restrict(_, let key) in handovers where key.kind == .anonymous {
-            return key.value
+            return KnownDevice(anonymousID: key.value, email: nil)
         }
-        return nil
+        return addressedDevice.map { KnownDevice(anonymousID: $0, email: identity.email) }
     }
+}
+
+/// An anonymous id whose person has become known.
+package struct KnownDevice: Sendable, Equatable {
+    package let anonymousID: String
+    /// The person's address, while no user id is known; nil when the id leads to a user.
+    package let email: String?
 }
 
 /// A step that follows for stored consent when identifiers turn out to belong together, or not.
@@ -45,6 +54,7 @@ package struct Identifier {
     private let userKey: IdentityKey?
     private let deviceKey: IdentityKey?
     private var handovers: [Handover] = []
+    private var addressedDevice: String?
 
     private init(_ event: Event, _ stated: StatedEmail, isBelieved: Bool) {
         self.event = event
@@ -107,7 +117,8 @@ package struct Identifier {
             }
         }
         return Resolution(
-            identity: identity, refusal: refusal, isBelieved: isBelieved, handovers: handovers)
+            identity: identity, refusal: refusal, isBelieved: isBelieved, handovers: handovers,
+            addressedDevice: addressedDevice)
     }
 
     // MARK: Who it is
@@ -227,7 +238,7 @@ package struct Identifier {
     }
 
     /// Keeps the address of an identify: for the user it names, else for the anonymous id.
-    private func learnEmail(
+    private mutating func learnEmail(
         known: IdentityRecord?, device: IdentityRecord?, in store: inout some IdentityStore
     ) throws {
         guard isBelieved, case .usable(let email) = stated else { return }
@@ -239,6 +250,7 @@ package struct Identifier {
             try store.save(record, for: userKey)
         } else if let deviceKey, device?.userID == nil, device?.email != email {
             var record = device ?? IdentityRecord()
+            if record.email == nil { addressedDevice = deviceKey.value }
             record.email = email
             try store.save(record, for: deviceKey)
         }

@@ -14,6 +14,10 @@ package protocol DeliveryLog: Sendable {
     ///
     /// - Parameter key: a user id or an email.
     func events(of key: IdentityKey, limit: Int) throws -> [EventID]
+    /// The first event of a user on a device after an event; nil when there is none.
+    func firstEvent(
+        of user: String, on device: String, after event: EventID
+    ) throws -> EventID?
     /// The deliveries of an event, in the order of the pipeline's destinations.
     func deliveries(of event: EventID) throws -> [DeliveryRow]
     /// The delivery of an id with its event, requests and attempts; nil when the log has none.
@@ -41,15 +45,22 @@ package protocol DeliveryLog: Sendable {
 }
 
 extension DeliveryLog {
+    /// Events of an email whose users are looked at.
+    private static var bearersMax: Int { 20 }
+
     /// The stored consent of a person: one entry for each identifier that has another.
     ///
     /// Of a user id, also what is stored under the user's address and former ids: it holds for them
-    /// too.
+    /// too. Of an email, also what is stored under the users whose newest events bear it.
     ///
     /// - Parameter id: a user id or an email.
     package func standings(of id: String) throws -> [Standing] {
         var keys = [IdentityKey(.user, id), IdentityKey(.email, id)]
-        if let record = try person(keys[0]).identity {
+        let bearers = try events(of: keys[1], limit: Self.bearersMax)
+            .compactMap { try event($0)?.identity.person }
+        keys += Set(bearers).sorted().map { IdentityKey(.user, $0) }
+        for key in keys where key.kind == .user {
+            guard let record = try person(key).identity else { continue }
             if let email = record.email { keys.append(IdentityKey(.email, email)) }
             keys += record.previous.map { IdentityKey(.user, $0) }
         }

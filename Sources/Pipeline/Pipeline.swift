@@ -52,7 +52,7 @@ package final class Pipeline: Sendable {
         /// True for a person who was forgotten: nothing of the event may be kept.
         package var isForgotten = false
         /// The anonymous id whose person this event made known; nil for most events.
-        package var knownDevice: String?
+        package var knownDevice: KnownDevice?
     }
 
     /// One delivery as it begins: filtered for good, or queued.

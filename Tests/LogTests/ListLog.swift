@@ -25,6 +25,8 @@ struct ListLog: DeliveryLog {
         return Array(found.map(\.row.id.event).prefix(limit))
     }
 
+    func firstEvent(of user: String, on device: String, after event: EventID) -> EventID? { nil }
+
     func deliveries(of event: EventID) -> [DeliveryRow] {
         details.map(\.row).filter { $0.id.event == event }
     }

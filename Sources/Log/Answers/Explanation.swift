@@ -11,6 +11,8 @@ package struct Explanation: Sendable {
     /// The user that the event's anonymous id turned out to be since; nil when the event names
     /// somebody, and when nobody knows.
     package let laterUser: String?
+    /// The event that named this user first; nil when retention has removed it.
+    package let laterUserEvent: EventRow?
 
     /// Collects what the log knows about an event; nil when the log has no such event.
     ///
@@ -19,9 +21,14 @@ package struct Explanation: Sendable {
         guard let row = try log.event(event) else { return nil }
         self.row = row
         let device = row.identity.person == nil ? row.identity.anonymousID : nil
-        laterUser = try device.flatMap {
+        let user = try device.flatMap {
             try log.person(IdentityKey(.anonymous, $0)).identity?.onlyOwner
         }
+        let named = try user.flatMap {
+            try log.firstEvent(of: $0, on: device ?? "", after: event)
+        }
+        laterUser = user
+        laterUserEvent = try named.flatMap { try log.event($0) }
         let deliveries = try log.deliveries(of: event).filter {
             only == nil || $0.id.destination == only
         }
@@ -52,6 +59,7 @@ package struct Explanation: Sendable {
         writer.beginObject()
         row.appendMembers(to: &writer)
         writer.member("laterUser", laterUser)
+        writer.member("laterUserAt", laterUserEvent?.event.receivedAt.iso8601)
         writer.key("deliveries")
         writer.beginArray()
         for detail in details { detail.appendJSON(to: &writer) }

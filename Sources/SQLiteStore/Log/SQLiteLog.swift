@@ -71,6 +71,20 @@ package final class SQLiteLog: DeliveryLog {
         }
     }
 
+    package func firstEvent(
+        of user: String, on device: String, after event: EventID
+    ) throws -> EventID? {
+        try connection.withLock { connection in
+            let select = try connection.prepare(
+                """
+                SELECT id FROM events WHERE id IN (\(KeyIndex.events(of: "?1", after: "?2")))
+                    AND anonymous_id = ?3 ORDER BY id LIMIT 1
+                """)
+            select.bind(1, number(of: IdentityKey(.user, user))).bind(2, event.number)
+            return try Self.identifiers(select.bind(3, device)).first
+        }
+    }
+
     package func deliveries(of event: EventID) throws -> [DeliveryRow] {
         try connection.withLock { connection in
             let select = try connection.prepare(

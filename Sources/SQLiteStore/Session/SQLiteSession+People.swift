@@ -58,14 +58,16 @@ extension SQLiteSession {
         try flush()
         let select = try connection.prepare(
             """
-            SELECT id, coalesce(user_id, owner_id) FROM events
+            SELECT id, coalesce(user_id, owner_id), email FROM events
             WHERE id IN (\(KeyIndex.events(of: "?1", after: "?2"))) ORDER BY id LIMIT ?3
             """)
         select.bind(1, key).bind(2, event.number).bind(3, limit)
         var found: [PersonEvent] = []
         while try select.step() {
             found.append(
-                PersonEvent(id: EventID(number: select.int64(0)), userID: select.text(1)))
+                PersonEvent(
+                    id: EventID(number: select.int64(0)), userID: select.text(1),
+                    email: select.text(2)))
         }
         return found
     }
@@ -90,6 +92,12 @@ extension SQLiteSession {
     func saveOwner(_ user: String, of event: EventID) throws {
         try flush()
         try prepared("UPDATE events SET owner_id = ? WHERE id = ?").bind(1, user)
+            .bind(2, event.number).run()
+    }
+
+    func saveEmail(_ email: String, of event: EventID) throws {
+        try flush()
+        try prepared("UPDATE events SET email = ? WHERE id = ?").bind(1, email)
             .bind(2, event.number).run()
     }
 

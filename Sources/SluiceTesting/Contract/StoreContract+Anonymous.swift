@@ -1,6 +1,7 @@
 import Consent
 import Deliver
 import Events
+import JSON
 import Log
 import Pipeline
 import Store
@@ -83,6 +84,30 @@ extension StoreContract {
                 try expect(
                     job.identity.email != "2@b.co", "nothing of the first goes as the second's")
             }
+        },
+        StoreContract(
+            "sends what waited when an address is the first thing known of the person",
+            setUp: waiting
+        ) { store in
+            let early = try await store.accept(view("a"))
+            store.clock.advance(by: .seconds(1))
+            for address in ["a@b.co", "other@b.co"] {
+                _ = try await store.accept(
+                    """
+                    {"type":"identify","anonymousId":"device","traits":{"email":"\(address)"},
+                     "context":{"consent":{"marketing":true}}}
+                    """)
+            }
+            let first = try require(try store.claim().first, "the event that waited")
+            try expect(first.id.event == early, "it goes first, not \(first.id)")
+            try expect(first.identity.email == "a@b.co", "as the first address's, not the next")
+            let counted = store.engine.tally.now[.becameKnown(destination: "vero")]
+            try expect(counted == 1, "it is counted once, not \(counted ?? 0)")
+            store.end(first, .delivered)
+            let people = try await store.engine.beginForgetting("other@b.co")
+            _ = try await store.engine.erase(people, after: .none, except: [])
+            let left = try store.log.event(early)?.event.document.root.isEmpty
+            try expect(left == false, "forgetting the next one leaves the first one's event")
         },
         StoreContract("lets events that are too old stay left out", setUp: waiting) { store in
             let old = try await store.accept(view("a"))

@@ -28,6 +28,12 @@ struct MemoryLog: DeliveryLog {
         return Array(found.map(\.event.id).sorted(by: >).prefix(limit))
     }
 
+    func firstEvent(of user: String, on device: String, after event: EventID) -> EventID? {
+        state.events.values
+            .filter { $0.identity.person == user && $0.event.anonymousID == device }
+            .map(\.event.id).filter { $0 > event }.min()
+    }
+
     func person(_ key: IdentityKey) -> KnownPerson {
         let person = state.people[Self.hasher.digest(of: key)]
         return KnownPerson(identity: person?.identity, standing: person?.standing)

@@ -46,7 +46,10 @@ extension MemorySession {
 
     func events(ofKey key: Int64, after event: EventID, limit: Int) -> [PersonEvent] {
         stored(withKey: key).filter { $0.event.id > event }.prefix(limit)
-            .map { PersonEvent(id: $0.event.id, userID: $0.identity.person) }
+            .map {
+                PersonEvent(
+                    id: $0.event.id, userID: $0.identity.person, email: $0.identity.email)
+            }
     }
 
     func source(of event: EventID) -> String? {
@@ -73,6 +76,10 @@ extension MemorySession {
 
     func saveOwner(_ user: String, of event: EventID) {
         state.events[event]?.identity.ownerID = user
+    }
+
+    func saveEmail(_ email: String, of event: EventID) {
+        state.events[event]?.identity.email = email
     }
 
     func postponeEmptying(of event: EventID) { state.postponedEmptying.insert(event) }

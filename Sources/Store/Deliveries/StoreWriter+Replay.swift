@@ -69,13 +69,13 @@ extension StoreWriter {
 
     /// Lets go what waited for the person of an anonymous id to become known, in order.
     ///
-    /// The events are those from before the id had a user, as far back and as many as each
-    /// destination says. Consent is as of now.
-    func releaseWaiting(for device: String) throws {
+    /// The events are those from before the id had a user or an address, as far back and as many
+    /// as each destination says. Consent is as of now.
+    func releaseWaiting(for device: KnownDevice) throws {
         let rules = pipeline.destinations.filter { $0.anonymous != nil && $0.isEnabled }
         guard let longest = rules.compactMap(\.anonymous?.wait).max() else { return }
         let moment = now
-        let key = people.number(of: IdentityKey(.anonymous, device))
+        let key = people.number(of: IdentityKey(.anonymous, device.anonymousID))
         let found = try newestEvents(ofKey: key, after: EventID(first: moment - longest))
         for destination in rules {
             guard let rule = destination.anonymous else { continue }
@@ -87,8 +87,10 @@ extension StoreWriter {
                 if reason == .anonymous { waiting.append(event) }
             }
             for event in try fitting(waiting.suffix(rule.events)) {
+                if let email = device.email { try session.saveEmail(email, of: event) }
                 let id = DeliveryID(event: event, destination: destination.name)
-                _ = try beginRun(of: id, asWas: false, due: moment, at: moment)
+                let state = try beginRun(of: id, asWas: false, due: moment, at: moment)
+                if state == .queued { effects.count(.becameKnown(destination: destination.name)) }
             }
         }
     }

@@ -109,10 +109,17 @@ extension StoreWriter {
         return (Self.own(slice, of: keys), slice.last?.id)
     }
 
+    /// The events that are the person's: by the user, else by the address, else by the
+    /// anonymous id alone.
     private static func own(
         _ events: some Sequence<PersonEvent>, of keys: PersonKeys
     ) -> [EventID] {
-        Set(events.filter { $0.userID.map(keys.users.contains) ?? true }.map(\.id)).sorted()
+        let emails = Set(keys.emails.map { $0.lowercased() })
+        let theirs = events.filter { event in
+            if let user = event.userID { return keys.users.contains(user) }
+            return event.email.map { emails.contains($0.lowercased()) } ?? true
+        }
+        return Set(theirs.map(\.id)).sorted()
     }
 
     /// Empties a slice of a person's events.

@@ -36,6 +36,8 @@ package protocol PeopleSession: AnyObject {
     ) throws -> [(destination: DestinationNumber, lane: LaneKey)]
     /// Keeps to whom an event of an anonymous id belongs.
     func saveOwner(_ user: String, of event: EventID) throws
+    /// Keeps the address of the person to whom an event of an anonymous id belongs.
+    func saveEmail(_ email: String, of event: EventID) throws
     /// Leaves of an event that it was, and what became of it; nothing about whom.
     func empty(_ event: EventID) throws
     /// Remembers an event that has to be emptied once its deliveries have ended.
@@ -98,9 +100,12 @@ package struct PersonEvent: Sendable, Equatable {
     package let id: EventID
     /// The user it belongs to; nil when none was known.
     package let userID: String?
+    /// The address it belongs to; nil when none was known.
+    package let email: String?
 
-    package init(id: EventID, userID: String?) {
+    package init(id: EventID, userID: String?, email: String?) {
         self.id = id
         self.userID = userID
+        self.email = email
     }
 }

@@ -12,6 +12,8 @@ package final class Tally: Sendable {
         /// an operator dropped, and those of a forgotten person, are not counted.
         case ended(destination: String, DeliveryState, Reason?)
         case attempt(destination: String, AnswerClass)
+        /// An anonymous person's event that waited goes, because the person became known.
+        case becameKnown(destination: String)
         /// Milliseconds from acceptance to the good answer, by the bucket it falls into.
         case latency(destination: String, bucket: Int)
         case latencySum(destination: String)

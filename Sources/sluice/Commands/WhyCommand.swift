@@ -70,8 +70,12 @@ extension Explanation {
         lines += row.remarks
         for detail in details { lines += self.lines(detail, terminal) }
         if let laterUser {
+            let when = laterUserEvent.map { later in
+                "at \(later.event.receivedAt.iso8601), by the \(printable(later.event.label)) "
+                    + "\(later.event.id.text)"
+            }
             lines.append(
-                "Its anonymous id has become user \(printable(laterUser)) since: "
+                "Its anonymous id has become user \(printable(laterUser)) \(when ?? "since"): "
                     + "sluice replay finds the person now.")
         }
         return lines
@@ -81,6 +85,9 @@ extension Explanation {
         let identity = row.identity
         var known: [String] = []
         if let userID = identity.userID { known.append("user \(printable(userID))") }
+        if identity.userID == nil, let owner = identity.ownerID {
+            known.append("user \(printable(owner)), to whom its anonymous id leads")
+        }
         if let email = identity.email { known.append("email \(printable(email))") }
         if let anonymousID = identity.anonymousID {
             known.append("anonymous id \(printable(anonymousID))")

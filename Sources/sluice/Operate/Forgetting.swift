@@ -61,7 +61,7 @@ struct Forgetting: Sendable {
         _ keys: PersonKeys, except open: Set<EventID>, into report: inout ForgetReport
     ) async throws -> Bool {
         for slice in try log.unfoundEvents(ofDevices: keys.anonymous).slices(of: Self.slice) {
-            let events = slice.map { PersonEvent(id: $0, userID: nil) }
+            let events = slice.map { PersonEvent(id: $0, userID: nil, email: nil) }
             report.events += try await store.erase(events, of: keys, except: open).erased
         }
         var busy = 0

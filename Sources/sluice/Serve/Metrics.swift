@@ -84,6 +84,11 @@ struct MetricsRoutes: Sendable {
                     "sluice_deliveries_total", "Deliveries by how they ended.",
                     labels: "destination=\"\(destination)\",state=\"\(state.rawValue)\","
                         + "reason=\"\(reason?.rawValue ?? "")\"", value: count)
+            case .becameKnown(let destination):
+                page.addCounter(
+                    "sluice_deliveries_became_known_total",
+                    "Deliveries of anonymous people that went because the person became known.",
+                    labels: "destination=\"\(destination)\"", value: count)
             case .attempt(let destination, let kind):
                 page.addCounter(
                     "sluice_attempts_total", "Attempts by what the answer meant.",
