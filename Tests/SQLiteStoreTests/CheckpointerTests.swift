@@ -30,4 +30,25 @@ import Testing
         }
         #expect(try writer.text("PRAGMA integrity_check") == "ok")
     }
+
+    @Test func `is cut by the writer only when little of it is left to copy`() async throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/sluice.db"
+        let writer = try Connection(path: path, mode: .readWrite, busyTimeout: .seconds(1))
+        _ = try writer.text("PRAGMA journal_mode = WAL")
+        writer.countLogPages()
+        try writer.execute("CREATE TABLE pages (body BLOB)")
+        let checkpointer = try Checkpointer(path: path, busyTimeout: .seconds(1)) { _ in }
+        defer { checkpointer.close() }
+        #expect(checkpointer.mayCutLog(of: writer), "there is hardly anything")
+        for _ in 0...Checkpointer.leftPages {
+            try writer.execute("INSERT INTO pages VALUES (randomblob(4000))")
+        }
+        #expect(!checkpointer.mayCutLog(of: writer), "that is copied beside the writer first")
+        let before = writer.logPages
+        _ = try await eventually("all of it is copied") {
+            checkpointer.mayCutLog(of: writer) ? true : nil
+        }
+        #expect(writer.logPages == before, "the writer had nothing to do")
+    }
 }

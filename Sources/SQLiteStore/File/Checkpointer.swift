@@ -84,6 +84,24 @@ final class Checkpointer: Sendable {
         state.withLock { if case .done = $0 { $0 = .idle } }
     }
 
+    /// True when so little of the log is left to copy that the writer may do it and cut the log.
+    ///
+    /// Else the log is copied beside the writer first; ask again a little later.
+    func mayCutLog(of writer: Connection) -> Bool {
+        if writer.logPages <= Self.leftPages { return true }
+        return state.signal { state in
+            if case .done(let copied) = state, writer.logPages - copied <= Self.leftPages {
+                state = .idle
+                return true
+            }
+            switch state {
+            case .idle, .done: state = .asked
+            case .asked, .copying, .closed: break
+            }
+            return false
+        }
+    }
+
     func close() {
         state.signal { $0 = .closed }
         thread.withLock { $0 }?.join()

@@ -138,6 +138,7 @@ final class SQLiteSession: StoreSession {
     }
 
     func clean() throws -> Bool {
+        if let checkpointer, !checkpointer.mayCutLog(of: connection) { return false }
         let result = try connection.prepare("PRAGMA wal_checkpoint(TRUNCATE)")
         _ = try result.step()
         return result.int(0) == 0

@@ -11,6 +11,8 @@ extension StoreEngine {
         /// The next sweep: bodies are looked for from the oldest event again, because some events
         /// end late.
         var nextSweep: Timestamp
+        /// Something was emptied that the files may still hold.
+        var isUnclean = false
 
         static let sweepInterval = Duration.days(1)
         /// The time between two looks for due times that a clock going back has spoilt, and for
@@ -33,7 +35,7 @@ extension StoreEngine {
         house.next = now + (house.isBusy ? Self.sliceInterval : options.houseInterval)
         if now >= house.nextMending {
             mendDueTimes(writer)
-            emptyPostponed(writer)
+            emptyPostponed(&house, writer)
             house.nextMending = now + Housekeeping.mendingInterval
         }
         watchPressure(writer)
@@ -51,11 +53,11 @@ extension StoreEngine {
     }
 
     /// Empties what forgotten people still had under way, and cleans the files of it.
-    private func emptyPostponed(_ writer: StoreWriter) {
+    private func emptyPostponed(_ house: inout Housekeeping, _ writer: StoreWriter) {
         do {
             var didEmpty = false
             try writer.transaction { didEmpty = try writer.emptyPostponed() }
-            if didEmpty { _ = try writer.session.clean() }
+            if didEmpty || house.isUnclean { house.isUnclean = try !writer.session.clean() }
         } catch {
             report(error)
         }

@@ -39,7 +39,8 @@ package protocol StoreSession: AcceptSession, DeliverySession, DestinationSessio
     func touch() throws
     /// Removes every trace of deleted data from the files; outside a transaction.
     ///
-    /// - Returns: false while a reader keeps an older state; try again later.
+    /// - Returns: false while a reader keeps an older state, or much has to be copied first without
+    ///   keeping the writer; try again later.
     func clean() throws -> Bool
     /// Gives the space of removed rows back to the disk; outside a transaction.
     func compact() throws
