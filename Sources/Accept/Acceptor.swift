@@ -100,14 +100,13 @@ package struct Acceptor: Sendable {
                     repairs: Set((common + mine).map(\.repair)), removed: removed, type: nil)
                 finish(draft, into: &envelope, from: source, at: now)
             } catch {
+                let kept = source.neverStore.cleaned(body: Array(item.raw))
                 envelope.rejections.append(
                     Rejection(
                         index: index,
                         messageID: (item["messageId"] ?? item["message_id"])?.identifier,
-                        problem: error,
-                        body: Array(
-                            source.neverStore.cleaned(body: Array(item.raw))
-                                .prefix(limits.rejectedBytes))))
+                        problem: error, body: Array(kept.bytes.prefix(limits.rejectedBytes)),
+                        removed: kept.paths))
             }
         }
         return envelope
@@ -162,7 +161,8 @@ package struct Acceptor: Sendable {
             envelope.rejections.append(
                 Rejection(
                     index: draft.index, messageID: draft.messageID, problem: error,
-                    body: Array(draft.document.bytes.prefix(limits.rejectedBytes))))
+                    body: Array(draft.document.bytes.prefix(limits.rejectedBytes)),
+                    removed: draft.removed))
         }
     }
 

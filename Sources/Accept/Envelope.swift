@@ -15,11 +15,15 @@ package struct Rejection: Error, Sendable {
     package let body: [UInt8]
     /// Of a webhook: the headers its blueprint reads, as a JSON object.
     package let headers: String?
+    /// Paths of values that are never stored and were removed from the body, or masked in it.
+    package let removed: [String]
 
     /// A rejected event with the reason.
     package init(
-        index: Int, messageID: String?, problem: Problem, body: [UInt8], headers: String? = nil
+        index: Int, messageID: String?, problem: Problem, body: [UInt8], headers: String? = nil,
+        removed: [String] = []
     ) {
+        self.removed = removed
         self.index = index
         self.messageID = messageID
         self.problem = problem

@@ -9,7 +9,7 @@ struct EventDraft {
     private let sharedSentAt: JSONValue?
     private let repairs: Set<JSONRepair>
     /// Paths of values that are never stored and were removed.
-    private let removed: [String]
+    let removed: [String]
     private let type: EventType?
     /// The value of each field, by its number; null is the same as absent.
     private let values: [JSONValue?]

@@ -198,8 +198,14 @@ struct ConsentCollector {
                 } else if granted, let category = reader.category(of: key) {
                     add(category, isGranted: false, from: "\(path).\(key)")
                 }
-            } else if reader.knows(key) {
-                cannotRead(member.value, at: "\(path).\(key)")
+            } else if let category = reader.category(of: key) {
+                // An id with its purpose's name. A yes counts only when the name says the same.
+                let name = member.value.string
+                if let name, !granted || reader.category(of: name) == category {
+                    names.append(key)
+                } else {
+                    cannotRead(member.value, at: "\(path).\(key)")
+                }
             }
         }
         return names

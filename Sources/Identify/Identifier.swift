@@ -110,6 +110,7 @@ package struct Identifier {
             // always ties: its consent is kept for the device, and must not reach the next user.
             try link(deviceKey, device, to: userID, makes: teaches || !isBelieved, in: &store)
         }
+        if isBelieved { restrictLikeOlderSpellings(email: own.email) }
         if refusal == nil, !isForgotten {
             if teaches { try learnEmail(known: known, device: device, in: &store) }
             if event.type == .alias, let lane = try learnAlias(known: known, in: &store) {
@@ -189,6 +190,17 @@ package struct Identifier {
     }
 
     // MARK: What is learnt
+
+    /// Takes over what an earlier version kept under the identifiers as they came.
+    private mutating func restrictLikeOlderSpellings(email: String?) {
+        func restrict(_ kind: IdentityKey.Kind, _ value: String?, like older: String?) {
+            guard let value, let older else { return }
+            handovers.append(.restrict(IdentityKey(kind, value), like: IdentityKey(kind, older)))
+        }
+        restrict(.user, event.userID, like: event.userIDAsItCame)
+        restrict(.email, email, like: email.flatMap { event.emailAsItCame(not: $0) })
+        if event.type == .alias { restrict(.user, event.userID, like: event.previousIDAsItCame) }
+    }
 
     /// Ties the anonymous id to the user it was seen with.
     ///

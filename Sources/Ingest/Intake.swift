@@ -112,10 +112,11 @@ package final class Intake: Sendable {
         answer: @escaping @Sendable (@escaping @Sendable () -> Answer) -> Void
     ) {
         let given = (try? inflated(call.body, call.headers)) ?? call.body
-        let body = source.withoutKeys(
-            in: source.eventSource.neverStore.cleaned(body: given),
-            limit: acceptor.limits.rejectedBytes)
-        let rejection = Rejection(index: 0, messageID: nil, problem: problem, body: body)
+        let kept = source.eventSource.neverStore.cleaned(body: given)
+        let rejection = Rejection(
+            index: 0, messageID: nil, problem: problem,
+            body: source.withoutKeys(in: kept.bytes, limit: acceptor.limits.rejectedBytes),
+            removed: kept.paths)
         store.accept(Envelope(rejections: [rejection]), from: source.name) { _ in
             answer { .failure(problem) }
         }

@@ -38,6 +38,10 @@ package protocol DeliveryLog: Sendable {
     ///
     /// - Parameter id: a user id or an email; nil for every receipt.
     func receipts(of id: String?) throws -> [ForgetReceipt]
+    /// Identifiers that stand in the events of a user id or an email, however many there are.
+    func identifiers(
+        _ kind: IdentityKey.Kind, inEventsOf key: IdentityKey
+    ) throws -> Set<String>
     /// Events of anonymous ids that no index finds, because an earlier version stored them.
     func unfoundEvents(ofDevices devices: Set<String>) throws -> [EventID]
     /// The fault of a changed pipeline file that the server refused; nil when there is none.

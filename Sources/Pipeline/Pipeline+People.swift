@@ -12,8 +12,10 @@ extension Pipeline {
             try store.standing(IdentityKey(kind, value))?.isErased ?? false
         }
         if let user = event.userID, try isErased(.user, user) { return true }
-        if case .usable(let email) = reading.email, try isErased(.email, email) { return true }
-        return false
+        if let older = event.userIDAsItCame, try isErased(.user, older) { return true }
+        guard case .usable(let email) = reading.email else { return false }
+        if try isErased(.email, email) { return true }
+        return try event.emailAsItCame(not: email).map { try isErased(.email, $0) } ?? false
     }
 
     /// True for an alias from an id that was forgotten.

@@ -61,11 +61,11 @@ package struct WebhookReader: Sendable {
                     }
                     reading.envelope.events.append((index, event))
                 } catch {
+                    let kept = source.neverStore.cleaned(body: Array(given.raw))
                     reading.envelope.rejections.append(
                         Rejection(
                             index: index, messageID: messageID, problem: error,
-                            body: source.neverStore.cleaned(body: Array(given.raw)),
-                            headers: Self.text(headers)))
+                            body: kept.bytes, headers: Self.text(headers), removed: kept.paths))
                 }
                 // A header's id is the whole body's: the elements are still several events.
                 let last = reading.envelope.events.count - 1
@@ -93,9 +93,10 @@ package struct WebhookReader: Sendable {
         because problem: Problem
     ) -> Reading {
         let headers = source.neverStore.cleaned(headers: headers)
+        let kept = source.neverStore.cleaned(body: bytes)
         let rejection = Rejection(
-            index: 0, messageID: nil, problem: problem,
-            body: source.neverStore.cleaned(body: bytes), headers: Self.text(headers))
+            index: 0, messageID: nil, problem: problem, body: kept.bytes,
+            headers: Self.text(headers), removed: kept.paths)
         return Reading(envelope: Envelope(rejections: [rejection]), problem: problem)
     }
 

@@ -168,6 +168,20 @@ private func standing(_ answers: ConsentAnswer...) -> Standing {
         }
     }
 
+    @Test func `holds for an address that an earlier version kept with what stood around it`()
+        throws
+    {
+        var people = MemoryPeople()
+        people.save(suppressed, for: IdentityKey(.email, "Jane <a@b.co>"))
+        for email in ["Jane <a@b.co>", "a@b.co"] {
+            let event = try Fixtures.accepted(
+                "{\"type\":\"identify\",\"traits\":{\"email\":\"\(email)\"}}")
+            _ = try Pipeline(destinations: []).decide(event, in: &people)
+            let standing = people.standing(IdentityKey(.email, "a@b.co"))
+            #expect(standing?.active.isEmpty == false, "as \(email)")
+        }
+    }
+
     @Test func `is lifted by a resubscribe from a server, not from a browser`() throws {
         for (trusted, lifted) in [(true, true), (false, false)] {
             var people = MemoryPeople()

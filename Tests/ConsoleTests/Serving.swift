@@ -126,6 +126,8 @@ struct Served: Sendable {
     ) async throws -> TransportResult.Answer {
         var options = TransportOptions()
         options.unixSocket = socket
+        // A busy machine may keep an answer for long.
+        options.totalTimeout = .minutes(2)
         let result = await transport.exchange(
             OutgoingRequest(
                 method: method, url: "http://localhost\(path)", headers: headers,

@@ -38,6 +38,7 @@ struct ListLog: DeliveryLog {
     func destinations() -> [DestinationRow] { destinationRows }
     func sources() -> [SourceRow] { [] }
     func receipts(of id: String?) -> [ForgetReceipt] { [] }
+    func identifiers(_ kind: IdentityKey.Kind, inEventsOf key: IdentityKey) -> Set<String> { [] }
     func unfoundEvents(ofDevices devices: Set<String>) -> [EventID] { [] }
 
     func person(_ key: IdentityKey) -> KnownPerson {

@@ -105,11 +105,12 @@ package final class NeverStore: Sendable {
     ///
     /// A body that is no readable JSON is searched for the names; the values behind them are
     /// masked. A compressed body cannot be searched, and a sentence stands in its place.
-    package func cleaned(body: [UInt8]) -> [UInt8] {
+    package func cleaned(body: [UInt8]) -> Cleaned {
         if Self.isCompressed(body) {
-            return Array("A compressed body of \(body.count) bytes, which is not kept.".utf8)
+            let words = "A compressed body of \(body.count) bytes, which is not kept."
+            return Cleaned(bytes: Array(words.utf8), paths: [Self.somewhere])
         }
-        guard let text = try? JSONReader.readRepairing(body) else { return unreadable.masked(body) }
+        guard let text = try? JSONReader.readRepairing(body) else { return masked(body) }
         let root = text.document.root
         var removal = Removal(masks: masks)
         for key in ["writeKey", "write_key"] as [JSONKey] {
@@ -125,7 +126,16 @@ package final class NeverStore: Sendable {
         let cleaned = removal.isEmpty ? body : removal.text(of: root)
         // The reader does not look into a value that is nested too deeply.
         let isTooDeep = text.faults.contains { $0.code == .depth }
-        return isTooDeep ? unreadable.masked(cleaned) : cleaned
+        let more = isTooDeep ? masked(cleaned) : Cleaned(bytes: cleaned, paths: [])
+        return Cleaned(bytes: more.bytes, paths: removal.paths + more.paths)
+    }
+
+    /// The path that stands for a value whose place in a body cannot be told.
+    private static let somewhere = "body"
+
+    private func masked(_ body: [UInt8]) -> Cleaned {
+        let masked = unreadable.masked(body)
+        return Cleaned(bytes: masked, paths: masked == body ? [] : [Self.somewhere])
     }
 
     /// True for the first bytes of gzip, and of zlib at its usual levels.

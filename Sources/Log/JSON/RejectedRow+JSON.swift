@@ -14,6 +14,7 @@ extension RejectedRow {
         writer.member("hint", problem.hint)
         writer.member("body", String(decoding: body, as: UTF8.self))
         writer.member("headers", headers)
+        writer.member("removed", removed)
         writer.endObject()
     }
 }

@@ -13,11 +13,14 @@ package struct RejectedRow: Sendable {
     package var body: [UInt8]
     /// The headers that the source's blueprint reads, as a JSON object; nil but for webhooks.
     package var headers: String?
+    /// Paths of values that are never stored and were removed from the body, or masked in it.
+    package var removed: [String]
 
     package init(
         number: Int64, source: String, receivedAt: Timestamp, messageID: String?,
-        problem: Problem, body: [UInt8], headers: String?
+        problem: Problem, body: [UInt8], headers: String?, removed: [String] = []
     ) {
+        self.removed = removed
         self.number = number
         self.source = source
         self.receivedAt = receivedAt

@@ -128,7 +128,7 @@ enum AttemptColumn: Int32, ColumnList {
 
 /// A rejected event or webhook.
 enum RejectionColumn: Int32, ColumnList {
-    case number, source, receivedAt, messageID, code, message, hint, body, headers
+    case number, source, receivedAt, messageID, code, message, hint, body, headers, removed
 
     var sql: String {
         switch self {
@@ -141,6 +141,7 @@ enum RejectionColumn: Int32, ColumnList {
         case .hint: "hint"
         case .body: "body"
         case .headers: "headers"
+        case .removed: "removed"
         }
     }
 
@@ -157,7 +158,9 @@ enum RejectionColumn: Int32, ColumnList {
                     problem: Problem(
                         code: row.text(Self.code) ?? "", message: row.text(Self.message) ?? "",
                         hint: row.text(Self.hint) ?? ""),
-                    body: row.blob(Self.body) ?? [], headers: row.text(Self.headers)))
+                    body: row.blob(Self.body) ?? [], headers: row.text(Self.headers),
+                    removed: (row.text(Self.removed) ?? "").split(separator: "\n")
+                        .map(String.init)))
         }
         return rows
     }

@@ -160,6 +160,15 @@ package final class SQLiteLog: DeliveryLog {
         }
     }
 
+    package func identifiers(
+        _ kind: IdentityKey.Kind, inEventsOf key: IdentityKey
+    ) throws -> Set<String> {
+        try connection.withLock { connection in
+            try EventTable.identifiers(
+                kind, inEventsOf: number(of: key), newest: .max, in: connection)
+        }
+    }
+
     package func unfoundEvents(ofDevices devices: Set<String>) throws -> [EventID] {
         try connection.withLock { connection in
             let last = try connection.text(

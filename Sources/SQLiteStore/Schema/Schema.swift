@@ -367,5 +367,7 @@ enum Schema {
     private static let tenth = """
         -- Events of forgotten people that still had something to deliver.
         CREATE TABLE postponed_emptying (event INTEGER PRIMARY KEY) STRICT;
+        -- Paths of values that were removed from a kept body, a line each.
+        ALTER TABLE rejections ADD COLUMN removed TEXT NOT NULL DEFAULT '';
         """
 }

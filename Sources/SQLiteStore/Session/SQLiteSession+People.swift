@@ -15,23 +15,12 @@ extension SQLiteSession {
 
     func removePerson(_ key: Digest128) throws { try people.remove(key) }
 
-    func identifiers(_ kind: IdentityKey.Kind, inEventsOf key: Int64) throws -> Set<String> {
+    func identifiers(
+        _ kind: IdentityKey.Kind, inEventsOf key: Int64, newest limit: Int
+    ) throws -> Set<String> {
         try flush()
-        let column =
-            switch kind {
-            case .user: "user_id"
-            case .email: "email"
-            case .anonymous: "anonymous_id"
-            }
-        let select = try connection.prepare(
-            """
-            SELECT DISTINCT \(column) FROM events
-            WHERE id IN (\(KeyIndex.events(of: "?1"))) AND \(column) IS NOT NULL
-            """)
-        select.bind(1, key)
-        var texts: Set<String> = []
-        while try select.step() { if let text = select.text(0) { texts.insert(text) } }
-        return texts
+        return try EventTable.identifiers(
+            kind, inEventsOf: key, newest: limit, in: connection)
     }
 
     func identifiers(leadingTo user: String) throws -> [IdentityKey] {

@@ -20,6 +20,28 @@ final class EventTable: TransactionParticipant {
         WHERE events.id = ?
         """
 
+    /// Identifiers that stand in the newest events of a user id or an email.
+    static func identifiers(
+        _ kind: IdentityKey.Kind, inEventsOf key: Int64, newest limit: Int,
+        in connection: Connection
+    ) throws -> Set<String> {
+        let column =
+            switch kind {
+            case .user: "user_id"
+            case .email: "email"
+            case .anonymous: "anonymous_id"
+            }
+        let select = try connection.prepare(
+            """
+            SELECT DISTINCT \(column) FROM events WHERE \(column) IS NOT NULL AND id IN (
+                SELECT event FROM (\(KeyIndex.events(of: "?1"))) ORDER BY event DESC LIMIT ?2)
+            """)
+        select.bind(1, key).bind(2, limit)
+        var texts: Set<String> = []
+        while try select.step() { if let text = select.text(0) { texts.insert(text) } }
+        return texts
+    }
+
     init(_ connection: Connection) throws {
         new = try RowInserter(
             connection,

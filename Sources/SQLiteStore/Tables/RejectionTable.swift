@@ -12,8 +12,8 @@ final class RejectionTable {
         insert = try connection.prepare(
             """
             INSERT INTO rejections (source, received_at, message_id, code, message, hint, body,
-                headers)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                headers, removed)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
             """)
     }
 
@@ -22,6 +22,7 @@ final class RejectionTable {
             .bind(3, rejection.messageID).bind(4, rejection.problem.code)
             .bind(5, rejection.problem.message).bind(6, rejection.problem.hint)
             .bind(7, rejection.body).bind(8, rejection.headers)
+            .bind(9, rejection.removed.joined(separator: "\n"))
         try insert.run()
     }
 

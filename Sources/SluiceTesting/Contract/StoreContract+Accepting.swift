@@ -41,9 +41,12 @@ extension StoreContract {
         StoreContract("keeps rejected events apart and their message ids free") { store in
             let rejection = Rejection(
                 index: 0, messageID: "m",
-                problem: Problem(code: "no_type", message: "m", hint: "h"), body: Array("{}".utf8))
+                problem: Problem(code: "no_type", message: "m", hint: "h"), body: Array("{}".utf8),
+                removed: ["traits.password"])
             _ = try await store.events.accept(Envelope(rejections: [rejection]), from: "backend")
-            try expect(try store.log.rejected(limit: 9).map(\.problem.code) == ["no_type"], "kept")
+            let kept = try store.log.rejected(limit: 9)
+            try expect(kept.map(\.problem.code) == ["no_type"], "kept")
+            try expect(kept[0].removed.first == "traits.password", "it says what is missing")
             let receipt = try await store.accept([try Fixtures.track(user: "1", message: "m")])[0]
             try expect(!receipt.duplicate, "the id is free")
         },

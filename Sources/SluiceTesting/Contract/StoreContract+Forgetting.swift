@@ -115,7 +115,7 @@ extension StoreContract {
                 try store.log.event(id)?.event.document.root.isEmpty == true
             }
         },
-        StoreContract("empties a forgotten person's late unsubscribe when it has arrived") { store in
+        StoreContract("empties a forgotten person's late unsubscribe once it arrived") { store in
             _ = try await store.engine.beginForgetting("1")
             let id = try await store.accept(
                 "{\"type\":\"track\",\"event\":\"Unsubscribed\",\"userId\":\"1\"}")

@@ -59,6 +59,26 @@ extension StoreContract {
             let sent = try await store.accept([try Fixtures.track(user: "1", message: "s")])[0].id
             try expect(try store.row(sent).reason == nil, "then it is sent")
         },
+        StoreContract("holds what restricts an id for every spelling of it") { store in
+            // As an earlier version took ids: with their blanks.
+            let text = "{\"type\":\"identify\",\"userId\":\" 7 \"}"
+            let old = Event(
+                source: "backend", trusted: true, type: .identify, userID: " 7 ",
+                timestamp: store.clock.now, receivedAt: store.clock.now,
+                document: try JSONReader.read(text: text))
+            _ = try await store.accept([old])
+            _ = try await store.engine.suppress(" 7 ", because: "")
+            for id in ["\" 7 \"", "\"7\""] {
+                let event = try await store.accept(
+                    "{\"type\":\"track\",\"event\":\"Product Viewed\",\"userId\":\(id)}")
+                try expect(try store.row(event).reason == .suppressed, "as \(id) too")
+            }
+            let change = try await store.engine.suppress(" Jane <j@b.co> ", because: "")
+            let event = try await store.accept(
+                "{\"type\":\"identify\",\"traits\":{\"email\":\"j@b.co\"}}")
+            try expect(!change.isKnown, "nobody was known")
+            try expect(try store.row(event).reason == .suppressed, "an order is read the same way")
+        },
         StoreContract("says when nobody is known under an id that an operator gives") { store in
             let change = try await store.engine.suppress("nobody", because: "")
             try expect(change == PersonChange(identifiers: 1, isKnown: false), "it says so")

@@ -49,6 +49,18 @@ struct MemoryLog: DeliveryLog {
         }.map { ForgetReceipt(at: $0.at, report: $0.detail) }
     }
 
+    func identifiers(_ kind: IdentityKey.Kind, inEventsOf key: IdentityKey) -> Set<String> {
+        let events = events(of: key, limit: .max).compactMap { state.events[$0] }
+        return Set(
+            events.compactMap { stored in
+                switch kind {
+                case .user: stored.event.userID
+                case .email: stored.identity.email
+                case .anonymous: stored.event.anonymousID
+                }
+            })
+    }
+
     func unfoundEvents(ofDevices devices: Set<String>) -> [EventID] { [] }
 
     func deliveries(of event: EventID) -> [DeliveryRow] {

@@ -19,9 +19,11 @@ extension MemorySession {
             .sorted { $0.event.id < $1.event.id }
     }
 
-    func identifiers(_ kind: IdentityKey.Kind, inEventsOf key: Int64) -> Set<String> {
+    func identifiers(
+        _ kind: IdentityKey.Kind, inEventsOf key: Int64, newest limit: Int
+    ) -> Set<String> {
         Set(
-            stored(withKey: key).compactMap { stored in
+            stored(withKey: key).suffix(limit).compactMap { stored in
                 switch kind {
                 case .user: stored.event.userID
                 case .email: stored.identity.email

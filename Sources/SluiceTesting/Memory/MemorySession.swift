@@ -79,7 +79,7 @@ final class MemorySession: StoreSession {
         state.rejections[state.lastRejection] = RejectedRow(
             number: state.lastRejection, source: source, receivedAt: moment,
             messageID: rejection.messageID, problem: rejection.problem, body: rejection.body,
-            headers: rejection.headers)
+            headers: rejection.headers, removed: rejection.removed)
     }
 
     func removeRejections(_ numbers: [Int64], of source: String) -> Int {

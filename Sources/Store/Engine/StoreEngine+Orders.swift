@@ -82,6 +82,11 @@ extension StoreEngine {
         try await order { try $0.beginForgetting(id) }
     }
 
+    /// The same for identifiers of the person that were found outside.
+    package func beginForgetting(_ keys: PersonKeys) async throws(Problem) {
+        try await order { try $0.beginForgetting(keys) }
+    }
+
     /// Removes the rows of a forgotten person's identifiers, when nothing else is left of them.
     package func finishForgetting(_ keys: PersonKeys) async throws(Problem) {
         try await order { try $0.finishForgetting(keys) }

@@ -11,6 +11,13 @@ package struct PersonKeys: Sendable, Equatable {
     /// How many identifiers there are.
     var count: Int { users.count + emails.count + anonymous.count }
 
+    /// Takes the other's identifiers in.
+    package mutating func formUnion(_ other: PersonKeys) {
+        users.formUnion(other.users)
+        emails.formUnion(other.emails)
+        anonymous.formUnion(other.anonymous)
+    }
+
     package var all: [IdentityKey] {
         known + anonymous.sorted().map { IdentityKey(.anonymous, $0) }
     }

@@ -51,6 +51,7 @@ extension StoreWriter {
     private func change(
         _ id: String, as action: String, detail: String, _ body: (inout Standing) -> Void
     ) throws -> PersonChange {
+        let id = try asKept(id)
         let (keys, isKnown) = try (person(id), isKnown(id))
         changeNumber += 1
         // An address can be a user id too, of events that are still to come.
@@ -71,6 +72,14 @@ extension StoreWriter {
         return false
     }
 
+    /// The spelling of an id or email under which events are kept: as it was given when something
+    /// is stored under that, else without what may stand around it.
+    func asKept(_ id: String) throws -> String {
+        if try isKnown(id) { return id }
+        if case .usable(let address) = EmailCheck(id) { return address }
+        return String(id.withoutOuterBlanks)
+    }
+
     private func isStored(_ key: IdentityKey) throws -> Bool {
         if try people.identity(key) != nil { return true }
         return try hasEvents(key)
@@ -83,6 +92,8 @@ extension StoreWriter {
 
     // MARK: The identifiers of a person
 
+    /// Events of a person that are looked at for identifiers inside a transaction.
+    private static let eventsMax = 1_000
     /// Identifiers that are followed at the most.
     private static let identifiersMax = 1_000
 
@@ -140,6 +151,7 @@ extension StoreWriter {
     private func identifiers(
         _ kind: IdentityKey.Kind, inEventsOf key: IdentityKey
     ) throws -> Set<String> {
-        try session.identifiers(kind, inEventsOf: people.number(of: key))
+        try session.identifiers(
+            kind, inEventsOf: people.number(of: key), newest: Self.eventsMax)
     }
 }

@@ -9,8 +9,8 @@ import Pipeline
 extension StoreWriter {
     /// The source of the events that ask destinations to delete somebody.
     package static let deletions = "forget"
-    /// Events that one transaction empties.
-    private static let eraseSlice = 500
+    /// Events that one transaction empties: some ten milliseconds of work.
+    private static let eraseSlice = 100
 
     /// Suppresses a person for good and ends what waits for them.
     ///
@@ -19,7 +19,13 @@ extension StoreWriter {
     ///
     /// - Returns: the identifiers of the person.
     func beginForgetting(_ id: String) throws -> PersonKeys {
-        let keys = try person(id)
+        let keys = try person(asKept(id))
+        try beginForgetting(keys)
+        return keys
+    }
+
+    /// The same for identifiers that were found outside.
+    func beginForgetting(_ keys: PersonKeys) throws {
         changeNumber += 1
         people.isForgetting = true
         defer { people.isForgetting = false }
@@ -30,7 +36,6 @@ extension StoreWriter {
         }
         try audit("forget", of: people.hash(of: keys.all.first), detail: "suppressed")
         try endWaiting(of: try events(of: keys, after: .none).events)
-        return keys
     }
 
     private var erasure: Suppression {
@@ -175,7 +180,7 @@ extension StoreWriter {
     }
 
     /// Rejected bodies that one transaction looks through.
-    private static let rejectedSlice = 500
+    private static let rejectedSlice = 100
 
     /// Removes the rejected bodies of a slice, and last errors, that name the person.
     ///

@@ -13,8 +13,10 @@ package protocol PeopleSession: AnyObject {
     func save(_ person: PersonRecord, for key: Digest128) throws
     func removePerson(_ key: Digest128) throws
 
-    /// Identifiers that stand in the events of a user id or an email.
-    func identifiers(_ kind: IdentityKey.Kind, inEventsOf key: Int64) throws -> Set<String>
+    /// Identifiers that stand in the newest events of a user id or an email.
+    func identifiers(
+        _ kind: IdentityKey.Kind, inEventsOf key: Int64, newest limit: Int
+    ) throws -> Set<String>
     /// The stored identifiers that lead to a user: former ids, addresses and anonymous ids.
     func identifiers(leadingTo user: String) throws -> [IdentityKey]
     /// The stored identifiers that have an address, in whatever case it is written.

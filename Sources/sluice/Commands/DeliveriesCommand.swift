@@ -223,6 +223,10 @@ struct RejectedCommand: ParsableCommand {
             )
             terminal.write("  \(printable(row.problem.message)) \(row.problem.hint)")
             terminal.write("  \(printable(String(decoding: row.body.prefix(200), as: UTF8.self)))")
+            if !row.removed.isEmpty {
+                let paths = row.removed.joined(separator: ", ")
+                terminal.write("  Never stored, so removed or masked: \(printable(paths))")
+            }
         }
     }
 }

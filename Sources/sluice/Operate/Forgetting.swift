@@ -1,5 +1,6 @@
 import Accept
 import Events
+import Identify
 import JSON
 import Log
 import Map
@@ -21,12 +22,12 @@ struct Forgetting: Sendable {
     private static let patience: Duration = .seconds(30)
     private static let pause: Duration = .milliseconds(50)
     /// Events of an earlier version that one transaction empties.
-    private static let slice = 500
+    private static let slice = 100
     private static let looks = Int(patience.milliseconds / pause.milliseconds)
 
     /// - Parameter id: a user id or an email.
     func run(_ id: String) async throws -> ForgetReport {
-        let keys = try await store.beginForgetting(id)
+        let keys = try await begin(id)
         var report = ForgetReport()
         var own: Set<EventID> = []
         for user in keys.users.sorted() {
@@ -52,6 +53,28 @@ struct Forgetting: Sendable {
         }
         try await store.saveReceipt(String(decoding: text, as: UTF8.self), of: keys)
         return report
+    }
+
+    /// Stops all sending to the person, and finds every identifier.
+    ///
+    /// The store follows a person's newest events. All the others are read here, beside the writer.
+    private func begin(_ id: String) async throws -> PersonKeys {
+        var keys = try await store.beginForgetting(id)
+        // Only the address that was given leads to its users; others are shared.
+        if case .usable(let email) = EmailCheck(id), keys.emails.contains(email) {
+            let key = IdentityKey(.email, email)
+            for user in try log.identifiers(.user, inEventsOf: key).subtracting(keys.users) {
+                keys.formUnion(try await store.beginForgetting(user))
+            }
+        }
+        var all = keys
+        for user in keys.users {
+            let key = IdentityKey(.user, user)
+            all.emails.formUnion(try log.identifiers(.email, inEventsOf: key))
+            all.anonymous.formUnion(try log.identifiers(.anonymous, inEventsOf: key))
+        }
+        if all != keys { try await store.beginForgetting(all) }
+        return all
     }
 
     /// Empties the person's events slice by slice, until none is under way any more.

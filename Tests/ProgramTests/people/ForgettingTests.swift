@@ -101,7 +101,7 @@ import Testing
     }
 }
 
-/// What three people do on two devices, as calls of a site's backend and its services.
+/// The deeds of three people on two devices, as calls of a site's backend and its services.
 private struct Life {
     enum Message: Sendable {
         case call(String, String)
@@ -135,13 +135,13 @@ private struct Life {
         // Every identifier of a person is tied to the others, so that forgetting reaches it.
         var messages = people.flatMap { person -> [Message] in
             [
-                identify(person, 0, 0),
+                identify(person, user: 0, email: 0),
                 .call(
                     "/v1/alias",
                     "{\"userId\":\"\(person.users[1])\","
                         + "\"previousId\":\"\(person.users[0])\",\"messageId\":\"\(person.mark)-a\"}"
                 ),
-                identify(person, 1, 1),
+                identify(person, user: 1, email: 1),
             ]
         }
         for _ in 0..<count { messages.append(contentsOf: step()) }
@@ -159,7 +159,7 @@ private struct Life {
             "\"messageId\":\"\(person.mark)-m\(number)\",\"userId\":\"\(person.users[user])\""
         let escaped = person.mark.replacing("q", with: "\\u0071")
         switch Int.random(in: 0..<9, using: &random) {
-        case 0: return [identify(person, user, email, device)]
+        case 0: return [identify(person, user: user, email: email, on: device)]
         case 1, 2:
             return [
                 .call(
@@ -187,7 +187,7 @@ private struct Life {
         case 7:
             // Only what comes right after an identify is surely this person's.
             return [
-                identify(person, user, email, device),
+                identify(person, user: user, email: email, on: device),
                 .call(
                     "/v1/page",
                     "{\(device)\"messageId\":\"\(person.mark)-m\(number)-p\",\"type\":\"page\","
@@ -207,7 +207,7 @@ private struct Life {
     }
 
     private mutating func identify(
-        _ person: Person, _ user: Int, _ email: Int, _ device: String = ""
+        _ person: Person, user: Int, email: Int, on device: String = ""
     ) -> Message {
         number += 1
         return .call(

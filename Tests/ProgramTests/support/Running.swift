@@ -125,6 +125,8 @@ final class Running: Sendable {
     ) async throws -> Answer {
         var options = TransportOptions()
         options.allowedNetworks = ["127.0.0.0/8"]
+        // A busy machine may keep an answer for long.
+        (options.connectTimeout, options.totalTimeout) = (.minutes(1), .minutes(2))
         options.answerKept = 8 << 20
         options.answerRead = 8 << 20
         let result = await transport.exchange(

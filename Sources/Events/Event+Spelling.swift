@@ -1,0 +1,34 @@
+import JSON
+
+/// The spellings under which earlier versions kept a person whose identifier is read otherwise now.
+///
+/// What restricts a person under such a spelling holds for ever, so it is looked up too.
+extension Event {
+    /// The user id as it came; nil when it is the one that counts.
+    package var userIDAsItCame: String? {
+        userID.flatMap {
+            Self.text(of: document.root["userId"] ?? document.root["user_id"], not: $0)
+        }
+    }
+
+    /// The previous id of an alias as it came; nil when it is the one that counts.
+    package var previousIDAsItCame: String? {
+        previousID.flatMap {
+            Self.text(of: document.root["previousId"] ?? document.root["previous_id"], not: $0)
+        }
+    }
+
+    /// The email as it came; nil when it is the address that counts.
+    package func emailAsItCame(not address: String) -> String? {
+        Self.text(of: trait("email"), not: address)
+    }
+
+    private static func text(of value: JSONValue?, not known: String) -> String? {
+        guard let value else { return nil }
+        // Most often the bytes are as many as those of the known text, and then it is that text.
+        let quotes = value.kind == .string ? 2 : 0
+        if value.raw.count == known.utf8.count + quotes { return nil }
+        guard let text = value.string ?? value.numberText, text != known else { return nil }
+        return text
+    }
+}
