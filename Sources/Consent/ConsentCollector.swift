@@ -94,9 +94,20 @@ struct ConsentCollector {
             } else if ConsentWords.answer(member.value) == true, ConsentWords.answer(key) != false {
                 // A yes to a category that nobody asks for.
                 isUnderstood = true
+            } else if mayHoldCodes(member.value) {
+                cannotRead(member.value, at: "\(path).\(key)")
             }
         }
         if !isUnderstood { cannotRead(object, at: path) }
+    }
+
+    /// True for a list with a code or category that is known: it says something about consent, and
+    /// its name does not say what.
+    private func mayHoldCodes(_ value: JSONValue) -> Bool {
+        value.kind == .array
+            && value.elements.contains { element in
+                (element.string ?? element.numberText).map { reader.knows($0) } ?? false
+            }
     }
 
     /// A list of granted codes, or a text: codes with commas between, or OneTrust's groups.

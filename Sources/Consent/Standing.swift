@@ -161,6 +161,12 @@ package struct Standing: Sendable, Equatable {
         return restrictions
     }
 
+    /// The standing without a forgetting.
+    package var withoutErasure: Standing {
+        Standing(
+            answers: answers, suppressions: suppressions.filter { $0.cause != Suppression.erased })
+    }
+
     /// Adds a suppression unless a newer one of its cause, or a newer lifting, is known.
     package mutating func merge(_ suppression: Suppression) {
         guard let index = suppressions.firstIndex(where: { $0.cause == suppression.cause }) else {

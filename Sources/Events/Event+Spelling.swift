@@ -20,14 +20,15 @@ extension Event {
 
     /// The email as it came; nil when it is the address that counts.
     package func emailAsItCame(not address: String) -> String? {
-        Self.text(of: trait("email"), not: address)
+        // The traits of a group are not the person's.
+        let value = type == .group ? context?["traits"]?["email"] : trait("email")
+        return Self.text(of: value, not: address)
     }
 
     private static func text(of value: JSONValue?, not known: String) -> String? {
         guard let value else { return nil }
-        // Most often the bytes are as many as those of the known text, and then it is that text.
-        let quotes = value.kind == .string ? 2 : 0
-        if value.raw.count == known.utf8.count + quotes { return nil }
+        // A string with as many bytes is the known text: reading only takes away, or joins escapes.
+        if value.kind == .string, value.raw.count == known.utf8.count + 2 { return nil }
         guard let text = value.string ?? value.numberText, text != known else { return nil }
         return text
     }

@@ -110,7 +110,7 @@ package struct Identifier {
             // always ties: its consent is kept for the device, and must not reach the next user.
             try link(deviceKey, device, to: userID, makes: teaches || !isBelieved, in: &store)
         }
-        if isBelieved { restrictLikeOlderSpellings(email: own.email) }
+        restrictLikeOlderSpellings(email: own.email)
         if refusal == nil, !isForgotten {
             if teaches { try learnEmail(known: known, device: device, in: &store) }
             if event.type == .alias, let lane = try learnAlias(known: known, in: &store) {
@@ -199,7 +199,9 @@ package struct Identifier {
         }
         restrict(.user, event.userID, like: event.userIDAsItCame)
         restrict(.email, email, like: email.flatMap { event.emailAsItCame(not: $0) })
-        if event.type == .alias { restrict(.user, event.userID, like: event.previousIDAsItCame) }
+        if event.type == .alias, isBelieved {
+            restrict(.user, event.userID, like: event.previousIDAsItCame)
+        }
     }
 
     /// Ties the anonymous id to the user it was seen with.
@@ -257,12 +259,25 @@ package struct Identifier {
         if let userKey, let userID = event.userID {
             guard known?.email != email else { return }
             try keepFormer(known?.email, of: userID, in: &store)
+            // A no moves with the person: to the new address, and from the one before.
+            handovers.append(.restrict(IdentityKey(.email, email), like: userKey))
+            if let former = known?.email {
+                handovers.append(.restrict(userKey, like: IdentityKey(.email, former)))
+            }
             var record = try store.identity(userKey) ?? IdentityRecord()
             record.email = email
             try store.save(record, for: userKey)
         } else if let deviceKey, device?.userID == nil, device?.email != email {
             var record = device ?? IdentityRecord()
-            if record.email == nil { addressedDevice = deviceKey.value }
+            if let former = record.email {
+                // Another case of letters is the same address; another address, another person.
+                if former.lowercased() != email.lowercased() {
+                    record.link = .handedOver
+                    handovers.append(.clear(deviceKey))
+                }
+            } else {
+                addressedDevice = deviceKey.value
+            }
             record.email = email
             try store.save(record, for: deviceKey)
         }

@@ -54,6 +54,20 @@ package struct IdentityRecord: Sendable, Equatable {
     package var onlyOwner: String? { link == .proven ? userID : nil }
 }
 
+extension IdentityKey {
+    /// The spellings under which an id or email that an operator gives may be stored: without what
+    /// stands around it, and as it was given, which is how an earlier version took it.
+    package static func spellings(of id: String) -> [String] {
+        let read: String
+        if case .usable(let address) = EmailCheck(id) {
+            read = address
+        } else {
+            read = String(id.withoutOuterBlanks)
+        }
+        return read == id ? [id] : [read, id]
+    }
+}
+
 /// The stored identities, inside the transaction that accepts an event.
 package protocol IdentityStore {
     /// The facts about an identifier; nil when there are none.

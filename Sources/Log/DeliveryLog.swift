@@ -57,23 +57,43 @@ extension DeliveryLog {
     /// Of a user id, also what is stored under the user's address and former ids: it holds for them
     /// too. Of an email, also what is stored under the users whose newest events bear it.
     ///
-    /// - Parameter id: a user id or an email.
-    package func standings(of id: String) throws -> [Standing] {
-        var keys = [IdentityKey(.user, id), IdentityKey(.email, id)]
-        let bearers = try events(of: keys[1], limit: Self.bearersMax)
-            .compactMap { try event($0)?.identity.person }
+    /// - Parameter id: a user id, an email or an anonymous id.
+    package func standings(of id: String) throws -> [StoredStanding] {
+        let spellings = IdentityKey.spellings(of: id)
+        var keys = spellings.flatMap { [IdentityKey(.user, $0), IdentityKey(.email, $0)] }
+        let bearers = try events(
+            of: IdentityKey(.email, spellings[0]), limit: Self.bearersMax
+        ).compactMap { try event($0)?.identity.person }
         keys += Set(bearers).sorted().map { IdentityKey(.user, $0) }
         for key in keys where key.kind == .user {
             guard let record = try person(key).identity else { continue }
             if let email = record.email { keys.append(IdentityKey(.email, email)) }
             keys += record.previous.map { IdentityKey(.user, $0) }
         }
-        var found: [Standing] = []
-        for standing in try keys.compactMap({ try person($0).standing })
-        where !found.contains(standing) {
-            found.append(standing)
+        keys.append(IdentityKey(.anonymous, id))
+        var found: [StoredStanding] = []
+        var seen: Set<IdentityKey> = []
+        for key in keys where seen.insert(key).inserted {
+            guard let standing = try person(key).standing, !standing.isEmpty else { continue }
+            if let index = found.firstIndex(where: { $0.standing == standing }) {
+                found[index].keys.append(key)
+            } else {
+                found.append(StoredStanding(keys: [key], standing: standing))
+            }
         }
         return found
+    }
+}
+
+/// The consent that is stored alike under some of a person's identifiers.
+package struct StoredStanding: Sendable, Equatable {
+    /// The identifiers it is stored under.
+    package var keys: [IdentityKey]
+    package let standing: Standing
+
+    package init(keys: [IdentityKey], standing: Standing) {
+        self.keys = keys
+        self.standing = standing
     }
 }
 

@@ -11,7 +11,10 @@ extension Pipeline {
         func isErased(_ kind: IdentityKey.Kind, _ value: String) throws -> Bool {
             try store.standing(IdentityKey(kind, value))?.isErased ?? false
         }
-        if let user = event.userID, try isErased(.user, user) { return true }
+        if let user = event.userID {
+            if try isErased(.user, user) { return true }
+            if user.isAddress, try isErased(.email, user) { return true }
+        }
         if let older = event.userIDAsItCame, try isErased(.user, older) { return true }
         guard case .usable(let email) = reading.email else { return false }
         if try isErased(.email, email) { return true }
@@ -21,14 +24,19 @@ extension Pipeline {
     /// True for an alias from an id that was forgotten.
     func isFormerForgotten(_ event: Event, in store: some ConsentStore) throws -> Bool {
         guard event.type == .alias, event.trusted, let old = event.previousID else { return false }
-        return try store.standing(IdentityKey(.user, old))?.isErased ?? false
+        return try [old, event.previousIDAsItCame].compactMap { $0 }.contains {
+            try store.standing(IdentityKey(.user, $0))?.isErased ?? false
+        }
     }
 
     func carryOut(_ handover: Handover, in store: inout some ConsentStore) throws {
         switch handover {
         case .restrict(let key, let other):
             guard let standing = try store.standing(other), standing.restricts else { return }
-            try store.change(key) { $0.restrict(like: standing) }
+            // An address that somebody else shared, and was forgotten with, forgets no user.
+            let isShared = key.kind == .user && other.kind == .email
+            let restricting = isShared ? standing.withoutErasure : standing
+            if restricting.restricts { try store.change(key) { $0.restrict(like: restricting) } }
         case .clear(let key):
             if try store.standing(key) != nil { try store.save(Standing(), for: key) }
         case .keepRestrictions(let key):
@@ -171,6 +179,10 @@ extension Pipeline {
             let key = IdentityKey(.user, person)
             stored.user = try store.standing(key) ?? Standing()
             try restrict(&stored.user, likeFormerIDsOf: person, in: store)
+            // An address can be a user id too; what was stored for the address holds for it.
+            if person.isAddress, let standing = try store.standing(IdentityKey(.email, person)) {
+                stored.user.restrict(like: standing)
+            }
         }
         if let email = identity.email {
             stored.email = try store.standing(IdentityKey(.email, email)) ?? Standing()
@@ -180,4 +192,9 @@ extension Pipeline {
         }
         return stored
     }
+}
+
+extension String {
+    /// True for an id that may be an email address.
+    fileprivate var isAddress: Bool { utf8.contains(UInt8(ascii: "@")) }
 }

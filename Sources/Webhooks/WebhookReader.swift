@@ -166,8 +166,9 @@ package struct WebhookReader: Sendable {
         throw Problem(
             code: "unreadable_person",
             message: "The webhook names its person by an email alone, and it \(fault).",
-            hint: "Nothing was changed for anybody. If the blueprint reads a wrong field, correct "
-                + "it, then: sluice source replay \(source.name)")
+            hint: "Nothing was changed for anybody; stop a person with: sluice suppress ID. If the "
+                + "blueprint reads a wrong field, correct it, then: "
+                + "sluice source replay \(source.name)")
     }
 
     /// Headers as the store keeps them beside a body.

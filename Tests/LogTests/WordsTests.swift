@@ -112,15 +112,22 @@ import Testing
             suppressions: [
                 Suppression(cause: "hard_bounce", at: noon, origin: "Vero"),
                 Suppression(cause: "unsubscribed", at: noon, origin: "Vero", liftedAt: noon),
+                Suppression(
+                    cause: "complained", at: noon, origin: "Vero",
+                    liftedAt: noon + .milliseconds(1_000)),
             ])
         let moment = "2026-06-06T12:00:00.000Z"
+        let stored = StoredStanding(
+            keys: [IdentityKey(.user, "1"), IdentityKey(.email, "a@b.co")], standing: standing)
+        let who = "Stored for user 1, email a@b.co"
         #expect(
-            standing.sentences == [
-                "Stored: marketing granted on \(moment), by identify.",
-                "Stored: analytics denied on \(moment), by a page. A later yes of the person ends it.",
-                "Stored: hard bounce in Vero on \(moment); nothing is sent. "
+            stored.sentences == [
+                "\(who): marketing granted on \(moment), by identify.",
+                "\(who): analytics denied on \(moment), by a page. A later yes of the person ends it.",
+                "\(who): hard bounce in Vero on \(moment); nothing is sent. "
                     + "A resubscribe lifts it, and sluice consent set ID --lift.",
-                "Stored: unsubscribed in Vero on \(moment); lifted on \(moment).",
+                "\(who): no unsubscribed from before \(moment) counts, said Vero.",
+                "\(who): complained in Vero on \(moment); lifted on 2026-06-06T12:00:01.000Z.",
             ])
     }
 }

@@ -1,5 +1,7 @@
 import Consent
 import Events
+import Identify
+import JSON
 import Map
 import Pipeline
 import Request
@@ -130,6 +132,41 @@ private func decide(
 }
 
 @Suite struct `A dry run` {
+    @Test func `reads emails as the manual's table says`() throws {
+        let table = try Fixtures.json(try Fixtures.text("Fixtures/readings/emails.json"))
+        let pipeline = Pipeline(destinations: [try destination()])
+        for entry in table["emails"]?.elements ?? [] {
+            guard let given = entry["given"] else { continue }
+            let email = String(decoding: given.raw, as: UTF8.self)
+            let event = try Fixtures.accepted(
+                "{\"type\":\"identify\",\"userId\":\"1\",\"traits\":{\"email\":\(email)}}")
+            let run = try DryRun(event, pipeline: pipeline, people: MemoryPeople())
+            #expect(run.identity.email == entry["read"]?.string, "\(entry.pretty())")
+        }
+    }
+
+    @Test func `reads consent as the manual's table says`() throws {
+        let table = try Fixtures.json(try Fixtures.text("Fixtures/readings/consent.json"))
+        var codes: [String: String] = [:]
+        for member in table["codes"]?.members ?? .empty {
+            codes[member.key.string ?? ""] = member.value.string
+        }
+        let marketing = try Fixtures.destination(
+            consent: ConsentRule(require: ["marketing"], missing: .deny))
+        let pipeline = Pipeline(destinations: [marketing], consentCodes: codes)
+        for entry in table["consent"]?.elements ?? [] {
+            let context = String(decoding: try #require(entry["given"]).raw, as: UTF8.self)
+            let event = try Fixtures.accepted(
+                "{\"type\":\"track\",\"event\":\"Product Viewed\",\"userId\":\"1\","
+                    + "\"context\":\(context)}")
+            let run = try DryRun(event, pipeline: pipeline, people: MemoryPeople())
+            let isUnreadable = entry["unreadable"]?.bool == true
+            let read = entry["read"]?["marketing"]?.bool.map { $0 ? "granted" : "denied" }
+            let expected = isUnreadable ? "unreadable" : read ?? "missing"
+            #expect(run.outcomes[0].consent?.answer == expected, "\(entry.pretty())")
+        }
+    }
+
     @Test func `shows what would be sent, and why it would not be`() throws {
         let pipeline = Pipeline(destinations: [try destination()])
         let sent = try DryRun(try event("Bought"), pipeline: pipeline, people: MemoryPeople())

@@ -95,6 +95,7 @@ extension ForgetReport: OrderBody {
         postponed = try json.integer("postponed")
         unforwarded = try json.texts("unforwarded")
         answers = try json.texts("answers")
+        isKnown = try json.truth("known")
         isClean = try json.truth("clean")
     }
 }

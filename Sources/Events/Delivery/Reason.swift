@@ -76,8 +76,8 @@ package enum Reason: String, Sendable, CaseIterable {
             "Send the plain address in traits.email; do not hash it before Sluice."
         case .invalidEmail: "Correct traits.email where the event is made, or send a user id."
         case .untrustedIdentity:
-            "Send it from the backend with a server key, or with a proof that the backend made "
-                + "(context.proof, by one of the source's proof_secrets)."
+            "Send it from the backend with a server key. For an identify, a proof that the backend "
+                + "made is enough (context.proof)."
         case .consent:
             "Send context.consent with the event, or record the consent with an identify call."
         case .suppressed: "Only a resubscribe or a later consent event lifts this."

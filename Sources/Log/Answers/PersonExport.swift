@@ -17,11 +17,24 @@ package struct PersonExport {
         self.log = log
     }
 
+    /// The events of the id, and those of the user's addresses that name nobody else.
+    private func events() throws -> Set<EventID> {
+        let user = IdentityKey(.user, id)
+        var found = Set(try log.events(of: user, limit: Self.limit))
+        found.formUnion(try log.events(of: IdentityKey(.email, id), limit: Self.limit))
+        for email in try log.identifiers(.email, inEventsOf: user) {
+            for event in try log.events(of: IdentityKey(.email, email), limit: Self.limit)
+            where try log.event(event)?.identity.person == nil {
+                found.insert(event)
+            }
+        }
+        return found
+    }
+
     /// The person's consent, events with their bodies, and deliveries, as one JSON object.
     package func json() throws -> [UInt8] {
         let standings = try log.standings(of: id)
-        let byUser = try log.events(of: IdentityKey(.user, id), limit: Self.limit)
-        let byEmail = try log.events(of: IdentityKey(.email, id), limit: Self.limit)
+        let events = try events()
         var writer = JSONWriter()
         writer.beginObject()
         writer.member("person", id)
@@ -29,7 +42,7 @@ package struct PersonExport {
         standings.appendJSON(to: &writer)
         writer.key("events")
         writer.beginArray()
-        for event in Set(byUser + byEmail).sorted() {
+        for event in events.sorted() {
             guard let story = try Explanation(of: event, from: log) else { continue }
             writer.beginObject()
             writer.key("body")

@@ -2,10 +2,16 @@ import Consent
 import Events
 package import JSON
 
-extension [Standing] {
+extension [StoredStanding] {
     /// The stored consent of a person as a JSON array, one element for each identifier.
     package func appendJSON(to writer: inout JSONWriter) {
-        writer.objects(of: self) { $0.appendMembers(to: &$1) }
+        writer.objects(of: self) { stored, writer in
+            writer.member("storedFor", objectsOf: stored.keys) { key, writer in
+                writer.member("kind", key.kind.rawValue)
+                writer.member("value", key.value)
+            }
+            stored.standing.appendMembers(to: &writer)
+        }
     }
 }
 

@@ -1,19 +1,38 @@
 package import Consent
 import Events
 
-extension Standing {
+extension StoredStanding {
     /// The stored answers and suppressions, a sentence each.
     package var sentences: [String] {
+        let names = keys.map { key in
+            switch key.kind {
+            case .user: "user \(key.value)"
+            case .email: "email \(key.value)"
+            case .anonymous: "anonymous id \(key.value)"
+            }
+        }
+        return standing.sentences(storedFor: names.joined(separator: ", "))
+    }
+}
+
+extension Standing {
+    fileprivate func sentences(storedFor names: String) -> [String] {
         let given = answers.map { answer in
             let word = answer.granted ? "granted" : "denied"
-            return "Stored: \(answer.category) \(word) on \(answer.at.iso8601), by "
-                + "\(answer.origin).\(answer.ending)"
+            return "Stored for \(names): \(answer.category) \(word) on \(answer.at.iso8601), "
+                + "by \(answer.origin).\(answer.ending)"
         }
         let held = suppressions.map { suppression in
-            if let lifted = suppression.liftedAt {
-                return "Stored: \(suppression.text); lifted on \(lifted.iso8601)."
+            if suppression.liftedAt == suppression.at {
+                let cause = suppression.cause.replacing("_", with: " ")
+                return "Stored for \(names): no \(cause) from before "
+                    + "\(suppression.at.iso8601) counts, said \(suppression.origin)."
             }
-            return "Stored: \(suppression.text); nothing is sent. \(suppression.ending)"
+            if let lifted = suppression.liftedAt {
+                return "Stored for \(names): \(suppression.text); lifted on \(lifted.iso8601)."
+            }
+            return "Stored for \(names): \(suppression.text); nothing is sent. "
+                + suppression.ending
         }
         return given + held
     }
@@ -31,7 +50,7 @@ extension ConsentAnswer {
 
 extension Suppression {
     /// The way in which it is lifted.
-    fileprivate var ending: String {
+    package var ending: String {
         switch cause {
         case Self.byOperator: "It is lifted with sluice suppress ID --lift."
         case Self.unsubscribed: "A resubscribe lifts it, and a consent event with a yes."

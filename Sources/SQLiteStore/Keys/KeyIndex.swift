@@ -181,6 +181,12 @@ final class KeyIndex: TransactionParticipant {
         added += 1
     }
 
+    /// Makes an event that is stored already findable under one more key.
+    func add(_ key: Int64, of event: EventID) throws {
+        people.insert(PersonRow(key: key, event: event.number))
+        try people.flush()
+    }
+
     /// Makes an event unfindable by the people it belonged to; its message id stays known when it
     /// stands in the event no more.
     func forgetKeys(of event: EventID) throws {

@@ -71,7 +71,8 @@ enum DeliveryColumn: Int32, ColumnList {
         }
         return DeliveryRow(
             id: id, eventName: row.text(Self.label) ?? "", source: row.text(Self.source) ?? "",
-            messageID: row.text(Self.messageID) ?? "", userID: row.text(Self.userID),
+            messageID: EmptiedMessageID.shown(row.text(Self.messageID) ?? ""),
+            userID: row.text(Self.userID),
             email: row.text(Self.email),
             receivedAt: Timestamp(milliseconds: row.int64(Self.receivedAt)),
             state: DeliveryState(rawValue: row.text(Self.state) ?? "") ?? .queued,

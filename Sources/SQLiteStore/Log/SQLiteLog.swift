@@ -55,11 +55,15 @@ package final class SQLiteLog: DeliveryLog {
             let select = try connection.prepare(
                 """
                 \(KeyIndex.eventsOfMessage("SELECT id FROM sources"))
-                UNION SELECT id FROM events WHERE \(KeyIndex.unfolded) AND message_id = ?1
+                UNION SELECT id FROM events
+                    WHERE \(KeyIndex.unfolded) AND message_id IN (?1, ?3, ?4)
                 ORDER BY event
                 """)
-            return try Self.identifiers(
-                select.bind(1, messageID).bind(2, Hasher128.digest(ofMessageID: messageID)))
+            let digest = Hasher128.digest(ofMessageID: messageID)
+            select.bind(1, messageID).bind(2, digest)
+                .bind(3, EmptiedMessageID.text(digest, atOnce: true))
+                .bind(4, EmptiedMessageID.text(digest, atOnce: false))
+            return try Self.identifiers(select)
         }
     }
 
@@ -67,8 +71,35 @@ package final class SQLiteLog: DeliveryLog {
         try connection.withLock { connection in
             let select = try connection.prepare(
                 "\(KeyIndex.events(of: "?1")) ORDER BY event DESC LIMIT ?2")
-            return try Self.identifiers(select.bind(1, number(of: key)).bind(2, limit))
+            let own = try Self.identifiers(select.bind(1, number(of: key)).bind(2, limit))
+            guard key.kind == .user else { return own }
+            let early = try earlyEvents(of: key.value, limit: limit, in: connection)
+            return Array(Set(own + early).sorted(by: >).prefix(limit))
         }
+    }
+
+    /// Devices of a user that are looked at.
+    private static let devicesMax = 100
+
+    /// The events of a user's devices that came before the user was known.
+    private func earlyEvents(
+        of user: String, limit: Int, in connection: Connection
+    ) throws -> [EventID] {
+        let devices = try connection.prepare(
+            "SELECT value FROM identities WHERE user_id = ? AND kind = 'anonymous' LIMIT ?")
+        devices.bind(1, user).bind(2, Self.devicesMax)
+        var found: [EventID] = []
+        while try devices.step() {
+            guard let device = devices.text(0) else { continue }
+            let select = try connection.prepare(
+                """
+                SELECT id FROM events WHERE id IN (\(KeyIndex.events(of: "?1")))
+                    AND owner_id = ?2 ORDER BY id DESC LIMIT ?3
+                """)
+            select.bind(1, number(of: IdentityKey(.anonymous, device))).bind(2, user)
+            found += try Self.identifiers(select.bind(3, limit))
+        }
+        return found
     }
 
     package func firstEvent(
@@ -141,7 +172,8 @@ package final class SQLiteLog: DeliveryLog {
 
     package func receipts(of id: String?) throws -> [ForgetReceipt] {
         try connection.withLock { connection in
-            let keys = id.map { [IdentityKey(.user, $0), IdentityKey(.email, $0)] } ?? []
+            let keys = (id.map { IdentityKey.spellings(of: $0) } ?? [])
+                .flatMap { [IdentityKey(.user, $0), IdentityKey(.email, $0)] }
             let hashes = keys.map { "'\(hexadecimal(hasher.digest(of: $0).bytes))'" }
             let ofPerson = id == nil ? "" : "AND subject IN (\(hashes.joined(separator: ", ")))"
             let select = try connection.prepare(

@@ -84,10 +84,11 @@ extension SQLiteSession {
             .bind(2, event.number).run()
     }
 
-    func saveEmail(_ email: String, of event: EventID) throws {
+    func saveEmail(_ email: String, key: Int64, of event: EventID) throws {
         try flush()
-        try prepared("UPDATE events SET email = ? WHERE id = ?").bind(1, email)
-            .bind(2, event.number).run()
+        try prepared("UPDATE events SET email = ?, email_key = ? WHERE id = ?").bind(1, email)
+            .bind(2, key).bind(3, event.number).run()
+        try keys.add(key, of: event)
     }
 
     func empty(_ event: EventID) throws {

@@ -56,14 +56,15 @@ final class RejectionTable {
     func forEach(after number: Int64, limit: Int, _ body: (RejectedBody) -> Void) throws {
         let select = try connection.prepare(
             """
-            SELECT id, body, message_id, headers FROM rejections WHERE id > ? ORDER BY id LIMIT ?
+            SELECT id, body, message_id, headers, removed FROM rejections WHERE id > ? ORDER BY id LIMIT ?
             """)
         select.bind(1, number).bind(2, limit)
         while try select.step() {
             body(
                 RejectedBody(
                     number: select.int64(0), bytes: select.blob(1) ?? [],
-                    messageID: select.text(2), headers: select.text(3)))
+                    messageID: select.text(2), headers: select.text(3),
+                    removed: select.text(4) ?? ""))
         }
     }
 }

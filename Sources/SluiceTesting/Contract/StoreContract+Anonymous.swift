@@ -109,6 +109,29 @@ extension StoreContract {
             let left = try store.log.event(early)?.event.document.root.isEmpty
             try expect(left == false, "forgetting the next one leaves the first one's event")
         },
+        StoreContract(
+            "gives what one address saw on a device to no later user of it", setUp: waiting
+        ) { store in
+            let early = try await store.accept(view("a"))
+            store.clock.advance(by: .seconds(1))
+            for address in ["anna@b.co", "9@b.co"] {
+                _ = try await store.accept(
+                    """
+                    {"type":"identify","anonymousId":"device","traits":{"email":"\(address)"}}
+                    """)
+            }
+            _ = try await store.accept(identify("9"))
+            var jobs = try store.claim()
+            while let job = jobs.popLast() {
+                let isOthers = job.id.event == early && job.identity.email != "anna@b.co"
+                try expect(!isOthers, "the early event is the first address's, not \(job.identity)")
+                store.end(job, .delivered)
+                jobs += try store.claim()
+            }
+            let people = try await store.engine.beginForgetting("anna@b.co")
+            let step = try await store.engine.erase(people, after: .none, except: [])
+            try expect(step.erased == 2, "what was sent as hers and her identify, not \(step)")
+        },
         StoreContract("lets events that are too old stay left out", setUp: waiting) { store in
             let old = try await store.accept(view("a"))
             store.clock.advance(by: .hours(25))

@@ -141,6 +141,46 @@ extension StoreContract {
             let id = try await store.accept(identify)
             try expect(try store.row(id).reason == nil, "the address keeps nothing back any more")
         },
+        StoreContract("lets nobody come back who was forgotten with somebody else since") { store in
+            func identify(_ user: String) -> String {
+                """
+                {"type":"identify","userId":"\(user)","traits":{"email":"shared@b.co"},
+                 "context":{"consent":{"marketing":true}}}
+                """
+            }
+            for user in ["1", "9"] {
+                _ = try await store.accept(identify(user))
+                let keys = try await store.engine.beginForgetting(user)
+                try await store.engine.finishForgetting(keys)
+                if user == "1" { _ = try await store.engine.allowAgain("1") }
+            }
+            let keys = try await store.engine.beginForgetting("1")
+            try await store.engine.finishForgetting(keys)
+            let change = try await store.engine.allowAgain("1")
+            try expect(change.identifiers == 1, "only the id, not \(change)")
+            let id = try await store.accept(identify("9"))
+            try expect(try store.row(id).reason == .erased, "the other's erasure holds")
+        },
+        StoreContract("keeps an operator's stop when a forgotten person comes back") { store in
+            _ = try await store.accept([try Fixtures.track(user: "5")])
+            let keys = try await store.engine.beginForgetting("5")
+            try await store.engine.finishForgetting(keys)
+            _ = try await store.engine.suppress("5", because: "")
+            _ = try await store.engine.allowAgain("5")
+            let id = try await store.accept([try Fixtures.track(user: "5", message: "m")])[0].id
+            try expect(try store.row(id).reason == .suppressed, "until the operator lifts it")
+        },
+        StoreContract("keeps no rejected body that names somebody who was forgotten") { store in
+            let keys = try await store.engine.beginForgetting("person-1")
+            try await store.engine.finishForgetting(keys)
+            let rejection = Rejection(
+                index: 0, messageID: "m", problem: Problem(code: "c", message: "m", hint: "h"),
+                body: Array("{\"userId\":\"person-1\"}".utf8))
+            _ = try await store.events.accept(Envelope(rejections: [rejection]), from: "backend")
+            let kept = try store.log.rejected(limit: 9)
+            try expect(kept.map(\.problem.code) == ["c"], "that it came is kept")
+            try expect(!String(decoding: kept[0].body, as: UTF8.self).contains("person-1"), "empty")
+        },
         StoreContract("ends no deletion, and lets it go behind what is ended") { store in
             let waiting = try await store.accept([try Fixtures.track(user: "1")])[0].id
             let due = store.clock.now + .seconds(3)

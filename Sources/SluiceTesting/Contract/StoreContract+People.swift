@@ -68,7 +68,14 @@ extension StoreContract {
                 document: try JSONReader.read(text: text))
             _ = try await store.accept([old])
             _ = try await store.engine.suppress(" 7 ", because: "")
-            for id in ["\" 7 \"", "\"7\""] {
+            // A number with as many characters as its reading.
+            let number = Event(
+                source: "backend", trusted: true, type: .identify, userID: "1e1",
+                timestamp: store.clock.now, receivedAt: store.clock.now,
+                document: try JSONReader.read(text: "{\"userId\":\"1e1\"}"))
+            _ = try await store.accept([number])
+            _ = try await store.engine.suppress("1e1", because: "")
+            for id in ["\" 7 \"", "\"7\"", "1e1", "10"] {
                 let event = try await store.accept(
                     "{\"type\":\"track\",\"event\":\"Product Viewed\",\"userId\":\(id)}")
                 try expect(try store.row(event).reason == .suppressed, "as \(id) too")
@@ -78,6 +85,38 @@ extension StoreContract {
                 "{\"type\":\"identify\",\"traits\":{\"email\":\"j@b.co\"}}")
             try expect(!change.isKnown, "nobody was known")
             try expect(try store.row(event).reason == .suppressed, "an order is read the same way")
+        },
+        StoreContract("holds a person's no for an address that comes later, and for a new one") {
+            store in
+            func identify(_ email: String) -> String {
+                """
+                {"type":"identify","userId":"1","traits":{"email":"\(email)"},
+                 "context":{"consent":{"marketing":true}}}
+                """
+            }
+            _ = try await store.accept(identify("old@b.co"))
+            _ = try await store.engine.suppress("old@b.co", because: "by phone")
+            store.clock.advance(by: .seconds(1))
+            let renamed = try await store.accept(identify("new@b.co"))
+            let alone = try await store.accept(
+                """
+                {"type":"track","event":"Product Viewed","traits":{"email":"new@b.co"},
+                 "context":{"consent":{"marketing":true}}}
+                """)
+            for id in [renamed, alone] {
+                try expect(try store.row(id).reason == .suppressed, "it moved with the person")
+            }
+        },
+        StoreContract("takes a group's address for nobody's") { store in
+            _ = try await store.engine.suppress("info@corp.co", because: "")
+            for text in [
+                "{\"type\":\"identify\",\"userId\":\"1\",\"traits\":{\"email\":\"a@b.co\"}}",
+                """
+                {"type":"group","userId":"1","groupId":"g","traits":{"email":"info@corp.co"}}
+                """,
+            ] { _ = try await store.accept(text) }
+            let id = try await store.accept([try Fixtures.track(user: "1")])[0].id
+            try expect(try store.row(id).reason == nil, "the company is not the person")
         },
         StoreContract("says when nobody is known under an id that an operator gives") { store in
             let change = try await store.engine.suppress("nobody", because: "")

@@ -80,8 +80,9 @@ extension MemorySession {
         state.events[event]?.identity.ownerID = user
     }
 
-    func saveEmail(_ email: String, of event: EventID) {
+    func saveEmail(_ email: String, key: Int64, of event: EventID) {
         state.events[event]?.identity.email = email
+        state.events[event]?.emailKey = key
     }
 
     func postponeEmptying(of event: EventID) { state.postponedEmptying.insert(event) }
@@ -116,7 +117,8 @@ extension MemorySession {
         {
             body(
                 RejectedBody(
-                    number: number, bytes: row.body, messageID: row.messageID, headers: row.headers)
+                    number: number, bytes: row.body, messageID: row.messageID, headers: row.headers,
+                    removed: row.removed.joined(separator: " "))
             )
         }
     }

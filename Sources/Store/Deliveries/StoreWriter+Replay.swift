@@ -87,7 +87,10 @@ extension StoreWriter {
                 if reason == .anonymous { waiting.append(event) }
             }
             for event in try fitting(waiting.suffix(rule.events)) {
-                if let email = device.email { try session.saveEmail(email, of: event) }
+                if let email = device.email {
+                    let key = people.number(of: IdentityKey(.email, email))
+                    try session.saveEmail(email, key: key, of: event)
+                }
                 let id = DeliveryID(event: event, destination: destination.name)
                 let state = try beginRun(of: id, asWas: false, due: moment, at: moment)
                 if state == .queued { effects.count(.becameKnown(destination: destination.name)) }

@@ -11,8 +11,8 @@ extension StoreEngine {
         /// The next sweep: bodies are looked for from the oldest event again, because some events
         /// end late.
         var nextSweep: Timestamp
-        /// Something was emptied that the files may still hold.
-        var isUnclean = false
+        /// Something was emptied that the files may still hold; after a start nobody knows.
+        var isUnclean = true
 
         static let sweepInterval = Duration.days(1)
         /// The time between two looks for due times that a clock going back has spoilt, and for

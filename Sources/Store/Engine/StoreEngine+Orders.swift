@@ -83,7 +83,7 @@ extension StoreEngine {
     }
 
     /// The same for identifiers of the person that were found outside.
-    package func beginForgetting(_ keys: PersonKeys) async throws(Problem) {
+    package func beginForgetting(_ keys: PersonKeys) async throws(Problem) -> PersonKeys {
         try await order { try $0.beginForgetting(keys) }
     }
 

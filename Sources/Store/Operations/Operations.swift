@@ -122,6 +122,8 @@ package struct ForgetReport: Sendable, Equatable {
     package var unforwarded: [String] = []
     /// The answers of destinations that were asked: name, status and time.
     package var answers: [String] = []
+    /// False when nothing was stored about the person before.
+    package var isKnown = true
     /// True when nothing of the person is left in the store's files.
     package var isClean = false
 
@@ -136,6 +138,7 @@ package struct ForgetReport: Sendable, Equatable {
         writer.member("forwarded", forwarded)
         writer.member("unforwarded", unforwarded)
         writer.member("answers", answers)
+        writer.member("known", isKnown)
         writer.member("clean", isClean)
     }
 }

@@ -85,6 +85,12 @@ final class People: IdentityStore, ConsentStore, TransactionParticipant {
         watch.personChanged(key)
     }
 
+    /// Reads a row anew the next time; somebody else is about to change it.
+    func drop(_ key: IdentityKey) {
+        rows[key] = nil
+        watch.personChanged(key)
+    }
+
     /// Removes what is kept under an identifier; leaves its hash with a standing, if there is one.
     func forget(_ key: IdentityKey, leaving standing: Standing?) throws {
         rows[key] = nil

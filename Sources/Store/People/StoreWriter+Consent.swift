@@ -31,17 +31,16 @@ extension StoreWriter {
         return try change(id, as: "suppress", detail: "lifted") { $0.lift(.byOperator, at: moment) }
     }
 
-    /// Lets a forgotten person come back: removes the hashes that kept their identifiers away.
+    /// Lets a forgotten person come back: ends the erasure of what was forgotten together.
+    ///
+    /// Other suppressions, such as an operator's, stay.
     func allowAgain(_ id: String) throws -> PersonChange {
         var count = 0
-        for key in [IdentityKey(.user, id), IdentityKey(.email, id)] {
-            guard let standing = try people.standing(key), standing.isErased else { continue }
-            for digest in try forgotten(with: key).union([people.hasher.digest(of: key)]) {
-                guard try session.person(digest)?.standing.isErased == true else { continue }
-                try session.removePerson(digest)
-                count += 1
-            }
-            try people.forget(key, leaving: nil)
+        for key in IdentityKey.spellings(of: id)
+            .flatMap({ [IdentityKey(.user, $0), IdentityKey(.email, $0)] })
+        where try people.standing(key)?.isErased ?? false {
+            count += try endErasure(with: key)
+            people.drop(key)
         }
         try audit("forget", of: people.hash(of: IdentityKey(.user, id)), detail: "allowed again")
         return PersonChange(identifiers: count, isKnown: count > 0)
@@ -51,11 +50,9 @@ extension StoreWriter {
     private func change(
         _ id: String, as action: String, detail: String, _ body: (inout Standing) -> Void
     ) throws -> PersonChange {
-        let id = try asKept(id)
         let (keys, isKnown) = try (person(id), isKnown(id))
         changeNumber += 1
-        // An address can be a user id too, of events that are still to come.
-        for key in Set(keys.known + [IdentityKey(.user, id)]) {
+        for key in keys.known {
             var standing = try people.standing(key) ?? Standing()
             body(&standing)
             try people.save(standing, for: key)
@@ -64,20 +61,13 @@ extension StoreWriter {
         return PersonChange(identifiers: keys.known.count, isKnown: isKnown)
     }
 
-    /// True when something is stored under a user id or an email.
+    /// True when something is stored under a user id or an email, in any spelling of it.
     private func isKnown(_ id: String) throws -> Bool {
-        for key in [IdentityKey(.user, id), IdentityKey(.email, id)] {
-            if try isStored(key) { return true }
-        }
-        return false
+        try IdentityKey.spellings(of: id).contains { try isStored($0) }
     }
 
-    /// The spelling of an id or email under which events are kept: as it was given when something
-    /// is stored under that, else without what may stand around it.
-    func asKept(_ id: String) throws -> String {
-        if try isKnown(id) { return id }
-        if case .usable(let address) = EmailCheck(id) { return address }
-        return String(id.withoutOuterBlanks)
+    private func isStored(_ id: String) throws -> Bool {
+        try isStored(IdentityKey(.user, id)) || isStored(IdentityKey(.email, id))
     }
 
     private func isStored(_ key: IdentityKey) throws -> Bool {
@@ -103,6 +93,15 @@ extension StoreWriter {
     /// anonymous ids it was seen with. From an email it follows the users who have it. It does not
     /// go on from an address or a device to others who share it.
     func person(_ id: String) throws -> PersonKeys {
+        let spellings = IdentityKey.spellings(of: id)
+        var keys = try person(spelled: spellings[0])
+        for older in spellings.dropFirst() where try isStored(older) {
+            keys.formUnion(try person(spelled: older))
+        }
+        return keys
+    }
+
+    private func person(spelled id: String) throws -> PersonKeys {
         var keys = PersonKeys()
         let email = IdentityKey(.email, id)
         let isEmail = id.contains("@")
@@ -120,12 +119,17 @@ extension StoreWriter {
             guard keys.users.insert(user).inserted else { continue }
             try add(user, to: &keys, following: &open)
         }
+        try addDevices(ofAddressesIn: &keys)
+        return keys
+    }
+
+    /// Adds the anonymous ids that have one of the addresses and no user.
+    func addDevices(ofAddressesIn keys: inout PersonKeys) throws {
         for email in keys.emails {
             for key in try session.identifiers(withEmail: email) where key.kind == .anonymous {
                 if try people.identity(key)?.userID == nil { keys.anonymous.insert(key.value) }
             }
         }
-        return keys
     }
 
     private func add(

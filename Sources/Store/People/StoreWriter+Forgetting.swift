@@ -1,3 +1,4 @@
+import Accept
 import Consent
 import Deliver
 package import Events
@@ -19,13 +20,13 @@ extension StoreWriter {
     ///
     /// - Returns: the identifiers of the person.
     func beginForgetting(_ id: String) throws -> PersonKeys {
-        let keys = try person(asKept(id))
-        try beginForgetting(keys)
-        return keys
+        try beginForgetting(try person(id))
     }
 
-    /// The same for identifiers that were found outside.
-    func beginForgetting(_ keys: PersonKeys) throws {
+    /// The same for identifiers that were found outside; devices of their addresses are added.
+    func beginForgetting(_ found: PersonKeys) throws -> PersonKeys {
+        var keys = found
+        try addDevices(ofAddressesIn: &keys)
         changeNumber += 1
         people.isForgetting = true
         defer { people.isForgetting = false }
@@ -36,6 +37,7 @@ extension StoreWriter {
         }
         try audit("forget", of: people.hash(of: keys.all.first), detail: "suppressed")
         try endWaiting(of: try events(of: keys, after: .none).events)
+        return keys
     }
 
     private var erasure: Suppression {
@@ -69,13 +71,56 @@ extension StoreWriter {
     /// The action under which the audit keeps the hashes of a forgotten person's identifiers.
     private static let members = "forget members"
 
-    /// The identifiers that were forgotten together with one, itself too.
-    func forgotten(with key: IdentityKey) throws -> Set<Digest128> {
-        let firsts = Set(try session.auditDetails(of: Self.together, about: people.hash(of: key)))
-        let lists = try firsts.flatMap { try session.auditDetails(of: Self.members, about: $0) }
-        let hashes = lists.flatMap { $0.split(separator: " ") }
-            .compactMap { bytes(ofHexadecimal: $0) }
-        return Set(hashes.filter { $0.count == 16 }.map { $0.withUnsafeBytes { Digest128($0) } })
+    /// Ends the erasure of an identifier and of all that was forgotten together with it.
+    ///
+    /// An identifier that was forgotten with somebody else too, such as a shared address, stays so.
+    ///
+    /// - Returns: how many identifiers may come back.
+    func endErasure(with key: IdentityKey) throws -> Int {
+        let own = people.hash(of: key)
+        let groups = try groups(of: own)
+        let lists = try groups.map { group in
+            try session.auditDetails(of: Self.members, about: group).last ?? ""
+        }
+        let members = Set(lists.flatMap { $0.split(separator: " ").map(String.init) } + [own])
+        var ended = 0
+        for member in members {
+            let held = try self.groups(of: member)
+            for group in held.intersection(groups) {
+                try audit(Self.together, of: member, detail: "-\(group)")
+            }
+            if held.isSubset(of: groups), try endErasure(of: member) { ended += 1 }
+        }
+        return ended
+    }
+
+    /// The forgettings that hold an identifier, each by the hash of its first one.
+    private func groups(of hash: String) throws -> Set<String> {
+        try session.auditDetails(of: Self.together, about: hash).reduce(into: []) { held, detail in
+            if detail.hasPrefix("-") {
+                held.remove(String(detail.dropFirst()))
+            } else {
+                held.insert(detail)
+            }
+        }
+    }
+
+    /// Ends the erasure under a hash; other suppressions stay.
+    ///
+    /// - Returns: false when it was not erased.
+    private func endErasure(of hash: String) throws -> Bool {
+        guard let bytes = bytes(ofHexadecimal: hash), bytes.count == 16 else { return false }
+        let digest = bytes.withUnsafeBytes { Digest128($0) }
+        guard var person = try session.person(digest), person.standing.isErased else {
+            return false
+        }
+        person.standing = person.standing.withoutErasure
+        if person.standing.isEmpty {
+            try session.removePerson(digest)
+        } else {
+            try session.save(person, for: digest)
+        }
+        return true
     }
 
     /// Ends what waits of the events, but deletions; what stands behind it in a lane goes on.
@@ -206,6 +251,26 @@ extension StoreWriter {
         return RejectedStep(removed: found.count, last: last)
     }
 
+    /// Values of a rejected body that are looked at.
+    private static let valuesMax = 500
+
+    /// True when a rejected body names somebody who was forgotten, by a user id or an email.
+    func namesForgotten(_ body: [UInt8]) throws -> Bool {
+        guard session.hasPeople, let root = try? JSONReader.readRepairing(body).document.root
+        else { return false }
+        var open = [root]
+        var left = Self.valuesMax
+        while let value = open.popLast(), left > 0 {
+            left -= 1
+            open += value.elements + value.members.map(\.value)
+            guard let text = value.identifier, !text.isEmpty else { continue }
+            if try people.standing(IdentityKey(.user, text))?.isErased ?? false { return true }
+            guard text.contains("@"), case .usable(let email) = EmailCheck(text) else { continue }
+            if try people.standing(IdentityKey(.email, email))?.isErased ?? false { return true }
+        }
+        return false
+    }
+
     /// Keeps what was removed of a person: counts and names of destinations alone.
     func saveReceipt(_ receipt: String, of keys: PersonKeys) throws {
         for key in keys.known {
@@ -261,5 +326,14 @@ package struct RejectedStep: Sendable, Equatable {
     package init(removed: Int, last: Int64?) {
         self.removed = removed
         self.last = last
+    }
+}
+
+extension Rejection {
+    /// The rejection of a body that names a forgotten person: that it came, and why not more.
+    var emptied: Rejection {
+        Rejection(
+            index: index, messageID: nil, problem: problem,
+            body: Array("The body named a person who was forgotten; it is not kept.".utf8))
     }
 }

@@ -39,7 +39,9 @@ package protocol PeopleSession: AnyObject {
     /// Keeps to whom an event of an anonymous id belongs.
     func saveOwner(_ user: String, of event: EventID) throws
     /// Keeps the address of the person to whom an event of an anonymous id belongs.
-    func saveEmail(_ email: String, of event: EventID) throws
+    ///
+    /// - Parameter key: the number under which the address's events are found.
+    func saveEmail(_ email: String, key: Int64, of event: EventID) throws
     /// Leaves of an event that it was, and what became of it; nothing about whom.
     func empty(_ event: EventID) throws
     /// Remembers an event that has to be emptied once its deliveries have ended.
@@ -67,14 +69,16 @@ package struct RejectedBody: Sendable {
     package let number: Int64
     /// The body as it came.
     package let bytes: [UInt8]
-    /// Its message id and headers in one text; empty when it had none.
+    /// Its message id, headers and removed paths in one text; empty when it had none.
     package let beside: String
 
     /// A rejected body with the texts that are kept beside it.
-    package init(number: Int64, bytes: [UInt8], messageID: String?, headers: String?) {
+    package init(
+        number: Int64, bytes: [UInt8], messageID: String?, headers: String?, removed: String
+    ) {
         self.number = number
         self.bytes = bytes
-        beside = [messageID, headers].compactMap(\.self).joined(separator: " ")
+        beside = [messageID, headers, removed].compactMap(\.self).joined(separator: " ")
     }
 }
 

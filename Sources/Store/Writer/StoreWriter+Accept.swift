@@ -35,7 +35,8 @@ extension StoreWriter {
                 try accept(item.event, prepared.parts[index], from: number, weighing: order))
         }
         for rejection in envelope.rejections {
-            try session.insert(rejection, from: source, at: now)
+            let isKept = try !namesForgotten(rejection.body)
+            try session.insert(isKept ? rejection : rejection.emptied, from: source, at: now)
         }
         count(receipts, rejected: envelope.rejections.count, from: source)
         return receipts

@@ -49,7 +49,7 @@ struct ConsentSetCommand: AsyncParsableCommand {
     @Argument(help: "A user id or an email.")
     var id: String
 
-    @Argument(help: "Answers such as marketing=yes analytics=no.")
+    @Argument(help: "Answers such as marketing=yes analytics=no; each is yes or no.")
     var answers: [ConsentChoice] = []
 
     @Flag(help: "Lift suppressions, such as after an unsubscribe: the person wants to be sent to.")
@@ -61,6 +61,10 @@ struct ConsentSetCommand: AsyncParsableCommand {
         if answers.isEmpty, !lift {
             throw ValidationError("Give an answer such as marketing=no, or --lift.")
         }
+        let categories = answers.map(\.category)
+        for category in Set(categories) where categories.count(where: { $0 == category }) > 1 {
+            throw ValidationError("Two answers for \(category): give one.")
+        }
     }
 
     func run() async throws {
@@ -68,6 +72,13 @@ struct ConsentSetCommand: AsyncParsableCommand {
             try await $0.setConsent(of: id, to: answers, lifting: lift)
         }
         for line in change.lines(of: id) { Terminal.standard.write(line) }
+        guard lift else { return }
+        for stored in try options.log().standings(of: id) {
+            for suppression in stored.standing.active {
+                Terminal.standard.write(
+                    printable("Still stopped: \(suppression.text). \(suppression.ending)"))
+            }
+        }
     }
 }
 
@@ -123,8 +134,8 @@ struct SuppressCommand: AsyncParsableCommand {
 extension ConsentChoice: ExpressibleByArgument {
     package init?(argument: String) {
         let parts = argument.split(separator: "=", maxSplits: 1)
-        guard parts.count == 2, ["yes", "no"].contains(parts[1]) else { return nil }
-        self.init(category: String(parts[0]), isGranted: parts[1] == "yes")
+        guard parts.count == 2, ["yes", "no"].contains(parts[1].lowercased()) else { return nil }
+        self.init(category: String(parts[0]), isGranted: parts[1].lowercased() == "yes")
     }
 }
 
@@ -160,7 +171,9 @@ struct ForgetCommand: AsyncParsableCommand {
         guard yes else {
             let events = try Explanation.events(for: id, in: log, limit: 10_000)
             Terminal.standard.write(
-                "\(events.count) events of \(printable(id)) are kept. Remove them with --yes")
+                "\(events.count) events of \(printable(id)) are kept. Forgetting also reaches the "
+                    + "person's other ids, addresses and devices, and rejected bodies. "
+                    + "Remove them with --yes")
             return
         }
         let report = try await options.give(needsPipeline: true) { try await $0.forget(id) }
@@ -203,6 +216,7 @@ extension ForgetReport {
         answers = json["answers"]?.elements.compactMap(\.string) ?? []
         forwarded = json["forwarded"]?.elements.compactMap(\.string) ?? []
         unforwarded = json["unforwarded"]?.elements.compactMap(\.string) ?? []
+        isKnown = json["known"]?.bool ?? true
         isClean = json["clean"]?.bool ?? false
     }
 }
@@ -213,16 +227,28 @@ extension ForgetReport {
         var lines = [
             "\(events) events, \(rejected) rejected bodies and \(identifiers) identifiers were removed."
         ]
+        if !isKnown {
+            lines.append(
+                "Nothing was known about this id: check the spelling. It is forgotten for events "
+                    + "that come from now on.")
+        }
         if !forwarded.isEmpty { lines.append("Deleted at \(forwarded.joined(separator: ", ")).") }
         for line in unforwarded { lines.append("Not deleted at \(line).") }
         for line in answers { lines.append("Answer of \(line).") }
         if postponed > 0 {
             lines.append(
-                "Events still under way: \(postponed). Each is emptied by itself within a minute "
-                    + "after its delivery has ended.")
+                "Events still under way: \(postponed). The server empties each by itself, some "
+                    + "minutes at the most after its delivery has ended.")
         }
-        lines.append(
-            isClean ? "Done: the files are clean." : "Not done: something is still under way.")
+        if isClean {
+            lines.append("Done: the files are clean.")
+        } else if postponed > 0 {
+            lines.append("Not done: something is still under way.")
+        } else {
+            lines.append(
+                "Not done: somebody still reads an older state of the files. "
+                    + "Run it again in a moment.")
+        }
         return lines
     }
 }

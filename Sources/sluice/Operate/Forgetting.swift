@@ -27,6 +27,7 @@ struct Forgetting: Sendable {
 
     /// - Parameter id: a user id or an email.
     func run(_ id: String) async throws -> ForgetReport {
+        let isKnown = try knows(id)
         let keys = try await begin(id)
         var report = ForgetReport()
         var own: Set<EventID> = []
@@ -36,13 +37,19 @@ struct Forgetting: Sendable {
         let open = try await wait(for: own)
         try addDestinations(of: own, to: &report)
         report.identifiers = keys.all.count
+        report.isKnown = isKnown
         report.postponed = open.count
         let isFinished = try await erase(keys, except: open, into: &report)
+        // The deletions themselves are not the person's.
+        report.events -= min(report.events, own.count - open.count)
         try await eraseRejected(keys, into: &report)
         // What is still under way is emptied by itself when it has ended.
         try await store.finishForgetting(keys)
+        // What came between the last look and the end of their rows.
+        _ = try await store.erase(keys, after: .none, except: open)
         for _ in 0..<Self.looks where !report.isClean {
-            report.isClean = try await store.clean() && open.isEmpty && isFinished
+            report.isClean =
+                try await store.clean() && isFinished && report.postponed == 0
             if !open.isEmpty || !isFinished { break }
             if !report.isClean { try await Task.sleep(for: Self.pause) }
         }
@@ -53,6 +60,14 @@ struct Forgetting: Sendable {
         }
         try await store.saveReceipt(String(decoding: text, as: UTF8.self), of: keys)
         return report
+    }
+
+    private func knows(_ id: String) throws -> Bool {
+        if try !Explanation.events(for: id, in: log, limit: 1).isEmpty { return true }
+        return try [IdentityKey(.user, id), IdentityKey(.email, id)].contains {
+            let person = try log.person($0)
+            return person.identity != nil || person.standing != nil
+        }
     }
 
     /// Stops all sending to the person, and finds every identifier.
@@ -73,8 +88,7 @@ struct Forgetting: Sendable {
             all.emails.formUnion(try log.identifiers(.email, inEventsOf: key))
             all.anonymous.formUnion(try log.identifiers(.anonymous, inEventsOf: key))
         }
-        if all != keys { try await store.beginForgetting(all) }
-        return all
+        return all == keys ? keys : try await store.beginForgetting(all)
     }
 
     /// Empties the person's events slice by slice, until none is under way any more.
@@ -85,7 +99,9 @@ struct Forgetting: Sendable {
     ) async throws -> Bool {
         for slice in try log.unfoundEvents(ofDevices: keys.anonymous).slices(of: Self.slice) {
             let events = slice.map { PersonEvent(id: $0, userID: nil, email: nil) }
-            report.events += try await store.erase(events, of: keys, except: open).erased
+            let step = try await store.erase(events, of: keys, except: open)
+            report.events += step.erased
+            report.postponed += step.busy
         }
         var busy = 0
         for _ in 0..<Self.looks {

@@ -68,6 +68,11 @@ struct LocalOperations: Operations {
             else {
                 throw Problem.unknownCategory(choice.category, among: reader.categoryNames)
             }
+            guard category != "essential" || choice.isGranted else {
+                throw Problem(
+                    code: "unknown_category", message: "\"essential\" is always granted.",
+                    hint: "To stop every destination for a person: sluice suppress ID")
+            }
             return ConsentAnswer(
                 category: category, granted: choice.isGranted, at: now,
                 origin: "sluice consent set", isOperators: true)

@@ -73,7 +73,7 @@ private enum Manual {
             "Fixtures/events/anonymous.json: accepted as evt_", "\"event_name\":\"Viewed product\"",
             "passed, 0 failed", "\"messageId\":\"sig_", "properties.url → data.product_url",
             "Nothing to complain about.", "Viewed product list", "Delivered to vero",
-            "What to do: Send a user id", "stopped with 0", "Stored: unsubscribed in Vero on",
+            "What to do: Send a user id", "stopped with 0", "Stored for user 7000: unsubscribed in Vero on",
             "Not sent to vero: this person must not be sent to (unsubscribed in Vero on",
             "It works. See what became of it", "0 kept: 0 became events",
             "body.user.id → user_id",

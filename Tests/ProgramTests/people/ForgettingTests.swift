@@ -1,3 +1,4 @@
+import Console
 import Events
 import Foundation
 import JSON
@@ -46,6 +47,9 @@ import Testing
         switch message {
         case .call(let path, let body): _ = try await running.post(path, body)
         case .webhook(let body): _ = try await running.hook(body)
+        case .order(let id):
+            _ = try await running.operations.suppress(id, because: "")
+            _ = try await running.operations.liftSuppression(of: id)
         case .unreadable(let body): _ = try await running.post("/v1/batch", body)
         }
     }
@@ -106,6 +110,8 @@ private struct Life {
     enum Message: Sendable {
         case call(String, String)
         case webhook(String)
+        /// An operator stops the person and lifts it again.
+        case order(String)
         /// A body that is kept as rejected.
         case unreadable(String)
     }
@@ -158,7 +164,7 @@ private struct Life {
         let head =
             "\"messageId\":\"\(person.mark)-m\(number)\",\"userId\":\"\(person.users[user])\""
         let escaped = person.mark.replacing("q", with: "\\u0071")
-        switch Int.random(in: 0..<9, using: &random) {
+        switch Int.random(in: 0..<10, using: &random) {
         case 0: return [identify(person, user: user, email: email, on: device)]
         case 1, 2:
             return [
@@ -183,6 +189,7 @@ private struct Life {
                     "{\"\(kind)_at\":1435016238,\"type\":\"\(kind)\",\"user\":{\"id\":\"\(person.users[user])\","
                         + "\"email\":\"\(person.emails[email])\"}}")
             ]
+        case 8: return [.order(anyIdentifier(of: person))]
         case 6: return [.unreadable("{\"batch\":[{\"userId\":\"\(person.users[user])\",,}]}")]
         case 7:
             // Only what comes right after an identify is surely this person's.
