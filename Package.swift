@@ -77,7 +77,7 @@ let package = Package(
                 "Events", "JSON", "Accept", "Identify", "Consent", "Log", "Map", "Deliver",
                 "Pipeline", "Store", "CSQLite", crypto,
             ]),
-        stage("CurlTransport", ["Events", "Request", "CCurl"]),
+        stage("CurlTransport", ["Events", "Request", "CCurl", "CZlib"]),
         stage(
             "Ingest",
             [

@@ -38,6 +38,37 @@ static inline CURLcode ccurl_set_open_callback(CURL *easy, ccurl_open_callback c
     return curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, callback);
 }
 
+/// Called before each sending of a request, also when libcurl wants to send it again by itself.
+static inline CURLcode ccurl_set_sending_callback(CURL *easy, curl_prereq_callback callback) {
+    return curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, callback);
+}
+
+/// libcurl copies the bytes; none for NULL.
+static inline CURLcode ccurl_set_bytes(
+    CURL *easy, CURLoption option, const void *bytes, size_t count) {
+    struct curl_blob blob = {(void *)bytes, count, CURL_BLOB_COPY};
+    return curl_easy_setopt(easy, option, bytes ? &blob : NULL);
+}
+
+/// The certificates that the host showed; NULL when none were kept.
+static inline struct curl_certinfo *ccurl_get_certificates(CURL *easy) {
+    struct curl_certinfo *found = NULL;
+    curl_easy_getinfo(easy, CURLINFO_CERTINFO, &found);
+    return found;
+}
+
+/// The folder of authorities that libcurl was built with, or NULL.
+static inline const char *ccurl_machine_authorities(void) {
+    curl_version_info_data *version = curl_version_info(CURLVERSION_NOW);
+    return version && version->age >= CURLVERSION_SEVENTH ? version->capath : NULL;
+}
+
+#ifdef CURLU_PUNYCODE
+static const unsigned int ccurl_ascii_host = CURLU_PUNYCODE;
+#else
+static const unsigned int ccurl_ascii_host = 0;
+#endif
+
 static inline long ccurl_get_long(CURL *easy, CURLINFO info) {
     long value = 0;
     curl_easy_getinfo(easy, info, &value);

@@ -171,12 +171,15 @@ package final class CurlTransport: Transport, Turns {
             guard let exchange = idle.popLast() ?? makeExchange() else {
                 pending.completion(
                     .failure(
-                        .init(
-                            kind: .protocolError, message: "libcurl has no memory.",
-                            maybeSent: false)))
+                        .init(.other, at: "", detail: "there is no memory", maybeSent: false)))
                 return
             }
             exchange.prepare(pending.request, completion: pending.completion)
+            if let refusal = exchange.refusal {
+                idle.append(exchange)
+                exchange.end(with: .failure(refusal))()
+                return
+            }
             guard curl_multi_add_handle(multi, exchange.easy) == CURLM_OK else {
                 exchange.finish(CURLE_FAILED_INIT)()
                 return
@@ -196,6 +199,10 @@ package final class CurlTransport: Transport, Turns {
             while let easy = ccurl_next_done(multi, &code) {
                 ended = true
                 guard let exchange = Exchange.of(easy) else { continue }
+                if exchange.looksCloser(after: code) {
+                    curl_multi_remove_handle(multi, easy)
+                    if curl_multi_add_handle(multi, easy) == CURLM_OK { continue }
+                }
                 let complete = exchange.finish(code)
                 curl_multi_remove_handle(multi, easy)
                 idle.append(exchange)
@@ -205,8 +212,7 @@ package final class CurlTransport: Transport, Turns {
         }
 
         static func cancelled(maybeSent: Bool) -> TransportResult.Failure {
-            .init(
-                kind: .cancelled, message: "The program was stopped.", maybeSent: maybeSent)
+            .init(.cancelled, at: "", maybeSent: maybeSent)
         }
     }
 }

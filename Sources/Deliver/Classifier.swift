@@ -99,26 +99,9 @@ package struct Classifier: Sendable {
         let ambiguous =
             failure.maybeSent
             ? " It may have arrived; the repeat carries the same message id." : ""
-        let note = failure.message + ambiguous
-        switch failure.kind {
-        case .blocked:
-            return Judgement(
-                answerClass: .setup, note: note, hint: "The address is private, and blocked.",
-                fix: "If it is meant to be, name its network in allow_private in pipeline.json.")
-        case .dns:
-            return Judgement(
-                answerClass: .transient, note: note, hint: "The host's name cannot be resolved.",
-                fix: "Check the destination's address and this machine's name service.")
-        case .tls:
-            return Judgement(
-                answerClass: .transient, note: note,
-                hint: "The destination's certificate was not accepted; nothing was sent.",
-                fix: "Check the address; the certificate must be valid for it.")
-        default:
-            return Judgement(
-                answerClass: .transient, note: note,
-                hint: "There was no complete answer.",
-                fix: "Nothing to do: it is tried again on schedule.")
-        }
+        let words = failure.kind.words
+        return Judgement(
+            answerClass: words.isSetup ? .setup : .transient, note: failure.message + ambiguous,
+            hint: words.hint, fix: words.fix)
     }
 }

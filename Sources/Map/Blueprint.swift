@@ -209,6 +209,14 @@ extension Blueprint.Preset {
         return names
     }
 
+    /// The addresses of its requests and of their tokens, each once.
+    package var addresses: [TextTemplate] {
+        let all = steps.flatMap { step in
+            [step.request.url, step.request.token?.url].compactMap { $0 }
+        }
+        return all.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+    }
+
     /// The signatures that its requests carry.
     package var signings: [Blueprint.Signing] { steps.compactMap(\.request.signing) }
 }

@@ -7,6 +7,8 @@ package struct OutgoingRequest: Sendable {
     package var headers: [String]
     package var body: [UInt8]
     package var options: TransportOptions
+    /// The request goes over a connection of its own: a kept one may just have ended.
+    package var usesNewConnection = false
     /// The access token that has to be put into the headers first.
     package var token: TokenNeed?
 
@@ -37,6 +39,8 @@ package struct TransportOptions: Sendable, Equatable {
     package var allowedNetworks: [String] = []
     /// A Unix socket to connect to instead of the URL's host.
     package var unixSocket: String?
+    /// Whom to trust, who we are and which way to go, where that is not the usual.
+    package var surroundings: Surroundings?
 
     package init() {}
 
@@ -98,26 +102,6 @@ package enum TransportResult: Sendable, Equatable {
             self.location = location
             self.body = body
             self.note = note
-        }
-    }
-
-    /// An exchange without a complete answer.
-    package struct Failure: Sendable, Equatable {
-        package var kind: Kind
-        /// In words, for the log.
-        package var message: String
-        /// True when the destination may have taken the request.
-        package var maybeSent: Bool
-
-        package init(kind: Kind, message: String, maybeSent: Bool) {
-            self.kind = kind
-            self.message = message
-            self.maybeSent = maybeSent
-        }
-
-        /// The place where it failed.
-        package enum Kind: String, Sendable, CaseIterable {
-            case dns, connect, tls, timeout, reset, noAnswer, protocolError, blocked, cancelled
         }
     }
 }

@@ -37,9 +37,12 @@ package final class RawServer: Sendable {
 
         /// Writes as much as the peer takes; says whether it took all of it.
         @discardableResult
-        package func write(_ text: String) -> Bool {
-            let bytes = Array(text.utf8)
-            return send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count
+        package func write(_ text: String) -> Bool { write(bytes: Array(text.utf8)) }
+
+        /// The same for bytes that are no text.
+        @discardableResult
+        package func write(bytes: [UInt8]) -> Bool {
+            send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count
         }
 
         /// Closes so that the peer sees a reset.

@@ -167,7 +167,7 @@ struct BenchStages {
     private func pipeline(_ blueprint: String, preset: String) throws -> Pipeline {
         let file = folder + "/stages.json"
         try """
-        { "listen": "127.0.0.1:0", "data": "\(folder)/none",
+        { "listen": "127.0.0.1:0", "data": "\(folder)/none", "allow_private": "127.0.0.0/8",
           "sources": { "bench": { "kind": "server", "keys": ["bench"] } },
           "destinations": { "vero": { "blueprint": "\(blueprint)", "preset": "\(preset)",
             "parameters": { "auth_token": "bench" },

@@ -26,7 +26,7 @@ struct PipelineFile {
     /// Networks that are reached although they are private.
     var allowedNetworks: [String]
     var storeLimits: StoreLimits
-    /// The file and every blueprint it names: what is watched for changes.
+    /// The file, every blueprint and every certificate it names: what is watched for changes.
     var files: [String] = []
     var pipeline: Pipeline
 
@@ -58,7 +58,7 @@ struct PipelineFile {
             folder: folder(of: path), overrides: overrides)
         var file = decoder.pipelineFile()
         try source.throwFaults()
-        file.files = [path] + decoder.blueprintFiles
+        file.files = [path] + decoder.blueprintFiles + decoder.certificateFiles
         return file
     }
 }
@@ -90,7 +90,7 @@ struct PipelineDecoder {
         return PipelineFile(
             listen: listen(), data: data(), metrics: metrics(), sources: sources.senders,
             webhooks: sources.webhooks, placeholders: placeholders,
-            alertsURL: alertsURL(), allowedNetworks: networks, storeLimits: storeLimits(),
+            alertsURL: alertsURL(networks), allowedNetworks: networks, storeLimits: storeLimits(),
             pipeline: Pipeline(
                 destinations: destinations, sources: sources.rules, consentCodes: codes))
     }
@@ -168,11 +168,17 @@ struct PipelineDecoder {
         return nil
     }
 
-    private func alertsURL() -> String? {
+    private func alertsURL(_ networks: [String]) -> String? {
         guard let value = root["alerts"] else { return nil }
         value.refuseUnknownKeys(["url"], in: "\"alerts\"")
         let url = value["url"].flatMap { variables.expand($0, "\"url\"") } ?? ""
-        return url.isEmpty ? nil : url
+        if url.isEmpty { return nil }
+        var options = TransportOptions()
+        options.allowedNetworks = networks
+        if overrides.needsSecrets, let fault = options.fault(of: url) {
+            value["url"]?.report(fault.message, fix: fault.fix)
+        }
+        return url
     }
 
     private func allowedNetworks() -> [String] {
@@ -221,9 +227,9 @@ struct PipelineDecoder {
         return nil
     }
 
-    private static let destinationKeys = [
-        "blueprint", "preset", "enabled", "parameters", "consent", "limits", "anonymous",
-    ]
+    private static let destinationKeys =
+        ["blueprint", "preset", "enabled", "parameters", "consent", "limits", "anonymous"]
+        + surroundingKeys
 
     private func destination(
         _ name: String, _ value: ConfigurationValue, networks: [String], codes: [String: String]
@@ -244,10 +250,20 @@ struct PipelineDecoder {
         var parameters = parameters(of: value, for: blueprint, preset: preset)
         if let standIn { parameters["base_url"] = standIn.url }
         let allowed = standIn == nil ? networks : networks + ["127.0.0.1/32"]
+        var limits = limits(value["limits"], allowed)
+        // A stand-in is on this machine.
+        if standIn == nil {
+            limits.options.surroundings = surroundings(of: value, networks: networks)
+        }
+        if overrides.needsSecrets {
+            checkAddresses(
+                of: preset, in: blueprint, parameters: parameters, options: limits.options,
+                at: value)
+        }
         return Destination(
             name: name, isEnabled: value["enabled"]?.bool("\"enabled\"") ?? true,
             blueprint: blueprint, preset: preset, parameters: parameters,
-            consent: consent(value["consent"], codes), limits: limits(value["limits"], allowed),
+            consent: consent(value["consent"], codes), limits: limits,
             anonymous: anonymous(value["anonymous"]),
             remark: standIn == nil ? nil : "to the built-in stand-in, not to \(blueprint.title)")
     }

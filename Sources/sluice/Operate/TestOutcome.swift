@@ -30,17 +30,25 @@ enum TestOutcome: String, CaseIterable {
         case .failure(let failure):
             switch failure.kind {
             case .blocked: self = .privateAddress
-            case .timeout: self = .timedOut
+            case .timeout, .connectTimeout: self = .timedOut
             case .dns: self = .unknownHost
-            case .connect: self = .noConnection
-            case .tls: self = .badCertificate
-            case .reset, .noAnswer, .protocolError, .cancelled: self = .noAnswer
+            case .connect, .unreachable, .invalidAddress, .plainHTTP, .proxy, .proxyCredentials,
+                .proxyRefused:
+                self = .noConnection
+            case .certificateExpired, .certificateNotYetValid, .certificateOfAnother,
+                .certificateSelfSigned, .certificateUnknownIssuer, .certificate, .tls, .noTLS,
+                .tlsTooOld, .tlsClosed, .clientCertificateWanted, .clientCertificateUnusable:
+                self = .badCertificate
+            case .reset, .noAnswer, .staleConnection, .incompleteAnswer, .headersTooLong,
+                .protocolError, .cancelled, .other:
+                self = .noAnswer
             }
         }
     }
 
     /// The outcome in a sentence.
     func words(_ result: TransportResult) -> String {
+        if case .failure(let failure) = result { return failure.message }
         let status = result.status.map { "\($0)" } ?? "nothing"
         switch self {
         case .ok: return "It works: the receiver took it and answered \(status)."
@@ -51,13 +59,8 @@ enum TestOutcome: String, CaseIterable {
         case .verificationFailed:
             return "The receiver does not believe the request: it answered \(status)."
         case .wrongStatus: return "The receiver did not take it: it answered \(status)."
-        case .privateAddress: return "The address is private or local, and blocked."
-        case .timedOut: return "The receiver did not answer in time."
-        case .unknownHost: return "The host's name cannot be resolved."
-        case .noConnection: return "Nothing listens at the address, or it cannot be reached."
-        case .badCertificate:
-            return "The receiver's certificate was not accepted; nothing was sent."
-        case .noAnswer: return "The connection ended without a complete answer."
+        case .privateAddress, .timedOut, .unknownHost, .noConnection, .badCertificate, .noAnswer:
+            return "There was no answer."
         }
     }
 }

@@ -62,6 +62,54 @@ private let environment = ["SLUICE_WRITE_KEY": "k", "VERO_AUTH_TOKEN": "t"]
         #expect(result.errors.contains(sentence), "\(result.errors)")
     }
 
+    private static let baseURL = "${VERO_BASE_URL:-https://api.getvero.com/api/v2}"
+
+    @Test(arguments: [
+        ("https://api.example .com", "a blank"), ("https://api.example.com\\n", "a line break"),
+        ("https://api.example.com:99999", "its port is none"),
+        ("ftp://api.example.com", "it begins with ftp://"), ("api.example.com", "does not begin"),
+        ("http://127.0.0.1:8080", "private or local"),
+        ("http://localhost:8080", "private or local"),
+        ("https://10.0.0.1", "private or local"), ("http://api.example.com", "over plain http"),
+        ("https://a\u{2060}pi.example.com", "invisible"), ("https://a..example.com", "its host"),
+        ("https://api.example.com/v2?x=", "a ? or a # before its path"),
+    ])
+    func `has an address that nothing can be sent to`(url: String, words: String) async throws {
+        let result = try await check(Self.baseURL, url)
+        #expect(result.code == 1)
+        #expect(result.errors.contains("pipeline.json:42:21"), "\(result.errors)")
+        #expect(result.errors.contains(words), "\(result.errors)")
+    }
+
+    @Test(arguments: ["https://api.example.com/v2", "https://bücher.example", "https://8.8.8.8"])
+    func `is no address in public`(url: String) async throws {
+        let result = try await check(Self.baseURL, url)
+        #expect(result.code == 0, "\(result.errors)")
+    }
+
+    @Test func `has an address for alerts that nothing can be sent to`() async throws {
+        let result = try await check("${SLUICE_ALERTS_URL:-}", "http://127.0.0.1:9/alerts")
+        #expect(result.code == 1)
+        #expect(result.errors.contains("pipeline.json:7:21"), "\(result.errors)")
+    }
+
+    @Test func `has an address of one event that nothing can be sent to`() async throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.write(
+            """
+            {"sources": {}, "destinations": {
+              "mail": {"blueprint": "\(Fixtures.root)/Blueprints/sendpulse.json",
+                "parameters": {"client_id": "i", "client_secret": "s", "event_url": {
+                  "Order Completed": "https://events.example/a",
+                  "Signed Up": "https://events.example/a b"}}}}}
+            """, to: "pipeline.json")
+        let result = try await Program.run(["check", path])
+        #expect(result.code == 1)
+        #expect(result.errors.contains("pipeline.json:5:20"), "\(result.errors)")
+        #expect(!result.errors.contains("pipeline.json:4"), "\(result.errors)")
+        #expect(!result.errors.contains("events.example"), "an address may be a secret")
+    }
+
     @Test func `names a data directory that leaves no room for the socket`() async throws {
         let folder = try TemporaryFolder()
         let long = folder.path + "/" + String(repeating: "d", count: 110)

@@ -172,7 +172,9 @@ private func post(_ url: String, key: String = "write-key", user: String = "1000
                         "replay", "--destination", "vero", "--since", "1h", "--config",
                         files.pipeline, "--data", data,
                     ] + more,
-                    environment: environment.merging(["VERO_BASE_URL": server.veroURL]) { $1 })
+                    environment: environment.merging([
+                        "VERO_BASE_URL": server.veroURL, "SLUICE_ALLOW_PRIVATE": "127.0.0.1/32",
+                    ]) { $1 })
             }
             let shown = try await replay(["--only-changed"])
             #expect(shown.code == 0, "\(shown.errors)")

@@ -54,8 +54,9 @@ import Testing
         async throws
     {
         let result = try await run(Self.answer("200 OK"), allow: "")
-        #expect(result.code == 1 && result.output.contains("\nprivate_address: "))
-        #expect(result.output.contains("allow_private"))
+        #expect(result.code == 1 && result.errors.contains("pipeline.json:4:"))
+        #expect(result.errors.contains("private or local") && !result.output.contains("canary"))
+        #expect(result.errors.contains("allow_private"))
     }
 }
 
