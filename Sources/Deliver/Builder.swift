@@ -125,13 +125,28 @@ extension RequestBuilders {
 
     /// Looks at a job again just before it is sent: when the pipeline has changed since its
     /// requests were built, they are built anew, so that nothing of the one before is sent.
+    ///
+    /// Requests that were sent before stay as they are, unless they would go elsewhere now.
     func ready(_ job: Job) throws(BuildFault) -> ReadyJob {
         let builder = try openBuilder(for: job)
         var job = job
-        if let before = job.builder, before !== builder {
-            job = try build(job.unsent, with: builder, mark: { _ in })
+        if let before = job.builder {
+            if before !== builder { job = try build(job.unsent, with: builder, mark: { _ in }) }
+        } else if !job.sendsAsWas {
+            job = renewed(job, by: builder)
         }
         return ReadyJob(job: job, request: try job.request.get(), builder: builder)
+    }
+
+    /// A job whose request has moved, built anew whole: nothing that is sent is half of the state
+    /// before and half of the one now. What cannot be built any more is sent as it was.
+    private func renewed(_ job: Job, by builder: RequestBuilder) -> Job {
+        guard case .success(let request) = job.request,
+            builder.hasMoved(request, for: job.event),
+            let anew = try? build(job, with: builder, mark: { _ in }),
+            case .success(let next) = anew.request, next.name == request.name
+        else { return job }
+        return anew
     }
 
     private func openBuilder(for job: Job) throws(BuildFault) -> RequestBuilder {

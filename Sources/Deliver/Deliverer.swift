@@ -160,8 +160,8 @@ package final class Deliverer: Sendable {
         }
         let (sent, builder) = (ready.job, ready.builder)
         let name = ready.request.name
-        let outgoing = builder.outgoing(
-            ready.request, for: sent.event, carried: sent.plan, at: startedAt)
+        var outgoing = builder.outgoing(ready.request, for: sent.event, at: startedAt)
+        outgoing.usesNewConnection = sent.tries > 0
         transport.send(outgoing) { [self] result in
             let (result, answer) = result.masked(builder.mask)
             let ended = DeliveryMachine.Ended(

@@ -45,7 +45,7 @@ extension DestinationQueue {
             freePlace()
         }
         if case .retry(let due, _) = next { stored.fallsDue(at: due) }
-        count(judgement.answerClass, now: turn.now)
+        if !ended.isOfStaleConnection { count(judgement.answerClass, now: turn.now) }
         weigh(
             Answer(job: job, judgement: judgement, status: attempt.status), in: turn,
             into: &actions)
@@ -99,6 +99,9 @@ extension DestinationQueue {
             return .failed(fault.reason, detail: fault.detail)
         case .exchanged(.failure(let failure)):
             if failure.kind == .cancelled { return .requeue }
+            if ended.isOfStaleConnection, job.tries == 0 {
+                return .retry(due: turn.now, leavesLane: false)
+            }
         case .exchanged(.answer(let answer)): retryAfter = answer.retryAfter
         }
         switch judgement.answerClass {
@@ -111,5 +114,14 @@ extension DestinationQueue {
                 now: turn.now)
             return next.map { .retry(due: $0.due, leavesLane: $0.leavesLane) } ?? .expired
         }
+    }
+}
+
+extension DeliveryMachine.Ended {
+    /// A kept connection ended as it was used: nothing is said about the destination, and the
+    /// retry goes over a new one at once.
+    fileprivate var isOfStaleConnection: Bool {
+        guard case .exchanged(.failure(let failure)) = result else { return false }
+        return failure.kind == .staleConnection
     }
 }

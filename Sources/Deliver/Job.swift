@@ -32,6 +32,8 @@ package final class Job: Sendable {
     package let revision: String
     /// The store's change number when consent was last looked at.
     package let decidedAt: Int64
+    /// An operator ordered the requests of an earlier run, byte for byte.
+    package let sendsAsWas: Bool
 
     package var event: Event { subject.event }
     package var identity: Identity { subject.identity }
@@ -51,17 +53,17 @@ package final class Job: Sendable {
     package convenience init(
         id: DeliveryID, run: Int, attempt: Int, tries: Int, step: Int, event: Event,
         identity: Identity, content: Content = .unbuilt, revision: String, decidedAt: Int64,
-        plan: RequestPlan? = nil
+        plan: RequestPlan? = nil, sendsAsWas: Bool = false
     ) {
         self.init(
             id: id, run: run, attempt: attempt, tries: tries, step: step,
             subject: Subject(event, identity: identity, plan: plan), content: content,
-            revision: revision, decidedAt: decidedAt)
+            revision: revision, decidedAt: decidedAt, sendsAsWas: sendsAsWas)
     }
 
     private init(
         id: DeliveryID, run: Int, attempt: Int, tries: Int, step: Int, subject: Subject,
-        content: Content, revision: String, decidedAt: Int64
+        content: Content, revision: String, decidedAt: Int64, sendsAsWas: Bool
     ) {
         self.id = id
         self.run = run
@@ -72,13 +74,15 @@ package final class Job: Sendable {
         self.content = content
         self.revision = revision
         self.decidedAt = decidedAt
+        self.sendsAsWas = sendsAsWas
     }
 
     /// The same job with what was built for it.
     package func with(_ content: Content, revision: String? = nil) -> Job {
         Job(
             id: id, run: run, attempt: attempt, tries: tries, step: step, subject: subject,
-            content: content, revision: revision ?? self.revision, decidedAt: decidedAt)
+            content: content, revision: revision ?? self.revision, decidedAt: decidedAt,
+            sendsAsWas: sendsAsWas)
     }
 
     /// The same job as it was before its requests were built; requests that were saved stay.
@@ -88,7 +92,8 @@ package final class Job: Sendable {
     package func following() -> Job {
         Job(
             id: id, run: run, attempt: attempt + 1, tries: 0, step: step + 1, subject: subject,
-            content: .built(requests, by: nil), revision: revision, decidedAt: decidedAt)
+            content: .built(requests, by: nil), revision: revision, decidedAt: decidedAt,
+            sendsAsWas: sendsAsWas)
     }
 
     /// Every request of the delivery; empty before they are built.

@@ -2,16 +2,13 @@ package import Events
 import Map
 
 extension RequestBuilder {
-    /// A request as it travels: the body is the stored one; address, headers and signature follow
-    /// the pipeline, so that a corrected one helps the deliveries that wait.
-    ///
-    /// - Parameter carried: the plan that was decided, when it is in memory.
+    /// A request as it travels: method, address and body are the stored ones, so that what the log
+    /// shows is what was sent; secrets, headers and signature follow the pipeline.
     package func outgoing(
-        _ request: MappedRequest, for event: Event, carried: RequestPlan? = nil, at now: Timestamp
+        _ request: MappedRequest, for event: Event, at now: Timestamp
     ) -> OutgoingRequest {
         let shape = shape(of: request)
-        let url = address(of: request, shape: shape, for: event, carried: carried)
-        var outgoing = plain(request, to: url)
+        var outgoing = plain(request, to: address(of: request, shape: shape))
         guard let template = shape?.request else { return outgoing }
         let body = outgoing.body
         for header in template.headers {
@@ -30,17 +27,25 @@ extension RequestBuilder {
         return outgoing
     }
 
-    /// The address of a request, secrets in place; the stored one only when the blueprint has none
-    /// any more.
-    private func address(
-        of request: MappedRequest, shape: Shape?, for event: Event, carried: RequestPlan?
-    ) -> String {
-        if let fixed = shape?.address { return fixed.revealed }
-        // An address names parameters and the event, nothing of the person.
-        guard let shape, let plan = plan(for: event, of: .nobody, carried: carried) else {
-            return reveal(request.url)
+    /// The address of a request, secrets in place.
+    private func address(of request: MappedRequest, shape: Shape?) -> String {
+        if let fixed = shape?.address, fixed.masked == request.url { return fixed.revealed }
+        return reveal(request.url)
+    }
+
+    /// True when a stored request would go elsewhere now, or in another way: it was built by
+    /// another state of the pipeline, and a corrected one has to help the deliveries that wait.
+    ///
+    /// A request that the blueprint no longer has is sent as it is stored.
+    package func hasMoved(_ request: MappedRequest, for event: Event) -> Bool {
+        guard let shape = shape(of: request) else { return false }
+        if shape.request.method != request.method || shape.request.encoding != request.encoding {
+            return true
         }
-        return reveal(shape.request.address(for: plan.input))
+        if let fixed = shape.address { return fixed.masked != request.url }
+        // An address names parameters and the event, nothing of the person.
+        guard let plan = plan(for: event, of: .nobody) else { return false }
+        return shape.request.address(for: plan.input) != request.url
     }
 
     private func reveal(_ url: MaskedText) -> String {

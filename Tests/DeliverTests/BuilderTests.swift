@@ -152,6 +152,43 @@ extension Job {
     }
 }
 
+@Suite struct `A request that is tried again` {
+    private func ready(
+        _ name: String, pinned: MappedRequest, asWas: Bool = false
+    ) throws -> ReadyJob {
+        let job = Job(
+            id: DeliveryID(event: EventID(number: 1), destination: "vero"), run: 1, attempt: 2,
+            tries: 1, step: 0, event: try Fixtures.track(user: "7"), identity: .nobody,
+            content: .built([pinned], by: nil), revision: "before", decidedAt: 0,
+            sendsAsWas: asWas)
+        return try OneDestination(name).ready(job)
+    }
+
+    private func pinned(_ url: String, body: String) -> MappedRequest {
+        MappedRequest(
+            name: "track", method: "POST", url: MaskedText(Array(url.utf8)),
+            body: MaskedText(Array(body.utf8)))
+    }
+
+    @Test func `stays byte for byte as long as it goes to the same place`() throws {
+        let before = pinned("r1", body: "{\"of\":\"before\"}")
+        let ready = try ready("r1", pinned: before)
+        #expect(ready.request == before && !ready.job.pinsRequests)
+    }
+
+    @Test func `is built anew, whole, when it would go elsewhere, and is kept so`() throws {
+        let ready = try ready("r2", pinned: pinned("r1", body: "{\"of\":\"before\"}"))
+        #expect(ready.request == (try Fixtures.request(by: "r2")))
+        #expect(ready.job.pinsRequests)
+        #expect(ready.job.revision == (try Fixtures.builder("r2").revision))
+    }
+
+    @Test func `is sent as it was when that was ordered`() throws {
+        let before = pinned("r1", body: "{\"of\":\"before\"}")
+        #expect(try ready("r2", pinned: before, asWas: true).request == before)
+    }
+}
+
 @Suite struct `What was built when the pipeline changes` {
     /// Takes turns when it is told to.
     private final class Turned: Turns, Transport, DeliveryStore {

@@ -51,17 +51,19 @@ import Testing
         #expect(builder.answerRules(for: "gone").map(\.hint) == ["shared"])
     }
 
-    @Test func `sends a stored request to the address of now, or to its own when there is none`()
-        throws
-    {
+    @Test func `sends a stored request whole, and knows when it would go elsewhere now`() throws {
         let event = try Fixtures.track(user: "7")
-        let stored = try Fixtures.builder("https://old/").requests(for: event, of: person)[0]
-        let now = ManualClock().now
-        let later = try Fixtures.builder("https://new/").outgoing(stored, for: event, at: now)
-        #expect(later.url == "https://new/" && later.body == stored.body.bytes)
+        let old = try Fixtures.builder("https://old/")
+        let new = try Fixtures.builder("https://new/")
+        let stored = try old.requests(for: event, of: person)[0]
+        let sent = new.outgoing(stored, for: event, at: ManualClock().now)
+        #expect(sent.url == "https://old/" && sent.body == stored.body.bytes)
+        #expect(new.hasMoved(stored, for: event) && !old.hasMoved(stored, for: event))
         let unknown = MappedRequest(
             name: "renamed", method: "POST", url: stored.url, body: stored.body)
-        let kept = try Fixtures.builder("https://new/").outgoing(unknown, for: event, at: now)
-        #expect(kept.url == "https://old/")
+        #expect(!new.hasMoved(unknown, for: event))
+        let put = MappedRequest(
+            name: stored.name, method: "PUT", url: stored.url, body: stored.body)
+        #expect(old.hasMoved(put, for: event))
     }
 }

@@ -1,4 +1,4 @@
-import Events
+package import Events
 package import JSON
 
 extension DeliveryDetail {
@@ -10,7 +10,9 @@ extension DeliveryDetail {
         requests.appendJSON(to: &writer)
         writer.key("attemptList")
         writer.beginArray()
-        for attempt in attempts { attempt.appendJSON(to: &writer) }
+        for attempt in attempts {
+            attempt.appendJSON(to: &writer, sent: earlierRequest(of: attempt))
+        }
         writer.endArray()
         writer.endObject()
     }
@@ -18,7 +20,9 @@ extension DeliveryDetail {
 
 extension AttemptRow {
     /// The attempt as JSON, with what its answer means.
-    package func appendJSON(to writer: inout JSONWriter) {
+    ///
+    /// - Parameter sent: the request that it sent, where it is another than the delivery's now.
+    package func appendJSON(to writer: inout JSONWriter, sent: MappedRequest? = nil) {
         writer.beginObject()
         writer.member("run", attempt.run)
         writer.member("number", attempt.number)
@@ -31,6 +35,10 @@ extension AttemptRow {
         writer.member("answer", attempt.answer)
         writer.member("hint", hint)
         writer.member("fix", fix)
+        if let sent {
+            writer.key("sent")
+            [sent].appendJSON(to: &writer)
+        }
         writer.endObject()
     }
 }

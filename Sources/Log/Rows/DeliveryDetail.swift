@@ -4,7 +4,7 @@ package import Events
 package struct DeliveryDetail: Sendable {
     package var row: DeliveryRow
     package var event: EventRow
-    /// The requests of its last run, with secrets masked.
+    /// The requests that were built last for its last run, with secrets masked.
     package var requests: [MappedRequest]
     /// The attempts of all runs, oldest first.
     package var attempts: [AttemptRow]
@@ -17,6 +17,22 @@ package struct DeliveryDetail: Sendable {
         self.requests = requests
         self.attempts = attempts
     }
+
+    /// The request that an attempt sent, where it is not among the delivery's: it was built anew
+    /// since, because its address or method was changed in the pipeline.
+    package func earlierRequest(of row: AttemptRow) -> MappedRequest? {
+        let attempt = row.attempt
+        // A run that sends the requests of an earlier one builds none.
+        let known = attempts.last { other in
+            other.pinned != nil && other.attempt.run <= attempt.run
+                && (other.attempt.run < attempt.run || other.attempt.number <= attempt.number)
+        }
+        guard let sent = known?.pinned, sent.indices.contains(attempt.step) else { return nil }
+        let request = sent[attempt.step]
+        let now = requests.indices.contains(attempt.step) ? requests[attempt.step] : nil
+        return request.method == now?.method && request.url == now?.url
+            && request.body == now?.body ? nil : request
+    }
 }
 
 /// An attempt, with the blueprint's explanation of the answer.
@@ -26,10 +42,15 @@ package struct AttemptRow: Sendable {
     package var hint: String?
     /// The way to mend it, in a sentence.
     package var fix: String?
+    /// The requests that were built for this attempt; nil when it sent those of one before.
+    package var pinned: [MappedRequest]?
 
-    package init(attempt: Attempt, hint: String?, fix: String?) {
+    package init(
+        attempt: Attempt, hint: String?, fix: String?, pinned: [MappedRequest]? = nil
+    ) {
         self.attempt = attempt
         self.hint = hint
         self.fix = fix
+        self.pinned = pinned
     }
 }

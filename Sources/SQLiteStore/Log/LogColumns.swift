@@ -89,9 +89,12 @@ enum DeliveryColumn: Int32, ColumnList {
 /// An attempt with what was said about it.
 enum AttemptColumn: Int32, ColumnList {
     case run, number, step, startedAt, duration, status, answerClass, note, answer, hint, fix
+    case requests, bodies
 
     var sql: String {
         switch self {
+        case .requests: "requests"
+        case .bodies: "bodies"
         case .run: "run"
         case .number: "number"
         case .step: "step"
@@ -120,8 +123,13 @@ enum AttemptColumn: Int32, ColumnList {
                 duration: row.optionalInt(Self.duration), status: row.optionalInt(Self.status),
                 answerClass: row.text(Self.answerClass).flatMap { AnswerClass(rawValue: $0) },
                 note: row.text(Self.note), answer: row.text(Self.answer))
+            let pinned = row.text(Self.requests).map {
+                PinnedRequests.requests(heads: $0, bodies: row.blob(Self.bodies.rawValue) ?? [])
+            }
             result.append(
-                AttemptRow(attempt: attempt, hint: row.text(Self.hint), fix: row.text(Self.fix)))
+                AttemptRow(
+                    attempt: attempt, hint: row.text(Self.hint), fix: row.text(Self.fix),
+                    pinned: pinned))
         }
         return result
     }

@@ -63,7 +63,8 @@ enum DeliverySQL {
 
     /// Deliveries of destination ?1 and their events.
     static let load = """
-        SELECT \(EventTable.columns), run, attempt, tries, step, revision, deliveries.lane
+        SELECT \(EventTable.columns), run, attempt, tries, step, revision, deliveries.lane,
+            pinned IS NOT NULL
         FROM deliveries CROSS JOIN events ON events.id = deliveries.event
             JOIN sources ON sources.id = events.source
         WHERE destination = ?1 AND \(EventList.condition(after: 1))

@@ -243,7 +243,7 @@ extension WaitingDelivery {
             id: EventID(number: row.int64(0)), event: event,
             lane: LaneKey(number: row.int64(next + 5)), run: row.int(next),
             attempt: row.int(next + 1), tries: row.int(next + 2), step: row.int(next + 3),
-            revision: row.text(next + 4) ?? "")
+            revision: row.text(next + 4) ?? "", sendsAsWas: row.int(next + 6) != 0)
     }
 }
 

@@ -25,19 +25,24 @@ struct PinnedRequests {
         ])
     }
 
-    /// The requests that the current run of delivery (?1, ?2) sends.
+    /// The requests that the current run of delivery (?1, ?2) sends: those of its last attempt that
+    /// built any.
     static let select = """
         SELECT requests, bodies FROM attempts
         WHERE event = ?1 AND destination = ?2 AND requests IS NOT NULL AND run = (
             SELECT coalesce(pinned, run) FROM deliveries WHERE event = ?1 AND destination = ?2)
-        ORDER BY number LIMIT 1
+        ORDER BY number DESC LIMIT 1
         """
 
     static func read(_ row: Statement) throws -> [MappedRequest] {
         defer { row.reset() }
         guard try row.step() else { return [] }
-        var rest = (row.blob(1) ?? [])[...]
-        return (row.text(0) ?? "").split(separator: "\u{1E}").compactMap { head in
+        return requests(heads: row.text(0) ?? "", bodies: row.blob(1) ?? [])
+    }
+
+    static func requests(heads: String, bodies: [UInt8]) -> [MappedRequest] {
+        var rest = bodies[...]
+        return heads.split(separator: "\u{1E}").compactMap { head in
             let fields = Fields.split(head)
             guard fields.count == 7, let count = Int(fields[5]) else { return nil }
             let body = Array(rest.prefix(count))

@@ -52,7 +52,9 @@ extension MemorySession {
         attempt.answerClass = attempt.answerClass ?? .unknown
         state.attempts[DeliveryPlace(outcome.job.id.event, destination), default: []].append(
             MemoryState.StoredAttempt(
-                row: AttemptRow(attempt: attempt, hint: outcome.hint, fix: outcome.fix),
+                row: AttemptRow(
+                    attempt: attempt, hint: outcome.hint, fix: outcome.fix,
+                    pinned: outcome.job.pinsRequests ? outcome.job.requests : nil),
                 requests: outcome.job.pinsRequests ? outcome.job.requests : nil))
     }
 
@@ -114,7 +116,8 @@ extension MemorySession {
             return WaitingDelivery(
                 id: event, event: .success((stored.event, stored.identity)),
                 lane: row.lane, run: row.run,
-                attempt: row.attempt, tries: row.tries, step: row.step, revision: row.revision)
+                attempt: row.attempt, tries: row.tries, step: row.step, revision: row.revision,
+                sendsAsWas: row.pinned != nil)
         }
     }
 

@@ -92,7 +92,7 @@ struct MemoryState: Sendable {
     func pinnedRequests(of place: DeliveryPlace) -> [MappedRequest] {
         guard let row = deliveries[place] else { return [] }
         let run = row.pinned ?? row.run
-        return attempts[place]?.first { $0.row.attempt.run == run && $0.requests != nil }?
+        return attempts[place]?.last { $0.row.attempt.run == run && $0.requests != nil }?
             .requests ?? []
     }
 }

@@ -97,7 +97,7 @@ extension StoreWriter {
             id: DeliveryID(event: place.event, destination: name), run: waiting.run,
             attempt: waiting.attempt + 1, tries: waiting.tries, step: waiting.step, event: event,
             identity: identity, content: pinned.isEmpty ? .unbuilt : .built(pinned, by: nil),
-            revision: waiting.revision, decidedAt: changeNumber)
+            revision: waiting.revision, decidedAt: changeNumber, sendsAsWas: waiting.sendsAsWas)
     }
 
     /// Ends a delivery that was about to be tried.

@@ -135,6 +135,8 @@ package struct WaitingDelivery: Sendable {
     package let step: Int
     /// The blueprint revision it was planned or built with.
     package let revision: String
+    /// The run sends the requests of an earlier one, byte for byte.
+    package let sendsAsWas: Bool
 
     /// The reason for which a stored event cannot be read.
     package struct JSONFault: Error, Sendable {
@@ -145,8 +147,7 @@ package struct WaitingDelivery: Sendable {
 
     package init(
         id: EventID, event: Result<(event: Event, identity: Identity), JSONFault>, lane: LaneKey,
-        run: Int,
-        attempt: Int, tries: Int, step: Int, revision: String
+        run: Int, attempt: Int, tries: Int, step: Int, revision: String, sendsAsWas: Bool
     ) {
         self.id = id
         self.event = event
@@ -156,6 +157,7 @@ package struct WaitingDelivery: Sendable {
         self.tries = tries
         self.step = step
         self.revision = revision
+        self.sendsAsWas = sendsAsWas
     }
 }
 

@@ -187,6 +187,10 @@ struct DeliveryCommand: ParsableCommand {
         }
         for attempt in detail.attempts {
             terminal.write("\n\(printable(attempt.sentence))")
+            if let sent = detail.earlierRequest(of: attempt) {
+                terminal.write("  Sent: \(sent.method) \(printable(sent.url.text))")
+                terminal.write("  \(printable(sent.body.text))")
+            }
             if let hint = attempt.hint { terminal.write("  \(hint)") }
             if let fix = attempt.fix { terminal.write("  What to do: \(fix)") }
             if let answer = attempt.attempt.answer {

@@ -106,6 +106,9 @@ extension Explanation {
         }
         for attempt in detail.attempts {
             lines.append("  \(printable(attempt.sentence))")
+            if let sent = detail.earlierRequest(of: attempt) {
+                lines.append("    Sent: \(sent.method) \(printable(sent.url.text))")
+            }
             guard attempt.attempt.answerClass != .delivered else { continue }
             if let hint = attempt.hint { lines.append("    \(hint)") }
             if let fix = attempt.fix { lines.append("    What to do: \(fix)") }
