@@ -138,8 +138,10 @@ extension RequestBuilders {
         return ReadyJob(job: job, request: try job.request.get(), builder: builder)
     }
 
-    /// A job whose request has moved, built anew whole: nothing that is sent is half of the state
-    /// before and half of the one now. What cannot be built any more is sent as it was.
+    /// A job whose request has moved, built anew whole.
+    ///
+    /// Nothing that is sent is half of the state before and half of the one now. A request that
+    /// cannot be built any more is sent as it was.
     private func renewed(_ job: Job, by builder: RequestBuilder) -> Job {
         guard case .success(let request) = job.request,
             builder.hasMoved(request, for: job.event),

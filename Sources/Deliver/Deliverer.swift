@@ -175,7 +175,7 @@ package final class Deliverer: Sendable {
 
 extension TransportResult {
     /// The same result with every text run through `mask`, and the body as text, when it has one.
-    fileprivate func masked(_ mask: (String) -> String) -> (TransportResult, body: String?) {
+    package func masked(_ mask: (String) -> String) -> (TransportResult, body: String?) {
         switch self {
         case .failure(var failure):
             failure.message = mask(failure.message)

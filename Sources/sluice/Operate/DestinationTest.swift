@@ -37,8 +37,9 @@ struct DestinationTest {
         let result = await withCheckedContinuation { continuation in
             transport.send(outgoing) { continuation.resume(returning: $0) }
         }
+        let (masked, _) = result.masked(destination.builder.mask)
         let judgement = Classifier().judge(
-            result, rules: destination.builder.answerRules(for: request.name), missingBefore: 0)
+            masked, rules: destination.builder.answerRules(for: request.name), missingBefore: 0)
         return DestinationTest(
             destination: destination, request: request, result: result, judgement: judgement)
     }
