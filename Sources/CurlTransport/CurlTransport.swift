@@ -202,6 +202,8 @@ package final class CurlTransport: Transport, Turns {
                 if exchange.looksCloser(after: code) {
                     curl_multi_remove_handle(multi, easy)
                     if curl_multi_add_handle(multi, easy) == CURLM_OK { continue }
+                    // No second look: the handle is as it was.
+                    _ = exchange.looksCloser(after: code)
                 }
                 let complete = exchange.finish(code)
                 curl_multi_remove_handle(multi, easy)

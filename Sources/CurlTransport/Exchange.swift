@@ -164,23 +164,30 @@ final class Exchange {
         self.options = options
         do throws(AddressFault) {
             let parsed = try WebAddress.parse(url, into: address)
-            if options.unixSocket == nil, let fault = options.fault(of: parsed) { throw fault }
-            target = .success(parsed)
+            // Most often only the path is another.
+            if !isSameWay || (try? target.get()) != parsed { try setGuard(for: parsed, options) }
         } catch {
             // An address that was half read is none.
             self.url = ""
+            isPrepared = false
             target = .failure(error)
             return
         }
-        addressGuard = AddressGuard(
-            allowedNetworks: options.allowedNetworks,
-            isSecure: (try? target.get().isSecure) ?? false)
         _ = ccurl_set_pointer(easy, CURLOPT_CURLU, UnsafeMutableRawPointer(address))
         if !isSameWay || !isPrepared { setWay(options) }
         isPrepared = true
     }
 
-    /// The options have been set once.
+    private func setGuard(
+        for parsed: WebAddress, _ options: TransportOptions
+    ) throws(AddressFault) {
+        if options.unixSocket == nil, let fault = options.fault(of: parsed) { throw fault }
+        addressGuard = AddressGuard(
+            allowedNetworks: options.allowedNetworks, isSecure: parsed.isSecure)
+        target = .success(parsed)
+    }
+
+    /// The options are those of the handle.
     private var isPrepared = false
 
     private func setWay(_ options: TransportOptions) {
@@ -227,8 +234,8 @@ final class Exchange {
     /// The guard of what is connected to: the proxy, when there is one.
     var connectionGuard: AddressGuard { proxyGuard ?? addressGuard }
 
-    /// The host and port of the destination, for words.
-    var place: String { (try? target.get().place) ?? "" }
+    /// The host and port of the destination, for words; on this machine, its socket.
+    var place: String { options.unixSocket ?? (try? target.get().place) ?? "" }
 
     /// The host and port that is connected to, for words.
     var nextPlace: String {

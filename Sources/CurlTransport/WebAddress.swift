@@ -67,7 +67,6 @@ package struct WebAddress: Sendable, Equatable {
         default: throw unreadable
         }
         let host = try asciiHost(of: parsed)
-        guard curl_url_set(parsed, CURLUPART_HOST, host, 0) == CURLUE_OK else { throw badHost }
         let port = part(CURLUPART_PORT, of: parsed, flags: UInt32(CURLU_DEFAULT_PORT))
         guard let port = port.flatMap({ Int($0) }), port > 0 else { throw badPort }
         return WebAddress(isSecure: isSecure, host: host, port: port)
@@ -89,7 +88,8 @@ package struct WebAddress: Sendable, Equatable {
         if text.isEmpty {
             throw AddressFault("it is empty", fix: "Write such as https://host/path.")
         }
-        for scalar in text.unicodeScalars {
+        let isPlain = text.utf8.allSatisfy { $0 > UInt8(ascii: " ") && $0 < 0x7F }
+        for scalar in isPlain ? "".unicodeScalars : text.unicodeScalars {
             let properties = scalar.properties
             if properties.isWhitespace || [.control, .format].contains(properties.generalCategory) {
                 throw AddressFault(
@@ -119,7 +119,9 @@ package struct WebAddress: Sendable, Equatable {
         if !written.utf8.allSatisfy({ $0 < 0x80 }) {
             host = withUTF8 { part(CURLUPART_HOST, of: parsed, flags: ccurl_ascii_host) } ?? ""
         }
-        guard !host.isEmpty, host.utf8.allSatisfy({ $0 < 0x80 }) else {
+        guard !host.isEmpty, host == written || rename(parsed, to: host),
+            host.utf8.allSatisfy({ $0 < 0x80 })
+        else {
             throw AddressFault(
                 "the host \"\(written)\" is not written in ASCII",
                 fix: "Write it as name servers know it, beginning with xn--.")
@@ -132,6 +134,10 @@ package struct WebAddress: Sendable, Equatable {
             labels.allSatisfy({ !$0.isEmpty && $0.utf8.count <= longestLabel })
         else { throw badHost }
         return host
+    }
+
+    private static func rename(_ parsed: OpaquePointer, to host: String) -> Bool {
+        curl_url_set(parsed, CURLUPART_HOST, host, 0) == CURLUE_OK
     }
 
     private static func part(

@@ -45,7 +45,7 @@ extension DestinationQueue {
             freePlace()
         }
         if case .retry(let due, _) = next { stored.fallsDue(at: due) }
-        if !ended.isOfStaleConnection { count(judgement.answerClass, now: turn.now) }
+        if !ended.isStale { count(judgement.answerClass, now: turn.now) }
         weigh(
             Answer(job: job, judgement: judgement, status: attempt.status), in: turn,
             into: &actions)
@@ -99,7 +99,7 @@ extension DestinationQueue {
             return .failed(fault.reason, detail: fault.detail)
         case .exchanged(.failure(let failure)):
             if failure.kind == .cancelled { return .requeue }
-            if ended.isOfStaleConnection, job.tries == 0 {
+            if ended.isStale, job.tries == 0 {
                 return .retry(due: turn.now, leavesLane: false)
             }
         case .exchanged(.answer(let answer)): retryAfter = answer.retryAfter
@@ -118,10 +118,9 @@ extension DestinationQueue {
 }
 
 extension DeliveryMachine.Ended {
-    /// A kept connection ended as it was used: nothing is said about the destination, and the
-    /// retry goes over a new one at once.
-    fileprivate var isOfStaleConnection: Bool {
+    /// A kept connection or token had ended: the retry goes at once, without it.
+    fileprivate var isStale: Bool {
         guard case .exchanged(.failure(let failure)) = result else { return false }
-        return failure.kind == .staleConnection
+        return failure.kind.isStale
     }
 }

@@ -33,7 +33,7 @@ extension TransportResult {
             case certificateSelfSigned, certificateUnknownIssuer, certificate
             case noTLS, tlsTooOld, tlsClosed, tls
             case clientCertificateWanted, clientCertificateUnusable
-            case timeout, reset, noAnswer, staleConnection, incompleteAnswer
+            case timeout, reset, noAnswer, staleConnection, tokenEnded, incompleteAnswer
             case headersTooLong, protocolError, cancelled, other
         }
     }
@@ -63,6 +63,10 @@ extension TransportResult.Failure.Kind {
         words.sentence.replacing("HOST:PORT", with: place).replacing("DETAIL", with: detail)
     }
 
+    /// True when something that was kept from before had ended: that says nothing about the
+    /// destination, and the next attempt does without it.
+    package var isStale: Bool { self == .staleConnection || self == .tokenEnded }
+
     /// The closed table of what is said about each kind.
     package var words: TransportResult.Failure.Words {
         switch self {
@@ -76,8 +80,8 @@ extension TransportResult.Failure.Kind {
         case .noTLS, .tlsTooOld, .tlsClosed, .tls, .clientCertificateWanted,
             .clientCertificateUnusable:
             tlsWords
-        case .timeout, .reset, .noAnswer, .staleConnection, .incompleteAnswer, .headersTooLong,
-            .protocolError, .cancelled, .other:
+        case .timeout, .reset, .noAnswer, .staleConnection, .tokenEnded, .incompleteAnswer,
+            .headersTooLong, .protocolError, .cancelled, .other:
             answerWords
         }
     }
@@ -247,6 +251,11 @@ extension TransportResult.Failure.Kind {
                 "HOST:PORT closed a connection that was kept from before, without an answer.",
                 hint: "The kept connection ended just as it was used again.",
                 fix: "Nothing to do: it is tried again over a new one.")
+        case .tokenEnded:
+            Words(
+                "The access token that was kept is no longer taken (401).",
+                hint: "The access token ended before its time.",
+                fix: "Nothing to do: it is tried again with a new one.")
         case .incompleteAnswer:
             Words(
                 "The answer of HOST:PORT ended within its headers.",

@@ -1,14 +1,22 @@
 package import Events
 import JSON
 
-/// Sends requests that need an access token with one: asks for it when there is none, keeps it in
-/// memory until shortly before it ends, and asks once more when an answer is 401.
+/// Sends requests that need an access token with one: asks for it when there is none, and keeps it
+/// in memory until shortly before it ends, or until an answer is 401.
+///
+/// A request is sent once. When a kept token is not taken, the attempt ends so, and the next one
+/// asks for a new token.
 package final class TokenKeeper: Transport {
     private struct Token {
         var text: String
         var until: Timestamp
     }
-    private typealias Waiter = @Sendable (Result<String, Refusal>) -> Void
+    private typealias Waiter = @Sendable (Result<Ready, Refusal>) -> Void
+    /// A token to send with; `isKept` when it was asked for by a request before.
+    private struct Ready {
+        let token: String
+        let isKept: Bool
+    }
     private struct Refusal: Error { let result: TransportResult }
     private struct State {
         var tokens: [String: Token] = [:]
@@ -41,30 +49,32 @@ package final class TokenKeeper: Transport {
             transport.send(request, completion: completion)
             return
         }
-        send(request, with: need, isSecond: false, completion: completion)
+        withToken(need) { [self] ready in
+            switch ready {
+            case .failure(let refusal): completion(refusal.result)
+            case .success(let ready): send(request, with: ready, for: need, completion: completion)
+            }
+        }
     }
 
     private func send(
-        _ request: OutgoingRequest, with need: TokenNeed, isSecond: Bool,
+        _ request: OutgoingRequest, with ready: Ready, for need: TokenNeed,
         completion: @escaping @Sendable (TransportResult) -> Void
     ) {
-        withToken(need) { [self] token in
-            switch token {
-            case .failure(let refusal): completion(refusal.result)
-            case .success(let token):
-                var ready = request
-                ready.headers = request.headers.map {
-                    $0.replacing(TokenNeed.placeholder, with: token)
-                }
-                transport.send(ready) { [self] result in
-                    if case .answer(let answer) = result, answer.status == 401, !isSecond {
-                        forget(token, of: need)
-                        send(request, with: need, isSecond: true, completion: completion)
-                    } else {
-                        completion(result.masking(token))
-                    }
-                }
+        var request = request
+        request.headers = request.headers.map {
+            $0.replacing(TokenNeed.placeholder, with: ready.token)
+        }
+        transport.send(request) { [self] result in
+            guard case .answer(let answer) = result, answer.status == 401 else {
+                completion(result.masking(ready.token))
+                return
             }
+            forget(ready.token, of: need)
+            completion(
+                ready.isKept
+                    ? .failure(.init(.tokenEnded, at: "", maybeSent: false))
+                    : result.masking(ready.token))
         }
     }
 
@@ -76,7 +86,7 @@ package final class TokenKeeper: Transport {
             state.waiters[need.key, default: []].append(body)
             return (nil, state.waiters[need.key]?.count == 1)
         }
-        if let known { body(.success(known)) }
+        if let known { body(.success(Ready(token: known, isKept: true))) }
         guard mustAsk else { return }
         transport.send(need.request) { [self] result in answered(result, to: need) }
     }
@@ -88,7 +98,7 @@ package final class TokenKeeper: Transport {
             if case .success(let token) = token { state.tokens[need.key] = token }
             return state.waiters.removeValue(forKey: need.key) ?? []
         }
-        for waiter in waiters { waiter(token.map(\.text)) }
+        for waiter in waiters { waiter(token.map { Ready(token: $0.text, isKept: false) }) }
     }
 
     private func token(

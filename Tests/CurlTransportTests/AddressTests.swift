@@ -112,6 +112,27 @@ import Testing
         #expect(failure?.kind == .invalidAddress && failure?.message == fault?.message)
     }
 
+    @Test func `that was refused leaves nothing behind for the next one`() async throws {
+        let server = try RawServer { $0.waitForClose() }
+        let transport = CurlTransport()
+        defer { transport.close() }
+        func exchange(_ url: String, _ timeout: Duration) async -> String? {
+            await transport.exchange(
+                OutgoingRequest(
+                    method: "POST", url: url, headers: [], body: [],
+                    options: options { $0.totalTimeout = timeout })
+            ).failure?.message
+        }
+        let place = "127.0.0.1:\(server.port)"
+        #expect(
+            await exchange(server.url, .milliseconds(300))
+                == "\(place) did not answer within 300 ms.")
+        _ = await exchange("not a url", .milliseconds(200))
+        #expect(
+            await exchange(server.url, .milliseconds(200))
+                == "\(place) did not answer within 200 ms.")
+    }
+
     @Test func `in other letters is known by its name in ASCII`() throws {
         let address = try WebAddress("https://bücher.example/weg")
         #expect(address.host == "xn--bcher-kva.example" && address.port == 443)

@@ -83,13 +83,24 @@ private final class Script: Transport {
         #expect(send(keeper(script))?.status == 200)
     }
 
-    @Test func `asks again once when the token is no longer taken`() {
+    @Test func `is sent once, and says so when a kept token is no longer taken`() {
         let script = Script([
-            token("one-1"), answer(401), token("two-2"), answer(401, "bad two-2"),
+            token("one-1"), answer(200), answer(401), token("two-2"), answer(200),
         ])
-        let result = send(keeper(script))
-        #expect(result == answer(401, "bad ***"))
-        #expect(script.sent.withLock { $0.count } == 4)
+        let keeper = keeper(script)
+        #expect(send(keeper)?.status == 200)
+        let end = send(keeper)
+        #expect(end == .failure(.init(.tokenEnded, at: "", maybeSent: false)))
+        #expect(script.sent.withLock { $0.count } == 3, "nothing is sent again in secret")
+        #expect(send(keeper)?.status == 200)
+        #expect(
+            script.sent.withLock { $0.last?.headers.first } == "Authorization: Bearer two-2")
+    }
+
+    @Test func `is refused when not even a new token is taken`() {
+        let script = Script([token("one-1"), answer(401, "bad one-1")])
+        #expect(send(keeper(script)) == answer(401, "bad ***"))
+        #expect(script.sent.withLock { $0.count } == 2)
     }
 
     @Test func `ends as the request for the token ended, and was not sent itself`() {

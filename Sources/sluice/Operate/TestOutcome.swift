@@ -39,8 +39,8 @@ enum TestOutcome: String, CaseIterable {
                 .certificateSelfSigned, .certificateUnknownIssuer, .certificate, .tls, .noTLS,
                 .tlsTooOld, .tlsClosed, .clientCertificateWanted, .clientCertificateUnusable:
                 self = .badCertificate
-            case .reset, .noAnswer, .staleConnection, .incompleteAnswer, .headersTooLong,
-                .protocolError, .cancelled, .other:
+            case .reset, .noAnswer, .staleConnection, .tokenEnded, .incompleteAnswer,
+                .headersTooLong, .protocolError, .cancelled, .other:
                 self = .noAnswer
             }
         }
