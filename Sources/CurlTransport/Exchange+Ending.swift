@@ -85,8 +85,7 @@ extension Exchange {
         if let refused = transfer.refused, !transfer.triedAddress {
             return failure(refused == .special ? .blocked : .plainHTTP, at: nextPlace)
         }
-        if let fault = tlsFailure(of: code) { return fault }
-        if let fault = proxyFailure(of: code) { return fault }
+        if let fault = proxyFailure(of: code) ?? tlsFailure(of: code) { return fault }
         switch code {
         case CURLE_COULDNT_RESOLVE_HOST: return failure(.dns)
         case CURLE_COULDNT_CONNECT: return failure(isRefused ? .connect : .unreachable)
@@ -125,8 +124,10 @@ extension Exchange {
         }
         let status = ccurl_get_long(easy, CURLINFO_HTTP_CONNECTCODE)
         switch status {
+        case 0: break
+        // The tunnel stands: what failed is the destination's.
+        case 200..<300: return nil
         case 407: return failure(.proxyCredentials)
-        case 200..<300, 0: break
         default: return failure(.proxyRefused, "\(status)")
         }
         switch code {
@@ -135,6 +136,9 @@ extension Exchange {
             return failure(
                 .proxy, isRefused ? "it refused the connection" : "there is no way to it")
         case CURLE_OPERATION_TIMEDOUT: return failure(.proxy, "it did not answer in time")
+        case CURLE_PEER_FAILED_VERIFICATION:
+            return failure(.proxy, "its certificate was not accepted")
+        case CURLE_SSL_CONNECT_ERROR: return failure(.proxy, "TLS with it could not be set up")
         default: return failure(.proxy, "it broke the connection off")
         }
     }

@@ -68,6 +68,29 @@ import Testing
                 == "The proxy 127.0.0.1:\(port) cannot be reached: it refused the connection.")
     }
 
+    @Test func `over TLS shows a certificate that counts`() async throws {
+        let zoo = try await CertificateZoo.shared.value
+        let server = try await TLSServer("good", of: zoo)
+        let failure = await through(
+            "https://localhost:\(server.port)", to: "https://shop.example/"
+        ).failure
+        #expect(
+            failure?.message
+                == "The proxy localhost:\(server.port) cannot be reached: its certificate was not accepted."
+        )
+    }
+
+    @Test func `that gives a tunnel is not blamed for what is behind it`() async throws {
+        // Behind the tunnel nobody speaks TLS.
+        let server = try RawServer { connection in
+            _ = connection.readRequest()
+            connection.write("HTTP/1.1 200 OK\r\n\r\n220 mail.example\r\n")
+            connection.waitForClose()
+        }
+        let failure = await through(server.url.trimmed, to: "https://shop.example/").failure
+        #expect(failure?.message == "shop.example:443 does not speak TLS.")
+    }
+
     @Test func `is itself at an address that must be allowed`() async throws {
         let failure = await through("http://10.255.255.1:3128", to: "https://shop.example/").failure
         #expect(failure?.kind == .blocked)

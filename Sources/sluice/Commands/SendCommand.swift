@@ -54,8 +54,14 @@ struct Sender {
     private let transport = CurlTransport()
 
     init(server: String, key: String) {
-        self.server = server.hasSuffix("/") ? String(server.dropLast()) : server
+        self.server = Self.address(server)
         self.key = key
+    }
+
+    /// A server as a person types it: `localhost:8080` is its http address.
+    static func address(_ server: String) -> String {
+        let address = server.contains("://") ? server : "http://" + server
+        return address.hasSuffix("/") ? String(address.dropLast()) : address
     }
 
     func close() { transport.close() }

@@ -50,7 +50,7 @@ struct SourceTest {
         options.allowedNetworks = ["0.0.0.0/0", "::/0"]
         let transport = CurlTransport()
         defer { transport.close() }
-        let server = server ?? "http://\(file.listen)"
+        let server = Sender.address(server ?? "\(file.listen)")
         let result = await transport.exchange(
             OutgoingRequest(
                 method: "POST", url: server + sample.path,
