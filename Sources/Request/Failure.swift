@@ -131,9 +131,9 @@ extension TransportResult.Failure.Kind {
                 fix: "Check this machine's network, its routes and its firewall.")
         case .connectTimeout:
             Words(
-                "HOST:PORT did not take the connection within DETAIL.",
+                "No connection with HOST:PORT came about within DETAIL.",
                 hint: "The host gives no sign; nothing was sent.",
-                fix: "Check the address, and whether a firewall on the way drops the connection.")
+                fix: "Check the address and its port, and whether a firewall on the way drops the connection.")
         case .proxy:
             Words(
                 "The proxy HOST:PORT cannot be reached: DETAIL.",

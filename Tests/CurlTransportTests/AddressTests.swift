@@ -13,6 +13,15 @@ import Testing
         #expect(failure?.message == "127.0.0.1:\(port) refused the connection.")
     }
 
+    @Test func `without a way to it is told`() async throws {
+        let some = options { $0.allowedNetworks = ["255.255.255.255/32"] }
+        let failure = await post("http://255.255.255.255:9/", some).failure
+        #expect(failure?.kind == .unreachable && failure?.maybeSent == false)
+        #expect(
+            failure?.message
+                == "255.255.255.255:9 cannot be reached: there is no way to its network.")
+    }
+
     @Test func `with a name that does not exist is a fault of the name`() async {
         let failure = await post(
             "https://does-not-exist.invalid/", options { $0.totalTimeout = .seconds(5) }

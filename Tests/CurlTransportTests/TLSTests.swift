@@ -122,6 +122,15 @@ struct `A host that speaks TLS` {
         }
     }
 
+    @Test func `may take the connection and say nothing`() async throws {
+        let server = try RawServer { $0.waitForClose() }
+        let failure = await post("https://localhost:\(server.port)/").failure
+        #expect(failure?.kind == .connectTimeout && failure?.maybeSent == false)
+        #expect(
+            failure?.message
+                == "No connection with localhost:\(server.port) came about within 400 ms.")
+    }
+
     @Test func `may break off while it is set up`() async throws {
         let server = try RawServer { _ in }
         let failure = await post("https://localhost:\(server.port)/").failure

@@ -60,6 +60,25 @@ import Testing
     }
 }
 
+@Suite struct `A destination that redirects` {
+    @Test func `shows no secret of the pipeline in the place it leads to`() async throws {
+        let server = try RawServer.answering(
+            "HTTP/1.1 302 Found\r\nLocation: https://u:p@open-sesame.example/x\r\nContent-Length: 0\r\n\r\n"
+        )
+        let folder = try TemporaryFolder()
+        let path = try folder.write(
+            """
+            {"allow_private": "127.0.0.1/32", "sources": {}, "destinations": {
+              "crm": {"blueprint": "\(Fixtures.root)/Blueprints/webhook.json",
+                "parameters": {"url": "\(server.url)", "authorization": "Bearer open-sesame"}}}}
+            """, to: "pipeline.json")
+        let result = try await Program.run(
+            ["destination", "test", "crm", "--config", path, "--data", folder.path + "/data"])
+        #expect(result.output.contains("redirects to ***.example;"), "\(result.output)")
+        #expect(!result.output.contains("open-sesame"))
+    }
+}
+
 @Suite struct `A source that is tested` {
     @Test func `gets a sample as the service would send it`() async throws {
         try await Running.with { running in
