@@ -133,7 +133,7 @@ extension TransportResult.Failure.Kind {
             Words(
                 "No connection with HOST:PORT came about within DETAIL.",
                 hint: "The host gives no sign; nothing was sent.",
-                fix: "Check the address and its port, and whether a firewall on the way drops the connection.")
+                fix: "Check address and port, and whether a firewall drops the connection.")
         case .proxy:
             Words(
                 "The proxy HOST:PORT cannot be reached: DETAIL.",
