@@ -114,7 +114,7 @@ let package = Package(
             "PipelineTests",
             ["Pipeline", "Consent", "Events", "Identify", "Map", "Request", "SluiceTesting"]),
         tests("RequestTests", ["Request", "Events", "JSON", "Map", "SluiceTesting"]),
-        tests("DeliverTests", ["Deliver", "Events", "Request", "SluiceTesting"]),
+        tests("DeliverTests", ["Deliver", "Events", "Map", "Request", "SluiceTesting"]),
         tests("WebhooksTests", ["Webhooks", "Accept", "Map", "Events", "JSON", "SluiceTesting"]),
         tests(
             "StoreTests",

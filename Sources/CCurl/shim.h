@@ -75,13 +75,6 @@ static inline long ccurl_get_long(CURL *easy, CURLINFO info) {
     return value;
 }
 
-/// Seconds of a Retry-After header, whether it came as a number or a date; 0 for none.
-static inline curl_off_t ccurl_retry_after(CURL *easy) {
-    curl_off_t seconds = 0;
-    curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds);
-    return seconds;
-}
-
 static inline void *ccurl_get_private(CURL *easy) {
     char *value = NULL;
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &value);

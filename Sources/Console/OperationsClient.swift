@@ -1,5 +1,5 @@
 package import Request
-import Events
+package import Events
 import JSON
 package import Store
 
@@ -52,6 +52,10 @@ package struct OperationsClient: Operations {
     package func drop(_ destination: String) async throws -> Int {
         let answer: DropAnswer = try await ask("POST", APIPaths.drop(escaped(destination)))
         return answer.dropped
+    }
+
+    package func cancel(_ delivery: DeliveryID) async throws {
+        let _: NoMembers = try await ask("POST", APIPaths.cancel(delivery.text))
     }
 
     package func replay(_ order: ReplayOrder) async throws -> ReplayOrder.Outcome {

@@ -21,11 +21,10 @@ extension Exchange {
     /// A complete final header block decides; what the body did is only a note.
     private func result(of code: CURLcode) -> TransportResult {
         guard transfer.headersComplete else { return .failure(failure(of: code)) }
-        let retryAfter = Int(ccurl_retry_after(easy))
         let (body, notes) = answerBody(code)
         return .answer(
             .init(
-                status: transfer.status, retryAfter: retryAfter > 0 ? .seconds(retryAfter) : nil,
+                status: transfer.status, retryAfter: transfer.retryAfter,
                 location: host(of: transfer.location), body: body,
                 note: notes.isEmpty ? nil : notes.joined(separator: " ")))
     }

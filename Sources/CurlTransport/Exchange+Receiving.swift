@@ -32,6 +32,11 @@ extension Exchange {
             let code = line.drop { $0 != UInt8(ascii: " ") }.dropFirst().prefix(3)
             transfer.status = Int(String(decoding: code, as: UTF8.self)) ?? 0
             transfer.headersComplete = false
+            transfer.retryAfter = nil
+        // Retry-After: …
+        case UInt8(ascii: "R"), UInt8(ascii: "r"):
+            transfer.retryAfter =
+                value(of: "retry-after", in: line).flatMap { RetryAfter($0) } ?? transfer.retryAfter
         // Location: …
         case UInt8(ascii: "L"), UInt8(ascii: "l"):
             transfer.location = value(of: "location", in: line) ?? transfer.location

@@ -35,6 +35,7 @@ final class Exchange {
         var status = 0
         var headersComplete = false
         var location: String?
+        var retryAfter: RetryAfter?
         var contentEncoding = ""
         var body: [UInt8] = []
         var bodyBytes = 0

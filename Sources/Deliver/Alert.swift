@@ -8,6 +8,10 @@ package struct Alert: Sendable, Equatable {
         case held
         /// A destination rests: it does not answer.
         case resting
+        /// A destination has refused many deliveries in a row.
+        case refusing
+        /// The address that one event's name has for itself does not take it.
+        case wrongAddress = "wrong_address"
         /// The disk is nearly full, or too many wait: no events are taken.
         case storePressed = "store_pressed"
     }
@@ -36,6 +40,8 @@ package struct Alert: Sendable, Equatable {
         switch kind {
         case .held: "\(destination ?? "") is held: \(hint) \(fix) Then: \(command)"
         case .resting: "\(destination ?? "") does not answer and rests: \(hint) See: \(command)"
+        case .refusing: "\(destination ?? "") refuses everything: \(hint) \(fix) See: \(command)"
+        case .wrongAddress: "\(destination ?? ""): \(hint) \(fix) See: \(command)"
         case .storePressed: "No events are taken: \(hint) \(fix) See: \(command)"
         }
     }
@@ -44,7 +50,8 @@ package struct Alert: Sendable, Equatable {
     package var command: String {
         switch kind {
         case .held: "sluice destination release \(destination ?? "")"
-        case .resting, .storePressed: "sluice status"
+        case .wrongAddress: "sluice delivery \(delivery ?? "")"
+        case .resting, .refusing, .storePressed: "sluice status"
         }
     }
 

@@ -9,13 +9,16 @@ package struct Judgement: Sendable, Equatable {
     package var note: String?
     package var hint: String?
     package var fix: String?
+    /// True for an address that one event's name has for itself: it says nothing about others.
+    package var isOfAddress = false
 }
 
 /// Reads answers: a general class by the status, refined by the blueprint's rules.
 ///
-/// 2xx is delivered as soon as the header block is complete. 401, 402, 403, redirects, a blocked
-/// address and five 404 in a row mean a wrong set-up. 429 asks for a slower pace. Network faults,
-/// 408, 425 and 5xx but 501 and 505 may pass. Every other status refuses the one event.
+/// 2xx is delivered as soon as the header block is complete. A status that every request would get
+/// (credentials, payment, method or form of the request, redirects), a blocked address and five 404
+/// in a row mean a wrong set-up. 429 asks for a slower pace. Network faults, statuses that speak of
+/// the moment, and 5xx but 501 and 505 may pass. Every other status refuses the one event.
 package struct Classifier: Sendable {
     /// 404 answers in a row after which the address is taken to be wrong.
     package static let missingInARow = 5
@@ -59,15 +62,18 @@ package struct Classifier: Sendable {
         case 401, 403:
             return judge(
                 .setup, "The destination does not accept the credentials.",
-                fix: "Correct the destination's credentials, then release it.")
+                fix: "Correct the destination's credentials.")
         case 402:
             return judge(
-                .setup, "The destination asks for payment.",
-                fix: "Settle the account there, then release the destination.")
+                .setup, "The destination asks for payment.", fix: "Settle the account there.")
+        case 405, 407, 415, 426:
+            return judge(
+                .setup, "The destination does not take requests of this form at this address.",
+                fix: "Correct the destination's address, or the request in the blueprint.")
         case 404 where missingBefore + 1 >= Self.missingInARow:
             return judge(
                 .setup, "The destination answered 404 \(missingBefore + 1) times in a row.",
-                fix: "Correct the destination's address, then release it.")
+                fix: "Correct the destination's address.")
         case 404:
             return judge(
                 .transient, "The destination does not know this address.",
@@ -76,8 +82,10 @@ package struct Classifier: Sendable {
             return judge(
                 .throttle, "The destination limits how fast we may send.",
                 fix: "Nothing to do: it is tried again no earlier than the destination asks.")
-        case 408, 425:
-            return judge(.transient, "The destination asks to try again.", fix: "Nothing to do.")
+        case 408, 409, 421, 423, 424, 425, 449, 460, 499:
+            return judge(
+                .transient, "The destination could not take it at that moment.",
+                fix: "Nothing to do: it is tried again on schedule.")
         case 501, 505:
             return judge(
                 .invalid, "The destination cannot do what was asked.",

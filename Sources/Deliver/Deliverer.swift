@@ -19,6 +19,7 @@ package final class Deliverer: Sendable {
     /// The state that goes from turn to turn.
     private struct Run {
         var machine: DeliveryMachine
+        /// The steady time of the next turn, when nothing happens before.
         var next: Timestamp
     }
     private let mailbox: Locked<Mailbox>
@@ -65,7 +66,7 @@ package final class Deliverer: Sendable {
 
     /// Begins to work; the machine belongs to the turns from here on.
     package func start(_ machine: sending DeliveryMachine, store: any DeliveryStore) {
-        let runs = Locked<Run?>(Run(machine: machine, next: clock.now()))
+        let runs = Locked<Run?>(Run(machine: machine, next: clock.steady()))
         turns.takeTurns { [self] in
             guard var run = runs.withLock({ $0.take() }) else { return Self.longestSleep }
             let pause = turn(&run, with: store)
@@ -83,8 +84,10 @@ package final class Deliverer: Sendable {
     }
 
     /// Takes the destinations of a changed pipeline.
-    package func change(_ limits: [String: DeliveryLimits], held: [String: HoldKind]) {
-        builder.post(.limits(limits, held: held))
+    package func change(
+        _ limits: [String: DeliveryLimits], known: [String: DestinationRecord]
+    ) {
+        builder.post(.limits(limits, known: known))
     }
 
     /// Begins nothing more and waits for the attempts under way; true when all of them ended.
@@ -112,14 +115,14 @@ package final class Deliverer: Sendable {
             mailbox.active += inputs.count
             return inputs
         }
-        let now = clock.now()
-        if inputs.isEmpty, run.next <= now { inputs = [.tick] }
+        let now = clock.moment
+        if inputs.isEmpty, run.next <= now.steady { inputs = [.tick] }
         if !inputs.isEmpty {
             feed(inputs, to: &run.machine, store: store)
-            let wake = run.machine.nextWake(now: now) ?? now + Self.longestSleep
-            run.next = min(wake, now + Self.longestSleep)
+            let latest = now.steady + Self.longestSleep
+            run.next = min(run.machine.nextWake(now: now) ?? latest, latest)
         }
-        return max(.zero, run.next.since(now))
+        return max(.zero, run.next.since(now.steady))
     }
 
     /// Hands inputs to the machine and carries out its actions, until nothing more follows.
@@ -131,7 +134,7 @@ package final class Deliverer: Sendable {
         var pending = inputs
         while !pending.isEmpty {
             var more: [DeliveryMachine.Input] = []
-            for action in machine.handle(pending, now: clock.now()) {
+            for action in machine.handle(pending, now: clock.moment) {
                 switch action {
                 case .store(let item): work.append(item)
                 case .start(let job): if let end = begin(job) { more.append(end) }
@@ -151,7 +154,7 @@ package final class Deliverer: Sendable {
 
     /// Sends a job's request; returns at once, with the end when there is nothing to send.
     private func begin(_ job: Job) -> DeliveryMachine.Input? {
-        let startedAt = clock.now()
+        let startedAt = clock.moment
         let ready: ReadyJob
         do throws(BuildFault) {
             ready = try builders.ready(job)
@@ -160,13 +163,14 @@ package final class Deliverer: Sendable {
         }
         let (sent, builder) = (ready.job, ready.builder)
         let name = ready.request.name
-        var outgoing = builder.outgoing(ready.request, for: sent.event, at: startedAt)
+        var outgoing = builder.outgoing(ready.request, for: sent.event, at: startedAt.wall)
         outgoing.usesNewConnection = sent.tries > 0
         transport.send(outgoing) { [self] result in
             let (result, answer) = result.masked(builder.mask)
-            let ended = DeliveryMachine.Ended(
+            var ended = DeliveryMachine.Ended(
                 result: .exchanged(result), rules: builder.answerRules(for: name),
                 startedAt: startedAt, answer: answer)
+            ended.hasOwnAddress = builder.hasAddressPerEvent(name)
             post(.ended(sent, ended))
         }
         return nil

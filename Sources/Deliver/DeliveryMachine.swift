@@ -6,7 +6,8 @@ package import Request
 /// The machine is a value: inputs come in through `handle`, with the time, and actions come out.
 /// It reads no clock, takes no lock and calls nobody: with the same seed and the same inputs it
 /// decides the same, so that a simulation can run it through any history. `Deliverer` is its
-/// runtime in the program.
+/// runtime in the program. Whatever it waits for is reckoned in steady time, so that no wait is
+/// longer or shorter when the wall clock is set; what the store keeps for people is wall time.
 ///
 /// There is one `DestinationQueue` for each destination. After every batch of inputs each queue
 /// starts what may start and, when the store has more, asks for a claim. Four things limit it:
@@ -17,7 +18,9 @@ package import Request
 ///   says that there were none.
 /// - *Mode*: open; held, by a wrong set-up or by an operator; resting after failures in a row;
 ///   probing, with one delivery at a time. Answers move a destination between modes, an operator's
-///   hold stays whatever is answered.
+///   hold stays whatever is answered. A delivery that is refused while others are taken fails by
+///   itself (`Suspects`).
+/// - *Pause*: in any mode, nothing is sent for as long as the destination asked for.
 /// - *Consent*: a job whose person changed their mind after it was decided about goes back into the
 ///   store, which looks again.
 ///
@@ -34,7 +37,7 @@ package struct DeliveryMachine {
         case ended(Job, Ended)
         case tick
         /// The pipeline has changed: these are the destinations that are open now.
-        case limits([String: DeliveryLimits], held: [String: HoldKind])
+        case limits([String: DeliveryLimits], known: [String: DestinationRecord])
         /// Begin nothing more; give back what was not begun.
         case drain
     }
@@ -48,12 +51,14 @@ package struct DeliveryMachine {
         package var result: Result
         /// The blueprint's rules for reading the answer, the most special first.
         package var rules: [AnswerRule]
-        package var startedAt: Timestamp
+        package var startedAt: Moment
         /// The answer's text, secrets masked.
         package var answer: String?
+        /// The pipeline names the request's address for this event's name alone.
+        package var hasOwnAddress = false
 
         package init(
-            result: Result, rules: [AnswerRule] = [], startedAt: Timestamp, answer: String? = nil
+            result: Result, rules: [AnswerRule] = [], startedAt: Moment, answer: String? = nil
         ) {
             self.result = result
             self.rules = rules
@@ -84,29 +89,31 @@ package struct DeliveryMachine {
     private let schedule: Schedule
     private let classifier = Classifier()
     private var jitter: Jitter
+    private var watch: ClockWatch
 
     /// - Parameters:
     ///   - limits: of every destination that deliveries may go to.
-    ///   - held: destinations that the store knows as held.
+    ///   - known: what the store knows of the destinations.
     ///   - jitter: spreads retries.
     package init(
-        limits: [String: DeliveryLimits], held: [String: HoldKind], schedule: Schedule,
-        now: Timestamp, jitter: Jitter
+        limits: [String: DeliveryLimits], known: [String: DestinationRecord] = [:],
+        schedule: Schedule, now: Moment, jitter: Jitter
     ) {
         self.schedule = schedule
         self.jitter = jitter
-        for (name, limit) in limits { addQueue(name, limits: limit, hold: held[name], now: now) }
+        watch = ClockWatch(now)
+        for (name, limit) in limits { addQueue(name, limits: limit, known: known[name], now: now) }
     }
 
     private mutating func addQueue(
-        _ name: String, limits: DeliveryLimits, hold: HoldKind?, now: Timestamp
+        _ name: String, limits: DeliveryLimits, known: DestinationRecord?, now: Moment
     ) {
         indices[name] = queues.count
         queues.append(
-            DestinationQueue(name: name, limits: limits, hold: hold, turn: turn(at: now)))
+            DestinationQueue(name: name, limits: limits, known: known, turn: turn(at: now)))
     }
 
-    private func turn(at now: Timestamp) -> DestinationQueue.Turn {
+    private func turn(at now: Moment) -> DestinationQueue.Turn {
         .init(now: now, schedule: schedule, classifier: classifier)
     }
 
@@ -117,8 +124,8 @@ package struct DeliveryMachine {
         }
     }
 
-    /// The moment to look again though nothing has happened; nil for never.
-    package func nextWake(now: Timestamp) -> Timestamp? {
+    /// The steady time to look again though nothing has happened; nil for never.
+    package func nextWake(now: Moment) -> Timestamp? {
         isDraining ? nil : queues.compactMap { $0.nextWake(now: now) }.min()
     }
 
@@ -128,25 +135,28 @@ package struct DeliveryMachine {
     }
 
     /// Takes in what has happened and says what is to be done.
-    package mutating func handle(_ input: Input, now: Timestamp) -> [Action] {
+    package mutating func handle(_ input: Input, now: Moment) -> [Action] {
         handle([input], now: now)
     }
 
     /// Takes in all that has happened, in order, and says what is to be done.
-    package mutating func handle(_ inputs: [Input], now: Timestamp) -> [Action] {
+    package mutating func handle(_ inputs: [Input], now: Moment) -> [Action] {
         var actions: [Action] = []
         var turn = turn(at: now)
+        if watch.step(at: now) != nil {
+            for index in queues.indices { queues[index].clockWasSet(in: turn, into: &actions) }
+        }
         for input in inputs {
             switch input {
-            case .news(let news): for item in news { hear(item) }
+            case .news(let news): for item in news { hear(item, in: turn, into: &actions) }
             case .urgent(let news): for item in news { hear(item) }
             case .ended(let job, let ended):
                 guard let index = indices[job.id.destination] else { continue }
                 turn.jitter = jitter.next()
                 queues[index].end(job, as: ended, in: turn, into: &actions)
             case .tick: break
-            case .limits(let limits, let held):
-                change(limits, held: held, in: turn, into: &actions)
+            case .limits(let limits, let known):
+                change(limits, known: known, in: turn, into: &actions)
             case .drain: isDraining = true
             }
         }
@@ -159,6 +169,7 @@ package struct DeliveryMachine {
     ) {
         let mayBegin = !isDraining && !storeFails
         for index in queues.indices {
+            if mayBegin { queues[index].passTime(in: turn, into: &actions) }
             if isDraining || queues[index].isClosed { queues[index].giveBackReady(&actions) }
             if mayBegin {
                 queues[index].advance(in: turn, consent: consent, into: &actions)
@@ -175,7 +186,7 @@ package struct DeliveryMachine {
 
     /// A destination that is gone or switched off begins nothing more; a new one begins.
     private mutating func change(
-        _ limits: [String: DeliveryLimits], held: [String: HoldKind],
+        _ limits: [String: DeliveryLimits], known: [String: DestinationRecord],
         in turn: DestinationQueue.Turn, into actions: inout [Action]
     ) {
         for index in queues.indices {
@@ -186,12 +197,14 @@ package struct DeliveryMachine {
             queues[index].isOff = limits[name] == nil
             guard let limit = limits[name] else { continue }
             // It may have been held while it was off.
-            if wasOff, let kind = held[name] { queues[index].close(for: kind, turn: turn) }
+            if wasOff, let kind = known[name]?.hold {
+                queues[index].close(for: kind, turn: turn)
+            }
             queues[index].change(limit, now: turn.now)
         }
         for (name, limit) in limits where indices[name] == nil {
             actions.append(.room(.open(destination: name, places: limit.inMemory)))
-            addQueue(name, limits: limit, hold: held[name], now: turn.now)
+            addQueue(name, limits: limit, known: known[name], now: turn.now)
         }
     }
 
@@ -202,7 +215,9 @@ package struct DeliveryMachine {
         }
     }
 
-    private mutating func hear(_ news: StoreNews) {
+    private mutating func hear(
+        _ news: StoreNews, in turn: DestinationQueue.Turn, into actions: inout [Action]
+    ) {
         switch news {
         case .handedOver(let jobs):
             for job in jobs {
@@ -212,11 +227,12 @@ package struct DeliveryMachine {
             if let index = indices[destination] { queues[index].stored.isDue = true }
         case .claimed(let destination, let jobs, let limit, let nextDue):
             if let index = indices[destination] {
-                queues[index].claimed(jobs, limit: limit, nextDue: nextDue)
+                queues[index].claimed(
+                    jobs, limit: limit, nextDue: nextDue, in: turn, into: &actions)
             }
         case .consentChanged(let keys, let change): consent.hear(keys, at: change)
         case .released(let destination):
-            if let index = indices[destination] { queues[index].probe(.afterRelease) }
+            if let index = indices[destination] { queues[index].release() }
         case .heldByOperator(let destination): hold(destination)
         case .probe(let destination):
             if let index = indices[destination] { queues[index].probeOnOrder() }

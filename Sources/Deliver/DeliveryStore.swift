@@ -12,6 +12,14 @@ package struct Outcome: Sendable {
         case expired
         /// Back to the head of its lane, due at once; the attempt does not count.
         case requeue
+
+        /// True when the delivery has ended.
+        var isFinal: Bool {
+            switch self {
+            case .delivered, .failed, .expired: true
+            case .nextStep, .retry, .requeue: false
+            }
+        }
     }
     package var job: Job
     package var attempt: Attempt
@@ -19,6 +27,8 @@ package struct Outcome: Sendable {
     package var hint: String?
     package var fix: String?
     package var endedAt: Timestamp
+    /// Deliveries that the destination refused in a row, with this one.
+    package var refusedInARow = 0
 
     package init(
         job: Job, attempt: Attempt, next: Next, hint: String?, fix: String?, endedAt: Timestamp
@@ -38,14 +48,21 @@ package enum DeliveryWork: Sendable {
     case record(Outcome)
     /// Deliveries that were handed over and not tried: back into the store, the attempt undone.
     case giveBack([Job])
-    /// Opens attempts of what is due. `oldest` takes by acceptance instead of by due time.
-    case claim(destination: String, limit: Int, oldest: Bool)
+    /// Opens attempts of what is due. `oldest` takes by acceptance instead of by due time, and
+    /// leaves out the deliveries of some events.
+    case claim(destination: String, limit: Int, oldest: Bool, except: [EventID] = [])
     /// The destination's set-up is wrong.
     case hold(destination: String, Hold)
     /// A probe went well; `byOperator` when an operator held the destination and ordered the probe.
     case release(destination: String, byOperator: Bool)
     /// The destination rests until then; nil when it does no longer.
     case rest(destination: String, until: Timestamp?, hint: String)
+    /// The destination asked for a pause; nil when it is over.
+    case pause(destination: String, Pause?)
+    /// Ends a waiting delivery: it was refused while others were taken.
+    case refuse(DeliveryID)
+    /// The deliveries of the destination whose probes failed.
+    case suspect(destination: String, Suspects)
 }
 
 /// News from the store for the deliverer, told after the commit.

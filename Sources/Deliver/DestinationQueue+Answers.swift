@@ -8,6 +8,8 @@ extension DestinationQueue {
         let judgement: Judgement
         /// The HTTP status of a complete answer.
         let status: Int?
+        /// False when there was no request to send.
+        let wasSent: Bool
 
         /// True when the answer proves that the destination is set up right and takes requests.
         var showsItWorks: Bool {
@@ -22,21 +24,21 @@ extension DestinationQueue {
         into actions: inout [DeliveryMachine.Action]
     ) {
         guard finish(job) else { return }
-        let judgement = judge(ended, by: turn.classifier)
+        if case .unbuildable(.destinationGone) = ended.result {
+            // Nothing was sent: it waits as if it had not been begun.
+            freePlace()
+            actions.append(.store(.giveBack([job])))
+            return
+        }
+        var judgement = judge(ended, of: job, in: turn, into: &actions)
+        let pause = askedPause(ended.result, judgement.answerClass, in: turn)
+        if let pause { judgement.add(pause.note) }
         let next = next(for: job, after: ended, judged: judgement, in: turn)
-        var attempt = Attempt(
-            run: job.run, number: job.attempt, step: job.step, startedAt: ended.startedAt)
-        attempt.duration = Int(max(0, turn.now.since(ended.startedAt).milliseconds))
-        attempt.answerClass = judgement.answerClass
-        attempt.note = judgement.note
-        attempt.answer = ended.answer
-        if case .exchanged(.answer(let answer)) = ended.result { attempt.status = answer.status }
-        actions.append(
-            .store(
-                .record(
-                    Outcome(
-                        job: job, attempt: attempt, next: next, hint: judgement.hint,
-                        fix: judgement.fix, endedAt: turn.now))))
+        let answer = Answer(
+            job: job, judgement: judgement, status: ended.result.status,
+            wasSent: ended.result.wasSent)
+        if !ended.isStale { count(answer, in: turn, into: &actions) }
+        record(answer, of: ended, next: next, in: turn, into: &actions)
         if next == .nextStep {
             // It keeps its place in memory and goes first; whether it may start is decided like
             // any other.
@@ -44,65 +46,135 @@ extension DestinationQueue {
         } else {
             freePlace()
         }
-        if case .retry(let due, _) = next { stored.fallsDue(at: due) }
-        if !ended.isStale { count(judgement.answerClass, now: turn.now) }
-        weigh(
-            Answer(job: job, judgement: judgement, status: attempt.status), in: turn,
-            into: &actions)
+        if case .retry(let due, _) = next { stored.fallsDue(at: turn.now.steady(at: due)) }
+        weigh(answer, in: turn, into: &actions)
+        if let pause { begin(pause, in: turn, into: &actions) }
+        if next.isFinal, suspects.remove(job.id.event) { saveSuspects(&actions) }
+    }
+
+    private func record(
+        _ answer: Answer, of ended: DeliveryMachine.Ended, next: Outcome.Next, in turn: Turn,
+        into actions: inout [DeliveryMachine.Action]
+    ) {
+        let job = answer.job
+        var attempt = Attempt(
+            run: job.run, number: job.attempt, step: job.step, startedAt: ended.startedAt.wall)
+        attempt.duration = Int(
+            max(0, turn.now.steady.since(ended.startedAt.steady).milliseconds))
+        attempt.answerClass = answer.judgement.answerClass
+        attempt.note = answer.judgement.note
+        attempt.answer = ended.answer
+        attempt.status = answer.status
+        var outcome = Outcome(
+            job: job, attempt: attempt, next: next, hint: answer.judgement.hint,
+            fix: answer.judgement.fix, endedAt: turn.now.wall)
+        outcome.refusedInARow = refusedInARow
+        actions.append(.store(.record(outcome)))
     }
 
     /// Keeps count of what the answer says about the destination and the speed it takes.
-    private mutating func count(_ answerClass: AnswerClass, now: Timestamp) {
-        switch answerClass {
+    ///
+    /// An event that could not become a request says nothing about it, but is refused like others.
+    private mutating func count(
+        _ answer: Answer, in turn: Turn, into actions: inout [DeliveryMachine.Action]
+    ) {
+        switch answer.judgement.answerClass {
+        case .delivered: refusedInARow = 0
+        case .invalid: refused(by: answer, in: turn, into: &actions)
+        case .throttle, .transient, .unknown, .setup: break
+        }
+        guard answer.wasSent else { return }
+        switch answer.judgement.answerClass {
         case .delivered, .invalid:
-            pace.speedUp(limit: limits.inFlight, now: now)
+            pace.speedUp(limit: limits.inFlight, now: turn.now.steady)
             failures = 0
             rests = 0
-        case .throttle: pace.slowDown(active: active.count, now: now)
-        case .transient, .unknown: failures += 1
+        case .throttle: pace.slowDown(active: active.count, now: turn.now.steady)
+        case .transient, .unknown: if !answer.judgement.isOfAddress { failures += 1 }
         case .setup: break
         }
     }
 
+    /// Counts an event that was refused; so many in a row are most likely all of them.
+    private mutating func refused(
+        by answer: Answer, in turn: Turn, into actions: inout [DeliveryMachine.Action]
+    ) {
+        refusedInARow += 1
+        guard refusedInARow == Refusals.told else { return }
+        tell(
+            .refusing, about: answer, in: turn,
+            news: "\(Refusals.told) deliveries in a row were refused.", into: &actions)
+    }
+
+    /// Tells an operator what an answer showed.
+    func tell(
+        _ kind: Alert.Kind, about answer: Answer, in turn: Turn, news: String? = nil,
+        into actions: inout [DeliveryMachine.Action]
+    ) {
+        let hint = [news, answer.judgement.hint].compactMap { $0 }.joined(separator: " ")
+        actions.append(
+            .alert(
+                Alert(
+                    kind: kind, destination: name, at: turn.now.wall, hint: hint,
+                    fix: answer.judgement.fix ?? "", delivery: answer.job.id.text)))
+    }
+
+    // MARK: What an answer means
+
     private mutating func judge(
-        _ ended: DeliveryMachine.Ended, by classifier: Classifier
+        _ ended: DeliveryMachine.Ended, of job: Job, in turn: Turn,
+        into actions: inout [DeliveryMachine.Action]
     ) -> Judgement {
-        switch ended.result {
-        case .unbuildable(.destinationGone):
-            return Judgement(
-                answerClass: .invalid, note: "the destination is gone",
-                hint: "The destination is gone from the pipeline or switched off.",
-                fix: "Nothing to do: the delivery is kept for it.")
-        case .unbuildable(.unbuildable(let fault)):
-            return Judgement(
-                answerClass: .invalid, note: fault.detail, hint: fault.reason.sentence,
-                fix: fault.reason.hint)
-        case .exchanged(let result):
-            let judgement = classifier.judge(result, rules: ended.rules, missingBefore: missing)
-            if case .answer(let answer) = result {
-                // A person that is not there says nothing about the address.
-                let isMissing = answer.status == 404 && judgement.answerClass != .invalid
-                missing = isMissing ? missing + 1 : 0
-            }
-            return judgement
+        guard case .exchanged(let result) = ended.result else {
+            return Judgement(ended.result.fault)
         }
+        // What single events have as their address says nothing about the others'.
+        let before = ended.hasOwnAddress ? 0 : missing
+        var judgement = turn.classifier.judge(result, rules: ended.rules, missingBefore: before)
+        if case .answer(let answer) = result, !ended.hasOwnAddress {
+            // A person that is not there says nothing about the address.
+            let isMissing = answer.status == 404 && judgement.answerClass != .invalid
+            missing = isMissing ? missing + 1 : 0
+        }
+        if ended.hasOwnAddress {
+            judgeAddress(&judgement, result, of: job, in: turn, into: &actions)
+        }
+        return judgement
+    }
+
+    /// An address that one event's name has for itself and that is wrong: its deliveries are tried
+    /// on schedule, all others go on, and an operator is told once.
+    private mutating func judgeAddress(
+        _ judgement: inout Judgement, _ result: TransportResult, of job: Job, in turn: Turn,
+        into actions: inout [DeliveryMachine.Action]
+    ) {
+        let event = job.event.label
+        if judgement.answerClass == .delivered { wrongAddresses.remove(event) }
+        let isWrong = judgement.answerClass == .setup || result.status == 404
+        guard isWrong, judgement.answerClass != .invalid else { return }
+        judgement.answerClass = .transient
+        judgement.isOfAddress = true
+        judgement.hint =
+            "The address for \"\(event)\" does not take it: \(judgement.hint ?? "")"
+        guard wrongAddresses.insert(event).inserted else { return }
+        let answer = Answer(
+            job: job, judgement: judgement, status: result.status, wasSent: true)
+        tell(.wrongAddress, about: answer, in: turn, into: &actions)
     }
 
     private func next(
         for job: Job, after ended: DeliveryMachine.Ended, judged judgement: Judgement,
         in turn: Turn
     ) -> Outcome.Next {
-        var retryAfter: Duration?
         switch ended.result {
         case .unbuildable(.destinationGone): return .requeue
         case .unbuildable(.unbuildable(let fault)):
             return .failed(fault.reason, detail: fault.detail)
-        case .exchanged(.failure(let failure)):
-            if failure.kind == .cancelled { return .requeue }
-            if ended.isStale, job.tries == 0 {
-                return .retry(due: turn.now, leavesLane: false)
-            }
-        case .exchanged(.answer(let answer)): retryAfter = answer.retryAfter
+        case .exchanged(.failure(let failure)) where failure.kind == .cancelled: return .requeue
+        case .exchanged: break
+        }
+        if ended.isStale, job.tries == 0 {
+            return .retry(due: turn.now.wall, leavesLane: false)
         }
         switch judgement.answerClass {
         case .delivered: return job.step + 1 < job.requests.count ? .nextStep : .delivered
@@ -110,8 +182,7 @@ extension DestinationQueue {
         case .setup: return .requeue
         case .throttle, .transient, .unknown:
             let next = turn.schedule.next(
-                after: job.tries + 1, retryAfter: retryAfter, jitter: turn.jitter,
-                now: turn.now)
+                after: job.tries + 1, jitter: turn.jitter, now: turn.now.wall)
             return next.map { .retry(due: $0.due, leavesLane: $0.leavesLane) } ?? .expired
         }
     }
@@ -122,5 +193,39 @@ extension DeliveryMachine.Ended {
     fileprivate var isStale: Bool {
         guard case .exchanged(.failure(let failure)) = result else { return false }
         return failure.kind.isStale
+    }
+}
+
+extension DeliveryMachine.Ended.Result {
+    /// The HTTP status of a complete answer.
+    var status: Int? { if case .exchanged(let result) = self { result.status } else { nil } }
+
+    /// False when there was no request to send.
+    var wasSent: Bool { if case .exchanged = self { true } else { false } }
+
+    /// The reason for which the event could not become a request.
+    fileprivate var fault: RequestFault? {
+        if case .unbuildable(.unbuildable(let fault)) = self { fault } else { nil }
+    }
+}
+
+extension TransportResult {
+    /// The HTTP status of a complete answer.
+    fileprivate var status: Int? {
+        if case .answer(let answer) = self { answer.status } else { nil }
+    }
+}
+
+extension Judgement {
+    /// The meaning of an event that could not become a request.
+    fileprivate init(_ fault: RequestFault?) {
+        self.init(
+            answerClass: .invalid, note: fault?.detail, hint: fault?.reason.sentence,
+            fix: fault?.reason.hint)
+    }
+
+    /// Puts a sentence behind the note.
+    fileprivate mutating func add(_ sentence: String) {
+        note = [note, sentence].compactMap { $0 }.joined(separator: " ")
     }
 }

@@ -16,6 +16,9 @@ struct DestinationQueue {
     private(set) var limits: DeliveryLimits
     /// The way the destination is sent to.
     var mode: Mode
+    /// The end, in steady time, of the pause that it asked for; nil when it asked for none.
+    var pausingUntil: Timestamp?
+    var suspects: Suspects
     /// Gone from the pipeline or switched off: its deliveries wait.
     var isOff = false
     var ready = Fifo<Job>()
@@ -25,8 +28,14 @@ struct DestinationQueue {
     /// Transient failures in a row, and rests without success between them.
     var failures = 0
     var rests = 0
+    /// The cause of the rest, in a sentence.
+    var restHint = ""
     /// 404 answers in a row.
     var missing = 0
+    /// Deliveries that were refused in a row.
+    var refusedInARow: Int
+    /// Names of events whose own address is wrong, as an operator was told.
+    var wrongAddresses: Set<String> = []
     /// Places that deliveries have left since the room was told.
     private var freed = 0
     /// The last answer that the room was given about fresh deliveries; nil before the first.
@@ -38,9 +47,11 @@ struct DestinationQueue {
         var isDue = true
         /// A claim has been asked for and not answered.
         var isClaiming = false
+        /// True when the claim is for a probe.
+        var isClaimingProbe = false
         /// More is due than a claim could take: fresh deliveries queue up behind it.
         var hasBacklog = false
-        /// When something falls due.
+        /// When something falls due, in steady time.
         var nextDue: Timestamp?
 
         mutating func fallsDue(at due: Timestamp) { nextDue = nextDue.map { min($0, due) } ?? due }
@@ -48,7 +59,7 @@ struct DestinationQueue {
 
     /// The moment and the state of the machine in which a destination decides.
     struct Turn {
-        let now: Timestamp
+        let now: Moment
         let schedule: Schedule
         let classifier: Classifier
         /// For the retry of the attempt that ends now: 0 ..< 1.
@@ -58,16 +69,22 @@ struct DestinationQueue {
     /// Deliveries a claim takes at the most; enough to keep every connection busy meanwhile.
     static let claimBatch = 256
 
-    init(name: String, limits: DeliveryLimits, hold: HoldKind?, turn: Turn) {
+    init(name: String, limits: DeliveryLimits, known: DestinationRecord?, turn: Turn) {
+        let known = known ?? DestinationRecord()
         self.name = name
         self.limits = limits
         mode = .open
-        pace = Pace(perSecond: limits.perSecond, now: turn.now)
-        if let hold { close(for: hold, turn: turn) }
+        suspects = known.suspects
+        refusedInARow = known.refusedInARow
+        pace = Pace(perSecond: limits.perSecond, now: turn.now.steady)
+        if let hold = known.hold { close(for: hold, turn: turn) }
+        if let pause = known.pause {
+            pausingUntil = turn.now.steady + pause.left(at: turn.now.wall)
+        }
     }
 
     /// True when nothing is sent.
-    var isClosed: Bool { isOff || mode.isClosed }
+    var isClosed: Bool { isOff || mode.isClosed || pausingUntil != nil }
 
     private var concurrency: Int {
         if isClosed { return 0 }
@@ -77,22 +94,27 @@ struct DestinationQueue {
     // MARK: What comes in
 
     /// Has the limits of a changed pipeline hold from now on.
-    mutating func change(_ limits: DeliveryLimits, now: Timestamp) {
+    mutating func change(_ limits: DeliveryLimits, now: Moment) {
         if limits.perSecond != self.limits.perSecond {
-            pace.setRate(limits.perSecond, now: now)
+            pace.setRate(limits.perSecond, now: now.steady)
         }
         self.limits = limits
         stored.isDue = true
     }
 
     /// Takes in what a claim for so many brought; the other places are free again.
-    mutating func claimed(_ jobs: [Job], limit: Int, nextDue: Timestamp?) {
+    mutating func claimed(
+        _ jobs: [Job], limit: Int, nextDue: Timestamp?, in turn: Turn,
+        into actions: inout [DeliveryMachine.Action]
+    ) {
         for job in jobs { ready.append(job) }
         freed += limit - jobs.count
         stored.isClaiming = false
         stored.hasBacklog = jobs.count == limit
         if stored.hasBacklog { stored.isDue = true }
-        if let nextDue { stored.fallsDue(at: nextDue) }
+        if let nextDue { stored.fallsDue(at: turn.now.steady(at: nextDue)) }
+        if stored.isClaimingProbe, jobs.isEmpty { foundNoCandidate(in: turn, into: &actions) }
+        stored.isClaimingProbe = false
     }
 
     /// The room had no place for the claim: it is asked for again with the next input.
@@ -113,7 +135,7 @@ struct DestinationQueue {
     mutating func advance(
         in turn: Turn, consent: ConsentChanges, into actions: inout [DeliveryMachine.Action]
     ) {
-        while let job = nextToStart(now: turn.now) {
+        while let job = nextToStart(now: turn.now.steady) {
             if consent.outdate(job) {
                 freed += 1
                 actions.append(.store(.giveBack([job])))
@@ -122,15 +144,34 @@ struct DestinationQueue {
                 actions.append(.start(job))
             }
         }
+        giveBackSurplus(&actions)
         tellFreed(&actions)
         let wanted = claimSize(turn)
-        if wanted > 0 {
-            stored.isClaiming = true
-            stored.isDue = false
-            actions.append(
-                .claim(Claim(destination: name, wanted: wanted, oldest: mode != .open)))
+        if wanted > 0 { claim(wanted, &actions) }
+        let hasRoom = pace.soon.map { ready.count < $0 } ?? true
+        tellAdmission(mode == .open && !isClosed && !stored.hasBacklog && hasRoom, &actions)
+    }
+
+    private mutating func claim(
+        _ wanted: Int, _ actions: inout [DeliveryMachine.Action]
+    ) {
+        stored.isClaiming = true
+        stored.isDue = false
+        var claim = Claim(destination: name, wanted: wanted, oldest: mode != .open)
+        if case .probing = mode {
+            stored.isClaimingProbe = true
+            claim.except = suspects.spared
         }
-        tellAdmission(mode == .open && !isOff && !stored.hasBacklog, &actions)
+        actions.append(.claim(claim))
+    }
+
+    /// Gives back what will not start soon at a slow pace: it would be shown as being sent.
+    private mutating func giveBackSurplus(_ actions: inout [DeliveryMachine.Action]) {
+        guard let soon = pace.soon, ready.count > soon else { return }
+        let jobs = ready.removeAll()
+        for job in jobs.prefix(soon) { ready.append(job) }
+        freed += jobs.count - soon
+        actions.append(.store(.giveBack(Array(jobs.dropFirst(soon)))))
     }
 
     /// Gives everything that has not started back to the store.
@@ -164,21 +205,26 @@ struct DestinationQueue {
 
     /// The number of deliveries to claim now; 0 for none.
     private mutating func claimSize(_ turn: Turn) -> Int {
-        if let due = stored.nextDue, due <= turn.now {
+        if let due = stored.nextDue, due <= turn.now.steady {
             stored.nextDue = nil
             stored.isDue = true
         }
-        probeWhenItIsTime(turn.now)
-        guard stored.isDue, !stored.isClaiming, !isOff else { return 0 }
+        guard stored.isDue, !stored.isClaiming, !isClosed else { return 0 }
         switch mode {
         case .held, .heldByOperator, .resting: return 0
         case .probing: return active.isEmpty && ready.isEmpty ? 1 : 0
-        case .open: return ready.count < 2 * Self.claimBatch ? Self.claimBatch : 0
+        case .open:
+            // What comes at a slow pace waits in the store until it is nearly its turn.
+            if let soon = pace.soon {
+                return ready.count * 2 < soon ? min(soon - ready.count, Self.claimBatch) : 0
+            }
+            return ready.count < 2 * Self.claimBatch ? Self.claimBatch : 0
         }
     }
 
-    /// The moment to look again though nothing has happened.
-    func nextWake(now: Timestamp) -> Timestamp? {
+    /// The steady time to look again though nothing has happened.
+    func nextWake(now: Moment) -> Timestamp? {
+        if let pausingUntil { return pausingUntil }
         switch mode {
         case .held(let probeAt): return probeAt
         case .heldByOperator: return nil
@@ -186,7 +232,9 @@ struct DestinationQueue {
         case .open, .probing: break
         }
         var wakes = [stored.nextDue]
-        if !ready.isEmpty, active.count < concurrency { wakes.append(pace.nextStart(now: now)) }
+        if !ready.isEmpty, active.count < concurrency {
+            wakes.append(pace.nextStart(now: now.steady))
+        }
         return wakes.compactMap { $0 }.min()
     }
 }

@@ -1,7 +1,9 @@
 import Events
 
 /// How fast one destination is sent to: the rate that the pipeline sets, the rate that was learnt
-/// from its 429 answers, and the slow start after a rest.
+/// from its 429 answers, and the slow start after a rest or a pause.
+///
+/// All its times are steady times: it never waits longer because the wall clock was set.
 struct Pace {
     /// The pipeline's rate; nil for as fast as it goes.
     private var bucket: TokenBucket?
@@ -16,6 +18,15 @@ struct Pace {
     /// Sets the pipeline's rate.
     mutating func setRate(_ perSecond: Double?, now: Timestamp) {
         bucket = perSecond.map { TokenBucket(perSecond: $0, now: now) }
+    }
+
+    /// The time ahead for which deliveries are kept in memory at a slow pace.
+    private static let ahead = 2.0
+
+    /// Deliveries that may start within a short time, at least one; nil without a rate.
+    var soon: Int? {
+        let rates = [bucket?.perSecond, throttle?.perSecond].compactMap { $0 }
+        return rates.min().map { max(1, Int(clamping: Int64(min($0, 1e9) * Self.ahead))) }
     }
 
     /// Exchanges that may be open at the same time, when the limits allow so many.

@@ -1,4 +1,4 @@
-import Events
+package import Events
 
 /// Free places in the deliverer's memory, by destination: shared by the store's writer, which takes
 /// a place for each fresh delivery it hands over, and the deliverer, which takes places for what it
@@ -48,7 +48,9 @@ package final class Room: Sendable {
             return taken
         }
         guard taken > 0 else { return nil }
-        return .claim(destination: claim.destination, limit: taken, oldest: claim.oldest)
+        return .claim(
+            destination: claim.destination, limit: taken, oldest: claim.oldest,
+            except: claim.except)
     }
 
     /// Gives places back.
@@ -80,6 +82,15 @@ package struct Claim: Sendable, Equatable {
     package let wanted: Int
     /// By acceptance instead of by due time: the delivery that is tried alone.
     package let oldest: Bool
+    /// Events whose deliveries are left out.
+    package var except: [EventID] = []
+
+    package init(destination: String, wanted: Int, oldest: Bool, except: [EventID] = []) {
+        self.destination = destination
+        self.wanted = wanted
+        self.oldest = oldest
+        self.except = except
+    }
 }
 
 extension Room {

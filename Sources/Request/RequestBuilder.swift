@@ -159,6 +159,13 @@ extension RequestBuilder {
         shapes[request]?.answerRules ?? blueprint.answers
     }
 
+    /// True when the pipeline names the address of such requests for each event's name apart: an
+    /// answer then says nothing about the addresses of other events.
+    package func hasAddressPerEvent(_ request: String) -> Bool {
+        guard !parameters.perEvent.isEmpty, let shape = shapes[request] else { return false }
+        return shape.request.url.names.contains { parameters.perEvent.contains($0) }
+    }
+
     /// The revision of the blueprint, which is stored with the requests.
     package var revision: String { blueprint.revision }
 

@@ -9,6 +9,7 @@ import JSON
 package final class TokenKeeper: Transport {
     private struct Token {
         var text: String
+        /// In steady time.
         var until: Timestamp
     }
     private typealias Waiter = @Sendable (Result<Ready, Refusal>) -> Void
@@ -80,7 +81,7 @@ package final class TokenKeeper: Transport {
 
     /// Calls `body` with a token: at once with one that is kept, else when the answer is there.
     private func withToken(_ need: TokenNeed, _ body: @escaping Waiter) {
-        let now = clock.now()
+        let now = clock.steady()
         let (known, mustAsk) = state.withLock { state -> (String?, Bool) in
             if let token = state.tokens[need.key], token.until > now { return (token.text, false) }
             state.waiters[need.key, default: []].append(body)
@@ -118,7 +119,7 @@ package final class TokenKeeper: Transport {
             {
                 let said = root?[JSONKey(need.expiresKey)]?.integer.map { Duration.seconds($0) }
                 let lifetime = min(max(.zero, said ?? need.lifetime), Self.longestLifetime)
-                let until = clock.now() + (lifetime - Self.margin)
+                let until = clock.steady() + (lifetime - Self.margin)
                 return .success(Token(text: text, until: until))
             }
             answer.note = "This is the answer to the request for an access token."

@@ -87,14 +87,14 @@ package enum TransportResult: Sendable, Equatable {
     package struct Answer: Sendable, Equatable {
         package var status: Int
         /// The pause that the answer asks for.
-        package var retryAfter: Duration?
+        package var retryAfter: RetryAfter?
         /// The host a redirect points to.
         package var location: String?
         package var body: [UInt8]
         package var note: String?
 
         package init(
-            status: Int, retryAfter: Duration? = nil, location: String? = nil, body: [UInt8] = [],
+            status: Int, retryAfter: RetryAfter? = nil, location: String? = nil, body: [UInt8] = [],
             note: String? = nil
         ) {
             self.status = status

@@ -19,6 +19,7 @@ import Testing
             #expect(try await client.release("vero"))
             try await client.probe("vero")
             #expect(try await client.drop("crm-2") == 7)
+            try await client.cancel(Self.delivery)
             var order = ReplayOrder(
                 deliveries: [Self.delivery], asWas: true, perSecond: 0.5, reason: "state failed")
             order.first = 500
@@ -49,6 +50,7 @@ import Testing
         #expect(
             told.orders == [
                 "hold vero: maintenance \"there\"", "release vero", "probe vero", "drop crm-2",
+                "cancel \(Self.delivery.text)",
                 "replay [\"\(Self.delivery.text)\"] true 0.5 500 state failed",
                 "consent j@x.se [\"marketing=false\", \"analytics=true\"] true",
                 "suppress jane: by phone", "lift jane", "allow jane", "forget jane",
@@ -65,6 +67,7 @@ import Testing
 
     @Test(arguments: [
         ("no_such_destination", 404), ("no_such_source", 404), ("file_exists", 409),
+        ("no_such_delivery", 404), ("not_waiting", 409),
         ("no_server", 409), ("data_directory_in_use", 409), ("store_unavailable", 503),
         ("disk_reserve", 503), ("queue_full", 503), ("anything_else", 422),
     ])

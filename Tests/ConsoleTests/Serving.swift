@@ -50,6 +50,8 @@ final class ToldOperations: Operations {
         return 7
     }
 
+    func cancel(_ delivery: DeliveryID) async throws { try keep("cancel \(delivery.text)") }
+
     func replay(_ order: ReplayOrder) async throws -> ReplayOrder.Outcome {
         try keep(
             "replay \(order.deliveries.map(\.text)) \(order.asWas) \(order.perSecond) "

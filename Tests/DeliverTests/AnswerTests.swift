@@ -15,30 +15,19 @@ import Testing
 
     @Test func `waits 3 s before the second attempt, give or take a fifth`() {
         let now = ManualClock().now
-        let due = { schedule.next(after: 1, retryAfter: nil, jitter: $0, now: now)?.due }
+        let due = { schedule.next(after: 1, jitter: $0, now: now)?.due }
         #expect(due(0) == now + .milliseconds(2_400))
         #expect((due(0.999) ?? now).since(now) < .milliseconds(3_600))
     }
 
-    @Test func `never comes before a Retry-After, and cuts one that asks for too much`() {
-        let now = ManualClock().now
-        let due = {
-            schedule.next(
-                after: 1, retryAfter: .seconds($0), jitter: 0, now: now)?.due
-        }
-        #expect(due(7) == now + .milliseconds(7_000))
-        #expect(due(999_999) == now + .milliseconds(21_600_000))
-        #expect(due(-1) == now + .milliseconds(2_400))
-    }
-
     @Test func `ends after the last attempt`() {
         #expect(
-            schedule.next(after: 13, retryAfter: nil, jitter: 0.5, now: ManualClock().now) == nil)
+            schedule.next(after: 13, jitter: 0.5, now: ManualClock().now) == nil)
     }
 
     @Test func `leaves the lane when the retry would hold it longer than 15 minutes`() {
         let leaves = (1...6).map {
-            schedule.next(after: $0, retryAfter: nil, jitter: 0.5, now: ManualClock().now)?
+            schedule.next(after: $0, jitter: 0.5, now: ManualClock().now)?
                 .leavesLane
         }
         #expect(leaves == [false, false, false, false, true, true])
@@ -54,10 +43,11 @@ import Testing
 
     @Test(arguments: [
         (200, AnswerClass.delivered), (204, .delivered), (301, .setup), (400, .invalid),
-        (401, .setup),
-        (402, .setup), (403, .setup), (404, .transient), (408, .transient), (413, .invalid),
-        (422, .invalid), (425, .transient), (429, .throttle), (500, .transient), (501, .invalid),
-        (503, .transient), (505, .invalid),
+        (401, .setup), (402, .setup), (403, .setup), (404, .transient), (405, .setup),
+        (407, .setup), (408, .transient), (409, .transient), (410, .invalid), (413, .invalid),
+        (415, .setup), (421, .transient), (422, .invalid), (423, .transient), (424, .transient),
+        (425, .transient), (426, .setup), (429, .throttle), (449, .transient), (460, .transient),
+        (499, .transient), (500, .transient), (501, .invalid), (503, .transient), (505, .invalid),
     ])
     func `has a class by its status`(status: Int, expected: AnswerClass) {
         #expect(judge(.answer(.init(status: status))).answerClass == expected)

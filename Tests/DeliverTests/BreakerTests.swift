@@ -18,8 +18,8 @@ import Testing
             schedule.breakerFailures = 3
             let limits = DeliveryLimits(inFlight: inFlight)
             machine = DeliveryMachine(
-                limits: ["vero": limits], held: [:], schedule: schedule,
-                now: clock.now, jitter: .none)
+                limits: ["vero": limits], schedule: schedule,
+                now: clock.moment, jitter: .none)
             // The first look into the store finds nothing.
             handle(.tick)
             handle(
@@ -30,7 +30,7 @@ import Testing
         }
 
         func handle(_ input: DeliveryMachine.Input) {
-            actions = machine.handle(input, now: clock.now).compactMap {
+            actions = machine.handle(input, now: clock.moment).compactMap {
                 room.carryOut($0, of: &machine)
             }
         }
@@ -56,7 +56,7 @@ import Testing
                     job,
                     .init(
                         result: .exchanged(.answer(.init(status: status))),
-                        startedAt: clock.now)))
+                        startedAt: clock.moment)))
         }
 
         var started: [Job] {
@@ -69,7 +69,7 @@ import Testing
             work.compactMap { if case .rest(_, let until, _) = $0 { .some(until) } else { nil } }
         }
         var claims: [Int] {
-            work.compactMap { if case .claim(_, let limit, _) = $0 { limit } else { nil } }
+            work.compactMap { if case .claim(_, let limit, _, _) = $0 { limit } else { nil } }
         }
         var alerts: [Alert] {
             actions.compactMap { if case .alert(let alert) = $0 { alert } else { nil } }
@@ -194,10 +194,11 @@ import Testing
 
     @Test func `that is switched on again stays held when it was held meanwhile`() throws {
         let bench = Bench()
-        bench.handle(.limits([:], held: [:]))
+        bench.handle(.limits([:], known: [:]))
         try bench.handOver(1)
         #expect(bench.started.isEmpty)
-        bench.handle(.limits(["vero": DeliveryLimits()], held: ["vero": .operatorOrder]))
+        bench.handle(
+            .limits(["vero": DeliveryLimits()], known: ["vero": .init(hold: .operatorOrder)]))
         bench.clock.advance(by: .milliseconds(86_400_000))
         bench.handle(.tick)
         #expect(bench.claims.isEmpty && bench.started.isEmpty)

@@ -15,13 +15,14 @@ import Testing
         init(_ limits: DeliveryLimits = DeliveryLimits(inFlight: 2), held: Bool = false) {
             room = Room(["vero": limits.inMemory])
             machine = DeliveryMachine(
-                limits: ["vero": limits], held: held ? ["vero": .setup] : [:], schedule: Schedule(),
-                now: clock.now, jitter: .none)
+                limits: ["vero": limits], known: held ? ["vero": .init(hold: .setup)] : [:],
+                schedule: Schedule(),
+                now: clock.moment, jitter: .none)
         }
 
         /// Does as the runtime does with the room.
         func handle(_ input: DeliveryMachine.Input) {
-            for action in machine.handle(input, now: clock.now) {
+            for action in machine.handle(input, now: clock.moment) {
                 if let left = room.carryOut(action, of: &machine) { actions.append(left) }
             }
         }
@@ -29,7 +30,7 @@ import Testing
         func news(_ news: StoreNews) { handle(.news([news])) }
 
         func end(_ job: Job, _ result: TransportResult) {
-            handle(.ended(job, .init(result: .exchanged(result), startedAt: clock.now)))
+            handle(.ended(job, .init(result: .exchanged(result), startedAt: clock.moment)))
         }
 
         func status(_ job: Job, _ status: Int) { end(job, .answer(.init(status: status))) }
@@ -45,7 +46,7 @@ import Testing
         }
         var claims: [(limit: Int, oldest: Bool)] {
             work.compactMap {
-                if case .claim(_, let limit, let oldest) = $0 { (limit, oldest) } else { nil }
+                if case .claim(_, let limit, let oldest, _) = $0 { (limit, oldest) } else { nil }
             }
         }
         var holds: [Hold] {
@@ -104,7 +105,7 @@ import Testing
         let jobs = [try job(1), try job(2)]
         bench.news(.handedOver(jobs))
         #expect(bench.started.map(\.id) == [jobs[0].id])
-        bench.handle(.limits(["vero": DeliveryLimits(inFlight: 1)], held: [:]))
+        bench.handle(.limits(["vero": DeliveryLimits(inFlight: 1)], known: [:]))
         #expect(bench.givenBack.map(\.id) == [jobs[1].id], "it is decided about again")
     }
 
@@ -128,7 +129,7 @@ import Testing
         let due = bench.clock.now + .milliseconds(5_000)
         bench.news(
             .claimed(destination: "vero", jobs: [], limit: bench.claims[0].limit, nextDue: due))
-        #expect(bench.machine.nextWake(now: bench.clock.now) == due)
+        #expect(bench.machine.nextWake(now: bench.clock.moment) == due)
         bench.clock.advance(by: .milliseconds(4_999))
         bench.handle(.tick)
         #expect(bench.claims.count == 1)
@@ -150,14 +151,16 @@ import Testing
         #expect(bench.outcomes[1].next == .expired)
     }
 
-    @Test func `waits as long as a 429 asks`() throws {
+    @Test func `puts back what its destination is gone for, as if it had not begun it`() throws {
         let bench = Bench()
         bench.settle()
         bench.news(.handedOver([try job(1)]))
-        bench.end(bench.started[0], .answer(.init(status: 429, retryAfter: .seconds(7))))
-        #expect(
-            bench.outcomes[0].next
-                == .retry(due: bench.clock.now + .milliseconds(7_000), leavesLane: false))
+        bench.handle(
+            .ended(
+                bench.started[0],
+                .init(result: .unbuildable(.destinationGone), startedAt: bench.clock.moment)))
+        #expect(bench.outcomes.isEmpty && bench.givenBack.map(\.id.event.number) == [1])
+        #expect(bench.machine.active == 0)
     }
 
     @Test func `holds the destination at the first 401, keeps everything, and sends nothing more`()
@@ -222,7 +225,7 @@ import Testing
                 .init(
                     result: .unbuildable(
                         .unbuildable(RequestFault(reason: .mapping, detail: "data.n"))),
-                    startedAt: bench.clock.now)))
+                    startedAt: bench.clock.moment)))
         bench.news(.handedOver([try job(2), try job(3)]))
         #expect(bench.started.count == 2, "still one at a time")
     }

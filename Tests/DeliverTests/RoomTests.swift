@@ -8,8 +8,8 @@ import Testing
 @Suite struct `The room in memory` {
     private func machine() -> DeliveryMachine {
         DeliveryMachine(
-            limits: ["vero": DeliveryLimits()], held: [:], schedule: Schedule(),
-            now: ManualClock().now, jitter: .none)
+            limits: ["vero": DeliveryLimits()], schedule: Schedule(),
+            now: ManualClock().moment, jitter: .none)
     }
 
     @Test func `has places for fresh deliveries until they are taken or the destination closes`() {
@@ -30,7 +30,7 @@ import Testing
         var machine = machine()
         let claim = Claim(destination: "vero", wanted: 256, oldest: false)
         let work = room.carryOut(.claim(claim), of: &machine)
-        guard case .store(.claim("vero", 3, false))? = work else {
+        guard case .store(.claim("vero", 3, false, []))? = work else {
             Issue.record("another claim")
             return
         }
@@ -51,7 +51,7 @@ import Testing
         let room = Room(["vero": 1])
         var machine = machine()
         #expect(room.takeFresh("vero"))
-        let now = ManualClock().now
+        let now = ManualClock().moment
         func claims() -> Int {
             machine.handle(.tick, now: now).compactMap { room.carryOut($0, of: &machine) }.count
         }
@@ -64,7 +64,7 @@ import Testing
     @Test func `does not change when a copy of the machine goes another way`() throws {
         let room = Room(["vero": 10])
         var machine = machine()
-        let now = ManualClock().now
+        let now = ManualClock().moment
         _ = machine.handle(.tick, now: now)
         var copy = machine
         let job = Job(

@@ -10,18 +10,18 @@ import Testing
         var schedule = Schedule()
         schedule.breakerFailures = 1
         var machine = DeliveryMachine(
-            limits: ["vero": DeliveryLimits()], held: [:], schedule: schedule, now: clock.now,
-            jitter: .none)
+            limits: ["vero": DeliveryLimits()], known: [:], schedule: schedule,
+            now: clock.moment, jitter: .none)
         let job = Job(
             id: DeliveryID(event: EventID(number: 1), destination: "vero"), run: 1,
             attempt: tries + 1, tries: tries, step: 0, event: try Fixtures.track(user: "1"),
             identity: .nobody, content: try Fixtures.oneRequest(), revision: "r", decidedAt: 1)
-        _ = machine.handle([.news([.handedOver([job])])], now: clock.now)
+        _ = machine.handle([.news([.handedOver([job])])], now: clock.moment)
         let failure = TransportResult.Failure(
             .staleConnection, at: "api.example:443", maybeSent: true)
         let actions = machine.handle(
-            [.ended(job, .init(result: .exchanged(.failure(failure)), startedAt: clock.now))],
-            now: clock.now)
+            [.ended(job, .init(result: .exchanged(.failure(failure)), startedAt: clock.moment))],
+            now: clock.moment)
         let work = actions.compactMap { if case .store(let work) = $0 { work } else { nil } }
         let ends = work.compactMap {
             if case .record(let outcome) = $0 { outcome.next } else { nil }

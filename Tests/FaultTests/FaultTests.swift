@@ -130,6 +130,67 @@ extension Faults {
             report("wrong token: \(count) waited, 0 failed, all delivered in order per user")
         }
 
+        @Test func `with one event refused for itself, all others go within three releases`()
+            async throws
+        {
+            let folder = try TemporaryFolder()
+            let sink = try Sink()
+            // Nothing goes before all of it waits behind the one.
+            sink.state.withLock { ($0.status, $0.poison) = (401, "m-0") }
+            let config = try pipeline(in: folder, to: ["sink": sink.url])
+            let data = folder.path + "/data"
+            let server = try await ServerProcess(data: data, environment: [:], config: config)
+            let load = Load()
+            await load.run(to: server.url, connections: 1, atMost: 41)
+            let log = try SQLiteLog(directory: data)
+            _ = try await eventually("the hold") {
+                try log.destinations()[0].hold != nil ? true : nil
+            }
+            sink.state.withLock { $0.status = 200 }
+            for number in 1...3 {
+                let order = ["destination", "release", "sink", "--data", data]
+                #expect(try await Program.run(order).code == 0)
+                // The one, its hold, and from the third on the others.
+                _ = try await eventually("the answer to release \(number)") {
+                    let tried = try Ledger(data).attempts > number
+                    let isHeld = try log.destinations()[0].hold != nil
+                    return tried && (isHeld || number == 3) ? true : nil
+                }
+            }
+            _ = try await eventually("the others to be delivered") {
+                try Ledger(data).states == ["delivered": 40, "failed": 1] ? true : nil
+            }
+            #expect(try log.destinations()[0].hold == nil)
+            #expect(try await server.terminate() == 0)
+            report("refused for itself: 40 behind it delivered within 3 releases, 1 failed alone")
+        }
+
+        @Test func `released into a receiver that is dead, it sends ten and rests`() async throws {
+            let folder = try TemporaryFolder()
+            // Nobody listens there.
+            let config = try pipeline(in: folder, to: ["sink": "http://127.0.0.1:1"])
+            let data = folder.path + "/data"
+            let server = try await ServerProcess(data: data, environment: [:], config: config)
+            let log = try SQLiteLog(directory: data)
+            for order in ["hold", "release"] {
+                let given = try await Program.run(["destination", order, "sink", "--data", data])
+                #expect(given.code == 0)
+                if order == "hold" {
+                    let count = Extent.rounds(short: 600, full: 10_000)
+                    await Load().run(to: server.url, connections: 32, atMost: count)
+                }
+            }
+            _ = try await eventually("the rest") {
+                try log.destinations()[0].restingUntil != nil ? true : nil
+            }
+            // It is asked about at its end, which is half a minute away.
+            try await Task.sleep(for: .seconds(2))
+            let attempts = try Ledger(data).attempts
+            #expect(attempts == 10)
+            #expect(try await server.terminate() == 0)
+            report("released into a dead receiver: \(attempts) requests, then it rested")
+        }
+
         /// The numbers of each user's events in the order they were accepted.
         private func acceptOrder(_ data: String) throws -> [String: [Int]] {
             let connection = try Connection(

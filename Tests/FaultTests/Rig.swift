@@ -58,6 +58,8 @@ final class Sink: Sendable {
         var status = 200
         /// Connections are taken and never answered.
         var hangs = false
+        /// A message id that is refused with 403, as a firewall does for what is in it.
+        var poison: String?
     }
     let state = Locked(State())
     private let server: Locked<RawServer?> = Locked(nil)
@@ -73,9 +75,12 @@ final class Sink: Sendable {
                     connection.waitForClose()
                     return
                 }
-                if now.0 == 200 { Self.count(request, state) }
+                let poison = state.withLock(\.poison)
+                let isRefused = poison.map { request.contains("\"\($0)\"") } ?? false
+                let status = isRefused ? 403 : now.0
+                if status == 200 { Self.count(request, state) }
                 connection.write(
-                    "HTTP/1.1 \(now.0) X\r\nContent-Length: 2\r\n\r\n{}")
+                    "HTTP/1.1 \(status) X\r\nContent-Length: 2\r\n\r\n{}")
             }
         }
         server.withLock { $0 = made }
@@ -169,12 +174,15 @@ func pipeline(in folder: TemporaryFolder, to sinks: [String: String], more: Stri
 struct Ledger {
     var messages: Set<String> = []
     var states: [String: Int] = [:]
+    var attempts = 0
 
     init(_ directory: String) throws {
         let connection = try Connection(
             path: directory + "/sluice.db", mode: .readOnly, busyTimeout: .seconds(10))
         let events = try connection.prepare("SELECT message_id FROM events")
         while try events.step() { messages.insert(events.text(0) ?? "") }
+        let tried = try connection.prepare("SELECT count(*) FROM attempts")
+        while try tried.step() { attempts = tried.int(0) }
         let deliveries = try connection.prepare(
             "SELECT state, count(*) FROM deliveries GROUP BY state")
         while try deliveries.step() { states[deliveries.text(0) ?? ""] = deliveries.int(1) }

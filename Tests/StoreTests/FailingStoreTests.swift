@@ -137,7 +137,7 @@ private final class Failing: Sendable {
         let store = try Failing()
         store.fail(.commit, with: .fatal("fsync failed"))
         #expect(try await store.refusal(user: "1") == "store_unavailable")
-        #expect(store.faults.withLock { $0.contains(.fatal("fsync failed")) })
+        #expect(store.faults.withLock { $0 } == [.fatal("fsync failed")], "told once")
     }
 
     @Test func `tells a fault of the disk also when another was told before`() async throws {

@@ -38,7 +38,7 @@ private final class Simulation {
     private struct Exchange {
         let job: Job
         let body: [UInt8]
-        let startedAt: Timestamp
+        let startedAt: Moment
         let run: Int
     }
     private var random: Seeded
@@ -82,7 +82,7 @@ private final class Simulation {
         writer = try StoreWriter(
             storage.session(), pipeline: pipeline, room: room, clock: clock.world, isServer: true)
         machine = DeliveryMachine(
-            limits: [:], held: [:], schedule: Schedule(), now: clock.now,
+            limits: [:], schedule: Schedule(), now: clock.moment,
             jitter: .none)
         try open()
     }
@@ -95,8 +95,8 @@ private final class Simulation {
         writer = try StoreWriter(
             storage.session(), pipeline: pipeline, room: room, clock: clock.world, isServer: true)
         machine = DeliveryMachine(
-            limits: limits, held: try writer.heldDestinations(), schedule: Schedule(),
-            now: clock.now,
+            limits: limits, known: try writer.knownDestinations(), schedule: Schedule(),
+            now: clock.moment,
             jitter: .none)
         exchanges = []
         try handle([.tick])
@@ -111,8 +111,9 @@ private final class Simulation {
         for _ in 0..<20_000 {
             if exchanges.isEmpty {
                 if try waiting() == 0 { break }
-                let wake = machine.nextWake(now: clock.now) ?? clock.now + .milliseconds(1_000)
-                clock.advance(by: max(.milliseconds(1), wake.since(clock.now)))
+                let wake = machine.nextWake(now: clock.moment) ?? clock.moment.steady + .seconds(1)
+                let pause = wake.since(clock.moment.steady)
+                clock.advance(by: max(.milliseconds(1), pause))
                 try handle([.tick])
             } else {
                 try end(exchanges.remove(at: Int.random(in: 0..<exchanges.count, using: &random)))
@@ -128,8 +129,9 @@ private final class Simulation {
             guard !exchanges.isEmpty else { return }
             try end(exchanges.remove(at: Int.random(in: 0..<exchanges.count, using: &random)))
         case 75..<94:
-            let wake = machine.nextWake(now: clock.now) ?? clock.now
-            let jump = random.chance(50) ? max(.zero, wake.since(clock.now)) : .milliseconds(700)
+            let wake = machine.nextWake(now: clock.moment) ?? clock.moment.steady
+            let pause = max(.zero, wake.since(clock.moment.steady))
+            let jump = random.chance(50) ? pause : .milliseconds(700)
             clock.advance(by: jump)
             try handle([.tick])
         case 94..<96: try crash()
@@ -181,7 +183,7 @@ private final class Simulation {
     private func handle(_ inputs: [DeliveryMachine.Input]) throws {
         for input in inputs {
             var work: [DeliveryWork] = []
-            for action in machine.handle(input, now: clock.now) {
+            for action in machine.handle(input, now: clock.moment) {
                 switch room.carryOut(action, of: &machine) {
                 case .start(let job): try start(job)
                 case .store(let item): work.append(item)
@@ -212,7 +214,7 @@ private final class Simulation {
             Exchange(
                 job: job,
                 body: builder.outgoing(job.requests[0], for: job.event, at: clock.now).body,
-                startedAt: clock.now, run: job.run))
+                startedAt: clock.moment, run: job.run))
     }
 
     private func receive(_ exchange: Exchange) {

@@ -39,8 +39,9 @@ struct APIAnswer {
     private static func status(of code: String) -> HTTPResponse.Status {
         switch code {
         case "bad_json", "unreadable_body": .badRequest
-        case "no_such_destination", "no_such_source", "no_such_path": .notFound
-        case "other_version", "no_server", "file_exists", "data_directory_in_use": .conflict
+        case "no_such_destination", "no_such_source", "no_such_delivery", "no_such_path": .notFound
+        case "other_version", "no_server", "file_exists", "data_directory_in_use", "not_waiting":
+            .conflict
         case "body_too_large": .contentTooLarge
         case "store_unavailable", "disk_reserve", "queue_full": .serviceUnavailable
         case "store_unreadable": .internalServerError

@@ -9,6 +9,7 @@ enum APIPaths {
     static func release(_ destination: String) -> String { of(destination, "release") }
     static func probe(_ destination: String) -> String { of(destination, "probe") }
     static func drop(_ destination: String) -> String { of(destination, "drop") }
+    static func cancel(_ delivery: String) -> String { "\(root)/deliveries/\(delivery)/cancel" }
     static let replays = root + "/replays"
     static let consent = root + "/people/consent"
     static let suppression = root + "/people/suppression"

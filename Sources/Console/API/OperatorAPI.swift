@@ -29,11 +29,9 @@ package struct OperatorAPI: Sendable {
         let router = Router()
         router.middlewares.add(APIErrors(version: version))
         addDestinations(to: router)
+        addDeliveries(to: router)
         addPeople(to: router)
         addStore(to: router)
-        router.on(RouterPath(APIPaths.replays), method: .post) { request, _ in
-            try await answer(operations.replay(order(in: request)))
-        }
         router.on(RouterPath(APIPaths.reprocess(":name")), method: .post) { request, context in
             let source = try context.parameters.require("name")
             let order: ReprocessOrder = try await order(in: request)
@@ -60,6 +58,22 @@ package struct OperatorAPI: Sendable {
         router.on(RouterPath(APIPaths.drop(":name")), method: .post) { _, context in
             let name = try context.parameters.require("name")
             return answer(DropAnswer(dropped: try await operations.drop(name)))
+        }
+    }
+
+    private func addDeliveries(to router: Router<BasicRequestContext>) {
+        router.on(RouterPath(APIPaths.cancel(":id")), method: .post) { _, context in
+            let text = try context.parameters.require("id")
+            guard let delivery = DeliveryID(text) else {
+                throw Problem(
+                    code: "no_such_delivery", message: "This is no delivery id.",
+                    hint: "Delivery ids begin with dlv_; sluice deliveries lists them.")
+            }
+            try await operations.cancel(delivery)
+            return answer(NoMembers())
+        }
+        router.on(RouterPath(APIPaths.replays), method: .post) { request, _ in
+            try await answer(operations.replay(order(in: request)))
         }
     }
 

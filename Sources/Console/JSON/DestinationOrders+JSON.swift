@@ -15,7 +15,7 @@ struct HoldOrder: OrderBody {
 
 /// The answer to an order to release a destination.
 struct ReleaseAnswer: OrderBody {
-    /// False when it was not held.
+    /// False when it was not held, and neither rested nor paused.
     let released: Bool
 
     init(released: Bool) { self.released = released }

@@ -19,6 +19,9 @@ package enum DeliveryState: String, Sendable, CaseIterable {
     /// Ended by an operator.
     case cancelled
 
+    /// True while it waits for an attempt.
+    package var isWaiting: Bool { self == .queued || self == .retrying }
+
     /// True for an end, which only a replay can undo.
     package var isFinal: Bool {
         switch self {

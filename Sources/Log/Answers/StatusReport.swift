@@ -13,8 +13,8 @@ package struct StatusReport: Sendable {
         reloadFault = try log.reloadFault()
     }
 
-    /// True when a destination is held, so that an operator has to do something.
-    package var needsOperator: Bool { destinations.contains { $0.hold != nil } }
+    /// True when a destination is held or refuses everything: an operator has to do something.
+    package var needsOperator: Bool { destinations.contains { $0.hold != nil || $0.isRefusing } }
 
     /// The report as JSON.
     package func appendJSON(to writer: inout JSONWriter) {

@@ -25,7 +25,7 @@ extension DeliveryRow {
         writer.member("detail", detail)
         writer.member("attempts", attempt)
         writer.member("status", status)
-        writer.member("dueAt", hold == nil ? dueAt?.iso8601 : nil)
+        writer.member("dueAt", hold == nil ? nextDue?.iso8601 : nil)
         writer.member("endedAt", endedAt?.iso8601)
         writer.member("blueprintRevision", revision)
         writer.member("outOfOrder", outOfOrder)

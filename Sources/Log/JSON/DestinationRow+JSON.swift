@@ -18,6 +18,8 @@ extension DestinationRow {
         writer.member("fix", hold?.fix)
         writer.member("example", hold?.delivery)
         writer.member("restingUntil", restingUntil?.iso8601)
+        writer.member("pausingUntil", pausingUntil?.iso8601)
+        writer.member("refusedInARow", refusedInARow)
         writer.member("waiting", waiting)
         writer.member("oldestWaiting", oldestWaiting?.iso8601)
         writer.member("lastDelivered", lastDelivered?.iso8601)

@@ -35,6 +35,9 @@ package struct DeliveryRow: Sendable {
     package var outOfOrder: Bool
     /// The destination's hold, while this delivery waits for it; else nil.
     package var hold: Hold?
+    /// The end of the pause that the destination asked for, while this delivery waits for it; else
+    /// nil.
+    package var pausingUntil: Timestamp?
 
     package init(
         id: DeliveryID, eventName: String, source: String, messageID: String, userID: String?,
@@ -62,6 +65,9 @@ package struct DeliveryRow: Sendable {
         self.outOfOrder = outOfOrder
         self.hold = hold
     }
+
+    /// The time from which it may be tried, after the destination's pause.
+    package var nextDue: Timestamp? { dueAt.map { max($0, pausingUntil ?? $0) } }
 
     /// The state as people see it: `held` for what waits at a held destination.
     package var shownState: String {

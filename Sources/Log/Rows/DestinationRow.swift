@@ -8,6 +8,10 @@ package struct DestinationRow: Sendable {
     package var hold: Hold?
     /// The end of its rest, which it takes because it did not answer; nil when it does not rest.
     package var restingUntil: Timestamp?
+    /// The end of the pause that it asked for; nil when it asked for none.
+    package var pausingUntil: Timestamp?
+    /// Deliveries that it refused in a row, without a success between them.
+    package var refusedInARow = 0
     /// Deliveries that are not in a final state.
     package var waiting: Int
     /// The time when the oldest of them was received.
@@ -17,6 +21,9 @@ package struct DestinationRow: Sendable {
     /// The last answer that was no good, with its meaning.
     package var lastError: String?
     package var lastErrorAt: Timestamp?
+
+    /// True when so many were refused in a row that most likely all are.
+    package var isRefusing: Bool { refusedInARow >= Refusals.told }
 
     package init(
         name: String, isEnabled: Bool, hold: Hold?, restingUntil: Timestamp?, waiting: Int,

@@ -28,6 +28,11 @@ extension DeliveryRow {
         guard let dueAt else {
             return "Waits for \(id.destination) behind an earlier event of the same person."
         }
+        if let pausingUntil {
+            return
+                "Waits for \(id.destination), which asked for a pause until "
+                + "\(pausingUntil.iso8601)."
+        }
         guard state == .retrying else { return "Waits for its turn at \(id.destination)." }
         return
             "Attempt \(attempt) at \(id.destination) failed; the next one is due \(dueAt.iso8601)."

@@ -1,8 +1,10 @@
 extension DestinationRow {
-    /// The state in one word: `held`, `disabled`, `resting` or `open`.
+    /// The state in one word: `held`, `disabled`, `resting`, `pausing`, `refusing` or `open`.
     package var state: String {
         if hold != nil { return "held" }
         if !isEnabled { return "disabled" }
-        return restingUntil == nil ? "open" : "resting"
+        if restingUntil != nil { return "resting" }
+        if pausingUntil != nil { return "pausing" }
+        return isRefusing ? "refusing" : "open"
     }
 }

@@ -13,7 +13,7 @@ extension Statement {
 enum DeliveryColumn: Int32, ColumnList {
     case event, destination, label, source, messageID, userID, email, receivedAt
     case state, reason, detail, consent, revision, run, attempt, status, dueAt, endedAt
-    case isOutOfOrder, heldSince, holdStatus, holdHint, holdFix, holdDelivery
+    case isOutOfOrder, heldSince, holdStatus, holdHint, holdFix, holdDelivery, pausingUntil
 
     var sql: String {
         switch self {
@@ -41,6 +41,7 @@ enum DeliveryColumn: Int32, ColumnList {
         case .holdHint: "hold_hint"
         case .holdFix: "hold_fix"
         case .holdDelivery: "hold_delivery"
+        case .pausingUntil: "paused_until"
         }
     }
 
@@ -69,7 +70,7 @@ enum DeliveryColumn: Int32, ColumnList {
                 hint: row.text(Self.holdHint) ?? "", fix: row.text(Self.holdFix) ?? "",
                 delivery: row.text(Self.holdDelivery) ?? "")
         }
-        return DeliveryRow(
+        var delivery = DeliveryRow(
             id: id, eventName: row.text(Self.label) ?? "", source: row.text(Self.source) ?? "",
             messageID: EmptiedMessageID.shown(row.text(Self.messageID) ?? ""),
             userID: row.text(Self.userID),
@@ -83,6 +84,8 @@ enum DeliveryColumn: Int32, ColumnList {
             attempt: row.int(Self.attempt), status: row.optionalInt(Self.status),
             dueAt: row.moment(Self.dueAt), endedAt: row.moment(Self.endedAt),
             outOfOrder: row.isTrue(Self.isOutOfOrder), hold: hold)
+        if !delivery.state.isFinal { delivery.pausingUntil = row.moment(Self.pausingUntil) }
+        return delivery
     }
 }
 
@@ -205,7 +208,8 @@ enum SourceColumn: Int32, ColumnList {
 /// A destination as it stands.
 enum DestinationColumn: Int32, ColumnList {
     case name, isEnabled, heldSince, holdStatus, holdHint, holdFix, holdDelivery
-    case restingUntil, waiting, oldestWaiting, lastDelivered, lastError, lastErrorAt
+    case restingUntil, pausingUntil, refusedInARow, waiting, oldestWaiting
+    case lastDelivered, lastError, lastErrorAt
 
     var sql: String {
         switch self {
@@ -217,6 +221,8 @@ enum DestinationColumn: Int32, ColumnList {
         case .holdFix: "hold_fix"
         case .holdDelivery: "hold_delivery"
         case .restingUntil: "resting_until"
+        case .pausingUntil: "paused_until"
+        case .refusedInARow: "refused_in_a_row"
         case .waiting:
             "(SELECT count(*) FROM deliveries WHERE destination = id AND \(Schema.open))"
         case .oldestWaiting:
@@ -241,14 +247,16 @@ enum DestinationColumn: Int32, ColumnList {
                     hint: row.text(Self.holdHint) ?? "", fix: row.text(Self.holdFix) ?? "",
                     delivery: row.text(Self.holdDelivery) ?? "")
             }
-            rows.append(
-                DestinationRow(
-                    name: row.text(Self.name) ?? "", isEnabled: row.isTrue(Self.isEnabled),
-                    hold: hold, restingUntil: row.moment(Self.restingUntil),
-                    waiting: row.int(Self.waiting), oldestWaiting: row.moment(Self.oldestWaiting),
-                    lastDelivered: row.moment(Self.lastDelivered),
-                    lastError: row.text(Self.lastError),
-                    lastErrorAt: row.moment(Self.lastErrorAt)))
+            var destination = DestinationRow(
+                name: row.text(Self.name) ?? "", isEnabled: row.isTrue(Self.isEnabled),
+                hold: hold, restingUntil: row.moment(Self.restingUntil),
+                waiting: row.int(Self.waiting), oldestWaiting: row.moment(Self.oldestWaiting),
+                lastDelivered: row.moment(Self.lastDelivered),
+                lastError: row.text(Self.lastError),
+                lastErrorAt: row.moment(Self.lastErrorAt))
+            destination.pausingUntil = row.moment(Self.pausingUntil)
+            destination.refusedInARow = row.int(Self.refusedInARow)
+            rows.append(destination)
         }
         return rows
     }

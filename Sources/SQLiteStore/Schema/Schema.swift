@@ -1,7 +1,7 @@
 /// The tables, as a list of steps that is only ever added to.
 enum Schema {
     static let migrations = [
-        first, second, third, fourth, fifth, sixth, seventh, eighth, ninth, tenth,
+        first, second, third, fourth, fifth, sixth, seventh, eighth, ninth, tenth, eleventh,
     ]
 
     /// The open deliveries: what the queue's partial indexes speak of, word for word.
@@ -369,5 +369,14 @@ enum Schema {
         CREATE TABLE postponed_emptying (event INTEGER PRIMARY KEY) STRICT;
         -- Paths of values that were removed from a kept body, a line each.
         ALTER TABLE rejections ADD COLUMN removed TEXT NOT NULL DEFAULT '';
+        """
+
+    /// Destinations: the pause that one asked for, deliveries whose probes failed, and how many it
+    /// refused in a row.
+    static let eleventh = """
+        ALTER TABLE destinations ADD COLUMN paused_since INTEGER;
+        ALTER TABLE destinations ADD COLUMN paused_until INTEGER;
+        ALTER TABLE destinations ADD COLUMN suspects TEXT;
+        ALTER TABLE destinations ADD COLUMN refused_in_a_row INTEGER NOT NULL DEFAULT 0;
         """
 }

@@ -62,11 +62,20 @@ extension SQLiteSession {
         return try deliveries.pinnedRequests(of: place)
     }
 
-    func pullDueTimes(
-        at destination: DestinationNumber, laterThan bound: Timestamp, to moment: Timestamp
+    func moveDueTimes(
+        at destination: DestinationNumber, laterThan bound: Timestamp, by step: Duration
     ) throws -> Bool {
         try flush()
-        return try deliveries.pullDueTimes(at: destination, laterThan: bound, to: moment)
+        return try deliveries.moveDueTimes(at: destination, laterThan: bound, by: step)
+    }
+
+    func capDueTimes(
+        at destination: DestinationNumber, laterThan bound: Timestamp, longest: [Duration],
+        now: Timestamp
+    ) throws -> Bool {
+        try flush()
+        return try deliveries.capDueTimes(
+            at: destination, laterThan: bound, longest: longest, now: now)
     }
 
     func forEachOpen(_ body: (OpenDelivery) -> Void) throws {

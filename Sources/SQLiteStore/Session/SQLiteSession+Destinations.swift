@@ -16,8 +16,16 @@ extension SQLiteSession {
         try destinationTable.saveHold(hold, of: destination)
     }
 
-    func holder(of destination: DestinationNumber) throws -> HoldKind? {
-        try destinationTable.holder(of: destination)
+    func record(of destination: DestinationNumber) throws -> DestinationRecord {
+        try destinationTable.record(of: destination)
+    }
+
+    func savePause(_ pause: Pause?, of destination: DestinationNumber) throws {
+        try destinationTable.savePause(pause, of: destination)
+    }
+
+    func saveSuspects(_ suspects: Suspects, of destination: DestinationNumber) throws {
+        try destinationTable.saveSuspects(suspects, of: destination)
     }
 
     func saveRest(_ rest: Rest?, of destination: DestinationNumber) throws {

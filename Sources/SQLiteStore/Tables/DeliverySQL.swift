@@ -1,3 +1,5 @@
+import Events
+
 /// The statements that `DeliveryTable` keeps prepared.
 enum DeliverySQL {
     static let insert = """
@@ -56,10 +58,21 @@ enum DeliverySQL {
 
     static let nextDue = "SELECT due_at \(timed) ORDER BY due_at LIMIT 1"
 
-    static let pullDueTimes = """
-        UPDATE deliveries SET due_at = ?1
-        WHERE destination = ?2 AND due_at > ?3 AND \(Schema.timed) AND state = 'retrying'
+    static let moveDueTimes = """
+        UPDATE deliveries SET due_at = due_at + ?1
+        WHERE destination = ?2 AND due_at > ?3 AND \(Schema.timed)
         """
+
+    /// Brings retries to the moment ?1 and the longest wait after as many attempts as they had.
+    static func capDueTimes(longest: [Duration]) -> String {
+        let cases = longest.enumerated().map { "WHEN \($0) THEN \($1.milliseconds)" }
+        let latest = "?1 + CASE tries \(cases.joined(separator: " ")) ELSE 0 END"
+        return """
+            UPDATE deliveries SET due_at = \(latest)
+            WHERE destination = ?2 AND due_at > ?3 AND \(Schema.timed) AND state = 'retrying'
+                AND due_at > \(latest)
+            """
+    }
 
     /// Deliveries of destination ?1 and their events.
     static let load = """
@@ -82,7 +95,7 @@ enum DeliverySQL {
         """
 
     static let end = """
-        UPDATE deliveries SET state = ?, reason = ?, detail = ?, consent = ?,
+        UPDATE deliveries SET state = ?, reason = ?, detail = ?, consent = coalesce(?, consent),
             due_at = NULL, opened_at = NULL, ended_at = ?
         WHERE event = ? AND destination = ? RETURNING lane
         """

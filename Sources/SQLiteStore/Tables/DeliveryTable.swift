@@ -14,7 +14,7 @@ final class DeliveryTable: TransactionParticipant {
     private let successes: DeliveredRows
     private let ready, opened: DeliveryUpdate
     private let change, giveBack, end, outOfOrder: Statement
-    private let dueByTime, dueByAge, nextDue, pull, load, selectRequests: Statement
+    private let dueByTime, dueByAge, nextDue, move, load, selectRequests: Statement
     private let selectState, selectOpen, selectPinnedRun: Statement
     let connection: Connection
 
@@ -36,7 +36,7 @@ final class DeliveryTable: TransactionParticipant {
         dueByTime = try connection.prepare(DeliverySQL.dueByTime)
         dueByAge = try connection.prepare(DeliverySQL.dueByAge)
         nextDue = try connection.prepare(DeliverySQL.nextDue)
-        pull = try connection.prepare(DeliverySQL.pullDueTimes)
+        move = try connection.prepare(DeliverySQL.moveDueTimes)
         load = try connection.prepare(DeliverySQL.load)
         selectRequests = try connection.prepare(PinnedRequests.select)
         selectState = try connection.prepare(DeliverySQL.selectState)
@@ -142,11 +142,20 @@ final class DeliveryTable: TransactionParticipant {
         return try nextDue.step() ? Timestamp(milliseconds: nextDue.int64(0)) : nil
     }
 
-    func pullDueTimes(
-        at destination: DestinationNumber, laterThan bound: Timestamp, to moment: Timestamp
+    func moveDueTimes(
+        at destination: DestinationNumber, laterThan bound: Timestamp, by step: Duration
     ) throws -> Bool {
-        pull.reset().bind(1, moment.milliseconds).bind(2, destination).bind(3, bound.milliseconds)
-        try pull.run()
+        move.reset().bind(1, step.milliseconds).bind(2, destination).bind(3, bound.milliseconds)
+        try move.run()
+        return connection.changes > 0
+    }
+
+    func capDueTimes(
+        at destination: DestinationNumber, laterThan bound: Timestamp, longest: [Duration],
+        now: Timestamp
+    ) throws -> Bool {
+        let cap = try connection.prepare(DeliverySQL.capDueTimes(longest: longest))
+        try cap.bind(1, now.milliseconds).bind(2, destination).bind(3, bound.milliseconds).run()
         return connection.changes > 0
     }
 

@@ -4,8 +4,8 @@ import Store
 
 /// The destinations table, as far as it says how destinations stand; and the sources' last events.
 final class DestinationTable {
-    private let saveHold, selectHolder, saveRest: Statement
-    private let saveDelivered, saveError, saveEvent: Statement
+    private let saveHold, select, saveRest, savePause, saveSuspects: Statement
+    private let saveDelivered, saveError, saveRefused, saveEvent: Statement
 
     init(_ connection: Connection) throws {
         saveHold = try connection.prepare(
@@ -13,11 +13,18 @@ final class DestinationTable {
             UPDATE destinations SET held_since = ?, hold_status = ?, hold_hint = ?, hold_fix = ?,
                 hold_delivery = ?, held_by_operator = ?, resting_until = NULL WHERE id = ?
             """)
-        selectHolder = try connection.prepare(
+        select = try connection.prepare(
             """
-            SELECT held_by_operator FROM destinations
-            WHERE id = ? AND (held_since IS NOT NULL OR held_by_operator = 1)
+            SELECT held_since IS NOT NULL, held_by_operator, resting_until, paused_since,
+                paused_until, suspects, refused_in_a_row
+            FROM destinations WHERE id = ?
             """)
+        savePause = try connection.prepare(
+            "UPDATE destinations SET paused_since = ?, paused_until = ? WHERE id = ?")
+        saveSuspects = try connection.prepare(
+            "UPDATE destinations SET suspects = ? WHERE id = ?")
+        saveRefused = try connection.prepare(
+            "UPDATE destinations SET refused_in_a_row = ? WHERE id = ?")
         saveRest = try connection.prepare(
             "UPDATE destinations SET resting_until = ?, resting_hint = ? WHERE id = ?")
         saveDelivered = try connection.prepare(
@@ -34,11 +41,31 @@ final class DestinationTable {
         try saveHold.run()
     }
 
-    func holder(of destination: DestinationNumber) throws -> HoldKind? {
-        selectHolder.reset().bind(1, destination)
-        defer { selectHolder.reset() }
-        guard try selectHolder.step() else { return nil }
-        return selectHolder.int(0) == 1 ? .operatorOrder : .setup
+    func record(of destination: DestinationNumber) throws -> DestinationRecord {
+        select.reset().bind(1, destination)
+        defer { select.reset() }
+        guard try select.step() else { return DestinationRecord() }
+        let isOperators = select.int(1) == 1
+        let isHeld = select.int(0) == 1 || isOperators
+        return DestinationRecord(
+            hold: isHeld ? isOperators ? .operatorOrder : .setup : nil, pause: pause(select),
+            restingUntil: select.moment(2), suspects: Suspects(text: select.text(5) ?? ""),
+            refusedInARow: select.int(6))
+    }
+
+    private func pause(_ row: Statement) -> Pause? {
+        guard let since = row.moment(3), let until = row.moment(4) else { return nil }
+        return Pause(since: since, until: until)
+    }
+
+    func savePause(_ pause: Pause?, of destination: DestinationNumber) throws {
+        savePause.reset().bind(1, pause?.since.milliseconds).bind(2, pause?.until.milliseconds)
+            .bind(3, destination)
+        try savePause.run()
+    }
+
+    func saveSuspects(_ suspects: Suspects, of destination: DestinationNumber) throws {
+        try saveSuspects.reset().bind(1, suspects.text).bind(2, destination).run()
     }
 
     func saveRest(_ rest: Rest?, of destination: DestinationNumber) throws {
@@ -54,10 +81,20 @@ final class DestinationTable {
         for (destination, moment) in news.lastDelivered {
             try saveDelivered.reset().bind(1, moment.milliseconds).bind(2, destination).run()
         }
+        for (destination, count) in news.refusedInARow {
+            try saveRefused.reset().bind(1, count).bind(2, destination).run()
+        }
         for (destination, error) in news.lastErrors {
             saveError.reset().bind(1, error.text).bind(2, error.at.milliseconds)
                 .bind(3, destination)
             try saveError.run()
         }
+    }
+}
+
+extension Statement {
+    /// A column with a time in milliseconds; nil when it is empty.
+    fileprivate func moment(_ column: Int32) -> Timestamp? {
+        optionalInt64(column).map { Timestamp(milliseconds: $0) }
     }
 }

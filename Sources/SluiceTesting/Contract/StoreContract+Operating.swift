@@ -28,7 +28,8 @@ extension StoreContract {
         StoreContract("knows after a crash what was held, and by whom") { store in
             try await store.engine.hold("vero", because: "maintenance")
             try expect(
-                try store.reopened().engine.held == ["vero": .operatorOrder], "held by an operator")
+                try store.reopened().engine.known["vero"]?.hold == .operatorOrder,
+                "held by an operator")
         },
         StoreContract("lets a probe that an operator ordered end their hold") { store in
             try await store.engine.hold("vero", because: "maintenance")
@@ -46,6 +47,82 @@ extension StoreContract {
             again.submit([.rest(destination: "vero", until: until, hint: "no answer")])
             try await again.engine.hold("vero", because: "maintenance")
             try expect(try again.log.destinations()[0].restingUntil == nil, "it is held instead")
+        },
+        StoreContract("keeps a pause over a restart, and ends it by a release") { store in
+            let pause = Pause(since: store.clock.now, until: store.clock.now + .hours(1))
+            store.submit([.pause(destination: "vero", pause)])
+            let again = try store.reopened()
+            try expect(again.engine.known["vero"]?.pause == pause, "the machine is told")
+            try expect(
+                try again.log.destinations()[0].pausingUntil == pause.until, "it is shown")
+            try expect(try await again.engine.release("vero"), "it was pausing")
+            try expect(try again.log.destinations()[0].pausingUntil == nil, "it is over")
+        },
+        StoreContract("ends a rest by a release") { store in
+            let until = store.clock.now + .minutes(5)
+            store.submit([.rest(destination: "vero", until: until, hint: "no answer")])
+            try expect(try await store.engine.release("vero"), "it was resting")
+            try expect(try store.log.destinations()[0].restingUntil == nil, "it is over")
+        },
+        StoreContract("knows after a crash whose probes failed, and how many were refused") {
+            store in
+            let id = try await store.accept([try Fixtures.track(user: "1")])[0].id
+            var suspects = Suspects()
+            for _ in 1...3 { _ = suspects.fail(id) }
+            var refused = Outcome(
+                job: store.handedOver[0],
+                attempt: Attempt(run: 1, number: 1, step: 0, startedAt: store.clock.now),
+                next: .failed(.refused, detail: nil), hint: nil, fix: nil,
+                endedAt: store.clock.now)
+            refused.refusedInARow = 7
+            store.submit([.suspect(destination: "vero", suspects), .record(refused)])
+            store.clock.advance(by: .seconds(1))
+            store.submit([.suspect(destination: "vero", suspects)])
+            let known = try store.reopened().engine.known["vero"]
+            try expect(known?.suspects.spared == [id], "the delivery is spared")
+            try expect(known?.refusedInARow == 7, "seven were refused")
+        },
+        StoreContract("leaves out of a probe what is spared") { store in
+            let ids = try await store.accept(
+                try (0..<4).map { try Fixtures.track(user: "\($0)") }
+            ).map(\.id)
+            store.end(store.handedOver[0], .requeue)
+            let due = store.clock.now + .milliseconds(1)
+            store.end(store.handedOver[1], .retry(due: due, leavesLane: false))
+            store.clock.advance(by: .seconds(1))
+            let probe = { (except: [EventID]) in
+                store.submit([
+                    .claim(destination: "vero", limit: 1, oldest: true, except: except)
+                ])
+                return store.jobs.last?.id.event
+            }
+            try expect(probe([ids[0]]) == ids[1], "the retry, which is the next oldest")
+            try expect(probe([ids[0], ids[2]]) == ids[3], "the last")
+        },
+        StoreContract("refuses one delivery that waits, and lets its person's next go") { store in
+            let ids = try await store.accept(
+                try (0..<2).map { _ in try Fixtures.track(user: "1") }
+            ).map(\.id)
+            store.end(store.handedOver[0], .requeue)
+            store.submit([.refuse(store.delivery(ids[0]))])
+            let row = try store.row(ids[0])
+            try expect(row.state == .failed && row.reason == .refused, "it has failed")
+            try expect(row.consent != nil, "the answer of the consent check stays")
+            try expect(try store.claim().map(\.id.event) == [ids[1]], "the next goes")
+        },
+        StoreContract("cancels one delivery that waits, and no other") { store in
+            let ids = try await store.accept(
+                try (0..<2).map { _ in try Fixtures.track(user: "1") }
+            ).map(\.id)
+            let first = store.delivery(ids[0])
+            try expect(try await store.engine.cancel(first) == .sending, "it is on its way")
+            store.end(store.handedOver[0], .requeue)
+            try expect(try await store.engine.cancel(first) == .queued, "it waited")
+            try expect(try await store.engine.cancel(first) == .cancelled, "it has ended")
+            try expect(try store.row(ids[0]).reason == .dropped, "by an operator")
+            try expect(try store.claim().map(\.id.event) == [ids[1]], "the next goes")
+            let unknown = DeliveryID(event: EventID(number: 1), destination: "vero")
+            try expect(try await store.engine.cancel(unknown) == nil, "there is none")
         },
         StoreContract("cancels what waits for a destination, but not what is being sent") { store in
             let receipts = try await store.accept(

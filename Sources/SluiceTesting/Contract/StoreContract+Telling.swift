@@ -51,7 +51,7 @@ extension StoreContract {
             store.end(store.handedOver[0], .retry(due: due, leavesLane: false))
             _ = try store.claim()
             try expect(store.wakings == 1 && store.nextDue == due, "in three seconds")
-            store.clock.advance(by: .days(-2))
+            store.clock.set(by: .days(-2))
             try await store.keepHouse(until: "it is told") { store.wakings == 2 }
         },
         StoreContract("tells of a release, whether it was held or not") { store in

@@ -75,7 +75,7 @@ struct MemoryLog: DeliveryLog {
             return nil
         }
         let name = state.name(of: place.destination)
-        return DeliveryRow(
+        var delivery = DeliveryRow(
             id: DeliveryID(event: place.event, destination: name),
             eventName: stored.event.label, source: stored.event.source,
             messageID: stored.event.messageID, userID: stored.event.userID,
@@ -84,6 +84,8 @@ struct MemoryLog: DeliveryLog {
             run: row.run, attempt: row.attempt, status: row.status, dueAt: row.dueAt,
             endedAt: row.endedAt, outOfOrder: row.isOutOfOrder,
             hold: state.destinations[name]?.hold)
+        if row.isOpen { delivery.pausingUntil = state.destinations[name]?.pause?.until }
+        return delivery
     }
 
     func deliveries(_ filter: DeliveryFilter) -> [DeliveryRow] {
@@ -136,7 +138,7 @@ struct MemoryLog: DeliveryLog {
         let state = state
         return state.destinations.sorted { $0.value.number < $1.value.number }.map { name, place in
             let open = state.rows(at: place.number).filter(\.row.isOpen)
-            return DestinationRow(
+            var destination = DestinationRow(
                 name: name, isEnabled: place.isEnabled, hold: place.hold,
                 restingUntil: place.rest?.until, waiting: open.count,
                 oldestWaiting: open.first.flatMap {
@@ -144,6 +146,9 @@ struct MemoryLog: DeliveryLog {
                 },
                 lastDelivered: place.lastDelivered, lastError: place.lastError?.text,
                 lastErrorAt: place.lastError?.at)
+            destination.pausingUntil = place.pause?.until
+            destination.refusedInARow = place.refusedInARow
+            return destination
         }
     }
 

@@ -81,7 +81,8 @@ extension MemorySession {
     func end(_ place: DeliveryPlace, as end: DeliveryEnd, at moment: Timestamp) -> LaneKey? {
         guard var row = state.deliveries[place] else { return nil }
         row.state = end.reason.state
-        (row.reason, row.detail, row.consent) = (end.reason, end.detail, end.consent)
+        (row.reason, row.detail) = (end.reason, end.detail)
+        row.consent = end.consent ?? row.consent
         (row.dueAt, row.openedAt, row.endedAt) = (nil, nil, moment)
         state.deliveries[place] = row
         return row.lane
@@ -125,14 +126,28 @@ extension MemorySession {
         state.pinnedRequests(of: place)
     }
 
-    func pullDueTimes(
-        at destination: DestinationNumber, laterThan bound: Timestamp, to moment: Timestamp
+    func moveDueTimes(
+        at destination: DestinationNumber, laterThan bound: Timestamp, by step: Duration
     ) -> Bool {
         let late = state.rows(at: destination).filter {
-            $0.row.state == .retrying && ($0.row.dueAt.map { $0 > bound } ?? false)
+            $0.row.isTimed && ($0.row.dueAt.map { $0 > bound } ?? false)
         }
-        for (place, _) in late { state.deliveries[place]?.dueAt = moment }
+        for (place, row) in late { state.deliveries[place]?.dueAt = row.dueAt.map { $0 + step } }
         return !late.isEmpty
+    }
+
+    func capDueTimes(
+        at destination: DestinationNumber, laterThan bound: Timestamp, longest: [Duration],
+        now: Timestamp
+    ) -> Bool {
+        var isChanged = false
+        for (place, row) in state.rows(at: destination) where row.state == .retrying {
+            let latest = now + (row.tries < longest.count ? longest[row.tries] : .zero)
+            guard let due = row.dueAt, due > bound, due > latest else { continue }
+            state.deliveries[place]?.dueAt = latest
+            isChanged = true
+        }
+        return isChanged
     }
 
     func forEachOpen(_ body: (OpenDelivery) -> Void) {

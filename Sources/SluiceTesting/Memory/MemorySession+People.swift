@@ -152,10 +152,22 @@ extension MemorySession {
         state.destinations[state.name(of: destination)]?.rest = nil
     }
 
-    func holder(of destination: DestinationNumber) -> HoldKind? {
-        state.destinations[state.name(of: destination)]?.hold.map {
-            $0.byOperator ? .operatorOrder : .setup
+    func record(of destination: DestinationNumber) -> DestinationRecord {
+        guard let place = state.destinations[state.name(of: destination)] else {
+            return DestinationRecord()
         }
+        return DestinationRecord(
+            hold: place.hold.map { $0.byOperator ? .operatorOrder : .setup }, pause: place.pause,
+            restingUntil: place.rest?.until, suspects: place.suspects,
+            refusedInARow: place.refusedInARow)
+    }
+
+    func savePause(_ pause: Pause?, of destination: DestinationNumber) {
+        state.destinations[state.name(of: destination)]?.pause = pause
+    }
+
+    func saveSuspects(_ suspects: Suspects, of destination: DestinationNumber) {
+        state.destinations[state.name(of: destination)]?.suspects = suspects
     }
 
     func saveRest(_ rest: Rest?, of destination: DestinationNumber) {
@@ -189,6 +201,9 @@ extension MemorySession {
         for (name, place) in state.destinations {
             if let moment = news.lastDelivered[place.number] {
                 state.destinations[name]?.lastDelivered = moment
+            }
+            if let count = news.refusedInARow[place.number] {
+                state.destinations[name]?.refusedInARow = count
             }
             if let error = news.lastErrors[place.number] {
                 state.destinations[name]?.lastError = (error.text, error.at)

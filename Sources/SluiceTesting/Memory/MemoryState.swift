@@ -17,6 +17,9 @@ struct MemoryState: Sendable {
         var isEnabled = true
         var hold: Hold?
         var rest: Rest?
+        var pause: Pause?
+        var suspects = Suspects()
+        var refusedInARow = 0
         var lastDelivered: Timestamp?
         var lastError: (text: String?, at: Timestamp)?
     }

@@ -189,12 +189,18 @@ final class Lanes: TransactionParticipant {
     }
 
     /// Starts the oldest ready delivery when it is older than `bound`; looks at all of them.
-    func takeOldestReady(of destination: DestinationNumber, before bound: EventID?) -> EventID? {
+    ///
+    /// - Parameter except: events that are left out.
+    func takeOldestReady(
+        of destination: DestinationNumber, before bound: EventID?, except: [EventID] = []
+    ) -> EventID? {
         guard let elements = turns[destination]?.elements else { return nil }
         var oldest: Turn?
         for turn in elements {
             let limit = oldest?.event ?? bound?.number ?? .max
-            guard turn.event < limit else { continue }
+            guard turn.event < limit, !except.contains(EventID(number: turn.event)) else {
+                continue
+            }
             if readyPlace(turn, in: Address(destination, turn)) != nil { oldest = turn }
         }
         guard let oldest else { return nil }
@@ -214,15 +220,17 @@ final class Lanes: TransactionParticipant {
 
     var hasPromoted: Bool { !promotions.isEmpty }
 
-    /// Takes the deliveries that were promoted before a moment and are still ready.
+    /// Takes the deliveries that were promoted and are still ready.
+    ///
+    /// - Parameter young: those that were promoted within that time wait; nil for none.
     func takePromoted(
-        before moment: Timestamp?, upTo limit: Int
+        except young: ClosedRange<Timestamp>?, upTo limit: Int
     ) -> [DestinationNumber: [EventID]] {
         var taken: [DestinationNumber: [EventID]] = [:]
         while shown.count < limit, let first = promotions.first {
             let address = Address(first.destination, first.turn)
             let isReady = readyPlace(first.turn, in: address) != nil
-            if isReady, let moment, first.at > moment { break }
+            if isReady, let young, young.contains(first.at) { break }
             _ = promotions.popFirst()
             guard isReady else { continue }
             shown.append(first)

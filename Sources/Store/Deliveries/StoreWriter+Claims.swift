@@ -7,27 +7,56 @@ import Pipeline
 extension StoreWriter {
     /// Opens the next attempts of deliveries that may go to a destination.
     ///
-    /// - Parameter oldestOnly: takes one, the oldest by acceptance: a probe.
-    func claim(at name: String, limit: Int, oldestOnly: Bool) throws {
+    /// - Parameters:
+    ///   - oldestOnly: takes one, the oldest by acceptance: a probe.
+    ///   - except: events whose deliveries a probe leaves out.
+    func claim(
+        at name: String, limit: Int, oldestOnly: Bool, except: [EventID] = []
+    ) throws {
         let destination = try session.number(ofDestination: name)
         let now = now
         var jobs: [Job] = []
         var nextDue: Timestamp?
         changeNumber += 1
         if let target = pipeline[name] {
-            let due =
-                oldestOnly
-                ? try [takeOldest(at: destination, now)].compactMap { $0 }
-                : try takeDue(at: destination, now, limit: limit)
-            jobs.reserveCapacity(due.count)
-            for waiting in try session.waiting(due, at: destination) {
-                if let job = try job(waiting, for: target, at: destination) { jobs.append(job) }
+            if oldestOnly {
+                jobs = try takeProbe(of: target, at: destination, now, except: except)
+            } else {
+                let due = try takeDue(at: destination, now, limit: limit)
+                jobs = try self.jobs(due, for: target, at: destination)
             }
             try session.open(jobs.map(\.id.event), at: destination, moment: now)
             nextDue = try lanes.hasReady(destination) ? now : session.nextDue(at: destination)
         }
         effects.news.append(
             .claimed(destination: name, jobs: jobs, limit: limit, nextDue: nextDue))
+    }
+
+    private func jobs(
+        _ events: [EventID], for target: Destination, at destination: DestinationNumber
+    ) throws -> [Job] {
+        var jobs: [Job] = []
+        jobs.reserveCapacity(events.count)
+        for waiting in try session.waiting(events, at: destination) {
+            if let job = try job(waiting, for: target, at: destination) { jobs.append(job) }
+        }
+        return jobs
+    }
+
+    /// Deliveries that end instead of being probed, for want of consent, before a claim gives up.
+    private static let probesLookedAt = 256
+
+    /// Takes the oldest delivery that may be tried, past those that end instead.
+    private func takeProbe(
+        of target: Destination, at destination: DestinationNumber, _ now: Timestamp,
+        except: [EventID]
+    ) throws -> [Job] {
+        for _ in 0..<Self.probesLookedAt {
+            guard let event = try takeOldest(at: destination, now, except: except) else { break }
+            let jobs = try jobs([event], for: target, at: destination)
+            if !jobs.isEmpty { return jobs }
+        }
+        return []
     }
 
     /// Takes half of what was due at a time, and half of what has been ready longest: neither waits
@@ -42,10 +71,14 @@ extension StoreWriter {
     }
 
     private func takeOldest(
-        at destination: DestinationNumber, _ now: Timestamp
+        at destination: DestinationNumber, _ now: Timestamp, except: [EventID]
     ) throws -> EventID? {
-        let timed = try session.due(at: destination, until: now, order: .acceptance, limit: 1).first
-        if let ready = lanes.takeOldestReady(of: destination, before: timed?.event) {
+        let timed = try session.due(
+            at: destination, until: now, order: .acceptance, limit: except.count + 1
+        ).first { !except.contains($0.event) }
+        if let ready = lanes.takeOldestReady(
+            of: destination, before: timed?.event, except: except)
+        {
             return ready
         }
         if let timed { lanes.start(timed.event, in: timed.lane, of: destination) }

@@ -7,9 +7,9 @@ extension StoreWriter {
         switch work {
         case .record(let outcome): try record(outcome)
         case .giveBack(let jobs): for job in jobs { try giveBack(job) }
-        case .claim(let name, let limit, let oldest):
+        case .claim(let name, let limit, let oldest, let except):
             awaitingClaim.remove(name)
-            try claim(at: name, limit: limit, oldestOnly: oldest)
+            try claim(at: name, limit: limit, oldestOnly: oldest, except: except)
         case .hold(let name, let hold):
             if try !isHeldByOperator(name) { try save(hold, of: name) }
         case .release(let name, let byOperator):
@@ -18,6 +18,13 @@ extension StoreWriter {
             try session.saveRest(
                 until.map { Rest(until: $0, hint: hint) },
                 of: try session.number(ofDestination: name))
+        case .pause(let name, let pause):
+            try session.savePause(pause, of: try session.number(ofDestination: name))
+        case .refuse(let delivery):
+            let detail = "others were taken while it was refused"
+            _ = try endWaiting(delivery, as: DeliveryEnd(reason: .refused, detail: detail))
+        case .suspect(let name, let suspects):
+            try session.saveSuspects(suspects, of: try session.number(ofDestination: name))
         }
     }
 
@@ -27,6 +34,7 @@ extension StoreWriter {
             effects.destinationsToWake.insert(outcome.job.id.destination)
         }
         effects.count(outcome)
+        lastSeen.refused(outcome.refusedInARow, at: destination)
         if outcome.attempt.answerClass == .delivered {
             lastSeen.delivered(to: destination, at: outcome.endedAt)
         } else {
@@ -116,9 +124,9 @@ extension StoreWriter {
     func showReady(at moment: Timestamp, atOnce: Bool) throws {
         let promoted =
             atOnce
-            ? lanes.takePromoted(before: nil, upTo: .max)
+            ? lanes.takePromoted(except: nil, upTo: .max)
             : lanes.takePromoted(
-                before: moment - Self.readyShownAfter, upTo: Self.readyShownSlice)
+                except: (moment - Self.readyShownAfter)...moment, upTo: Self.readyShownSlice)
         for (destination, events) in promoted {
             try session.markReady(events, at: destination, moment: moment)
         }

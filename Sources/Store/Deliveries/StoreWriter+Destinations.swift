@@ -5,26 +5,32 @@ import Events
 extension StoreWriter {
     /// An operator's hold outranks answers: neither a good nor a bad one ends or replaces it.
     func isHeldByOperator(_ name: String) throws -> Bool {
-        try session.holder(of: try session.number(ofDestination: name)) == .operatorOrder
+        try session.record(of: try session.number(ofDestination: name)).hold == .operatorOrder
     }
 
-    /// The destinations that are held, and who holds each.
-    func heldDestinations() throws -> [String: HoldKind] {
-        try session.destinations.compactMapValues { try session.holder(of: $0) }
+    /// The holds, waits and counts of every destination.
+    func knownDestinations() throws -> [String: DestinationRecord] {
+        try session.destinations.mapValues { try session.record(of: $0) }
     }
 
     func save(_ hold: Hold?, of name: String) throws {
         try session.saveHold(hold, of: try session.number(ofDestination: name))
     }
 
-    /// - Returns: false when the destination was not held.
+    /// Ends whatever a destination waits for: a hold, a rest, a pause.
+    ///
+    /// - Returns: false when there was nothing.
     func release(_ name: String) throws -> Bool {
         // The deliverer is told in any case: nothing may stay stuck.
         effects.news.append(.released(destination: name))
-        guard try session.holder(of: try session.number(ofDestination: name)) != nil else {
+        let number = try session.number(ofDestination: name)
+        let record = try session.record(of: number)
+        guard record.hold != nil || record.restingUntil != nil || record.pause != nil else {
             return false
         }
         try save(nil, of: name)
+        try session.saveRest(nil, of: number)
+        try session.savePause(nil, of: number)
         try audit("release", of: name)
         return true
     }
@@ -42,6 +48,32 @@ extension StoreWriter {
     func probe(_ name: String) throws {
         try audit("probe", of: name)
         effects.news.append(.probe(destination: name))
+    }
+
+    /// Cancels one delivery that waits; one that is being sent or has ended stays as it is.
+    ///
+    /// - Returns: its state before; nil when there is no such delivery.
+    func cancel(_ delivery: DeliveryID) throws -> DeliveryState? {
+        let state = try endWaiting(delivery, as: DeliveryEnd(reason: .dropped))
+        if state.map(\.isWaiting) == true { try audit("cancel", of: delivery.text) }
+        return state
+    }
+
+    /// Ends a delivery when it waits, and lets the next of its lane go.
+    ///
+    /// - Returns: its state before; nil when there is no such delivery.
+    func endWaiting(_ delivery: DeliveryID, as end: DeliveryEnd) throws -> DeliveryState? {
+        guard let destination = session.destinations[delivery.destination] else { return nil }
+        let place = DeliveryPlace(delivery.event, destination)
+        guard let state = try session.state(of: place) else { return nil }
+        guard state.isWaiting, let lane = try session.end(place, as: end, at: now) else {
+            return state
+        }
+        effects.count(.ended(destination: delivery.destination, end.reason.state, end.reason))
+        if try leave(lane, delivery.event, of: destination, at: now) {
+            effects.destinationsToWake.insert(delivery.destination)
+        }
+        return state
     }
 
     /// Deliveries that one transaction cancels.

@@ -12,6 +12,11 @@ extension StoreWriter {
         try readLanes()
         // A destination that rested before is tried at once.
         try session.removeRests()
+        for (_, destination) in session.destinations {
+            lastSeen.restore(
+                try session.record(of: destination).refusedInARow, at: destination)
+        }
+        if isServer { try capDueTimes(laterThan: now) }
         try register(pipeline)
     }
 

@@ -2,7 +2,7 @@ import Events
 
 /// Housekeeping between transactions: space, queues, retention, due times.
 extension StoreEngine {
-    /// The times at which the writer's thread looks after the store next.
+    /// The times at which the writer's thread looks after the store next, in steady time.
     struct Housekeeping {
         /// The last slice removed something; more may be left.
         var isBusy = false
@@ -13,42 +13,65 @@ extension StoreEngine {
         var nextSweep: Timestamp
         /// Something was emptied that the files may still hold; after a start nobody knows.
         var isUnclean = true
+        private var watch: ClockWatch
+        /// The span by which the wall clock was set, as long as due times are not in line with it.
+        private(set) var step = Duration.zero
 
         static let sweepInterval = Duration.days(1)
-        /// The time between two looks for due times that a clock going back has spoilt, and for
-        /// events of forgotten people that have ended.
+        /// The time between two looks for due times that no schedule has set, and for events of
+        /// forgotten people that have ended.
         static let mendingInterval = Duration.minutes(1)
 
-        init(_ now: Timestamp) {
-            next = now
-            nextMending = now
-            nextSweep = now + Self.sweepInterval
+        init(_ now: Moment) {
+            next = now.steady
+            nextMending = now.steady
+            nextSweep = now.steady + Self.sweepInterval
+            watch = ClockWatch(now)
         }
+
+        /// Notices that the wall clock was set.
+        mutating func look(at now: Moment) {
+            if let step = watch.step(at: now) { self.step += step }
+        }
+
+        /// Due times are in line with the wall clock.
+        mutating func clockIsMended() { step = .zero }
     }
 
     /// Looks whether events may be taken, and removes a slice of what is old.
     func keepHouse(_ house: inout Housekeeping, _ writer: StoreWriter) {
-        let now = writer.now
-        // A clock that went back begins anew.
-        if now < house.next - Housekeeping.mendingInterval { house = Housekeeping(now) }
-        guard options.isServer, now >= house.next else { return }
-        house.next = now + (house.isBusy ? Self.sliceInterval : options.houseInterval)
-        if now >= house.nextMending {
-            mendDueTimes(writer)
+        let now = writer.clock.moment
+        house.look(at: now)
+        guard options.isServer else { return }
+        if house.step != .zero { mendClock(&house, writer) }
+        guard now.steady >= house.next else { return }
+        house.next = now.steady + (house.isBusy ? Self.sliceInterval : options.houseInterval)
+        if now.steady >= house.nextMending {
+            _ = mend(writer) { try writer.capFarDueTimes() }
             emptyPostponed(&house, writer)
-            house.nextMending = now + Housekeeping.mendingInterval
+            house.nextMending = now.steady + Housekeeping.mendingInterval
         }
         watchPressure(writer)
         guard lastFailure == nil else { return }
-        house.isBusy = removeOld(&house, writer)
+        house.isBusy = removeOld(&house, at: now.steady, by: writer)
     }
 
-    private func mendDueTimes(_ writer: StoreWriter) {
+    private func mendClock(_ house: inout Housekeeping, _ writer: StoreWriter) {
+        let step = house.step
+        if mend(writer, { try writer.moveDueTimes(by: step) }) { house.clockIsMended() }
+    }
+
+    /// Changes due times, and tells of those that may have come.
+    ///
+    /// - Returns: false when nothing was changed.
+    private func mend(_ writer: StoreWriter, _ body: () throws -> Void) -> Bool {
         do {
-            try writer.transaction { try writer.mendDueTimes() }
+            try writer.transaction(body)
             if !writer.effects.news.isEmpty { news(writer.effects.news) }
+            return true
         } catch {
             report(error)
+            return false
         }
     }
 
@@ -82,17 +105,19 @@ extension StoreEngine {
     }
 
     /// - Returns: true when more is left.
-    private func removeOld(_ house: inout Housekeeping, _ writer: StoreWriter) -> Bool {
+    private func removeOld(
+        _ house: inout Housekeeping, at now: Timestamp, by writer: StoreWriter
+    ) -> Bool {
         var isBusy = false
         do {
-            let isSweep = writer.now >= house.nextSweep
+            let isSweep = now >= house.nextSweep
             try writer.transaction {
                 if isSweep { try writer.restartBodySweep() }
                 isBusy = try writer.removeOld(options.limits)
             }
             if isBusy { writer.session.finishCommit() }
             if try writer.session.workAside() { isBusy = true }
-            if isSweep { house.nextSweep = writer.now + Housekeeping.sweepInterval }
+            if isSweep { house.nextSweep = now + Housekeeping.sweepInterval }
         } catch {
             report(error)
         }

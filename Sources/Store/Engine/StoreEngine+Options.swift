@@ -1,3 +1,4 @@
+package import Deliver
 package import Events
 
 extension StoreEngine {
@@ -19,6 +20,8 @@ extension StoreEngine {
         /// and only a server keeps house.
         package var isServer = true
         package var limits = StoreLimits()
+        /// The schedule of retries: no due time is later than it says.
+        package var schedule = Schedule()
         /// The delivery whose request was being built when the program last ended.
         package var crashedOn: DeliveryID?
         /// Bytes that are free where the store lies; nil when nobody can tell.

@@ -9,14 +9,16 @@ extension StoreEngine {
     ///
     /// Deliveries that wait are looked at again before their next attempt.
     ///
-    /// - Returns: the destinations that are held now.
-    package func replace(_ pipeline: Pipeline) async throws(Problem) -> [String: HoldKind] {
+    /// - Returns: the holds, waits and counts of every destination.
+    package func replace(
+        _ pipeline: Pipeline
+    ) async throws(Problem) -> [String: DestinationRecord] {
         try await order(afterwards: { [self] writer in
             writer.pipeline = pipeline
             self.pipeline.withLock { $0 = pipeline }
         }) { writer in
             try writer.register(pipeline)
-            return try writer.heldDestinations()
+            return try writer.knownDestinations()
         }
     }
 
@@ -26,9 +28,9 @@ extension StoreEngine {
         try await order { try $0.session.saveReloadFault(fault) }
     }
 
-    /// Releases a held destination.
+    /// Releases a destination that is held, rests or pauses.
     ///
-    /// - Returns: false when it was not held.
+    /// - Returns: false when it was none of these.
     package func release(_ destination: String) async throws(Problem) -> Bool {
         try await order { try $0.release(destination) }
     }
@@ -41,6 +43,13 @@ extension StoreEngine {
     /// Has one waiting delivery of a held or resting destination tried now.
     package func probe(_ destination: String) async throws(Problem) {
         try await order { try $0.probe(destination) }
+    }
+
+    /// Ends a delivery that waits.
+    ///
+    /// - Returns: its state before; nil when there is no such delivery.
+    package func cancel(_ delivery: DeliveryID) async throws(Problem) -> DeliveryState? {
+        try await order { try $0.cancel(delivery) }
     }
 
     /// Cancels a slice of what waits for a destination.

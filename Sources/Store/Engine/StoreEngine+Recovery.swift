@@ -8,10 +8,7 @@ extension StoreEngine {
         let fault = StoreFault(error)
         failure.withLock { $0 = fault.text }
         switch fault {
-        case .passing, .pressed: postpone(items, because: fault)
-        case .fatal:
-            faults(fault)
-            postpone(items, because: fault)
+        case .passing, .pressed, .fatal: postpone(items, because: fault)
         case .single: isolate(items.flatMap(Self.parts(of:)), because: fault, writer)
         }
     }
@@ -31,7 +28,6 @@ extension StoreEngine {
                 continue
             }
             failure.withLock { $0 = own.text }
-            if case .fatal = own { faults(own) }
             return postpone(Array(parts[index...]), because: own)
         }
     }
@@ -44,12 +40,12 @@ extension StoreEngine {
 
     /// Settles work of the deliverer that cannot be stored: it must not wait for ever.
     ///
-    /// A claim is answered empty, an attempt without its record is given back; a hold, a release or
-    /// a rest is lost.
+    /// A claim is answered empty, an attempt without its record is given back; what was to be kept
+    /// about the destination is lost.
     private func settle(_ part: Item, _ writer: StoreWriter) {
         guard case .work(let work) = part, let item = work.first else { return }
         switch item {
-        case .claim(let destination, let limit, _):
+        case .claim(let destination, let limit, _, _):
             let later = writer.now + options.claimPause
             news([.claimed(destination: destination, jobs: [], limit: limit, nextDue: later)])
         case .record(let outcome):
@@ -57,7 +53,7 @@ extension StoreEngine {
             // be given back now is given back later.
             let back = Item.work([.giveBack([outcome.job])])
             if let error = commit([back], writer) { postpone([back], because: StoreFault(error)) }
-        case .giveBack, .hold, .release, .rest: break
+        case .giveBack, .hold, .release, .rest, .pause, .suspect, .refuse: break
         }
     }
 
@@ -93,7 +89,7 @@ extension StoreEngine {
         let again = kept
         inbox.withLock { $0.items.insert(contentsOf: again, at: 0) }
         if tries == 1 { news([.storeFails(true)]) }
-        if tries == 1 || givesUp { faults(fault) }
+        if tries == 1 || givesUp || fault.isFatal { faults(fault) }
         _ = Locked(()).wait(atMost: options.retryPause) { _ in Bool?.none }
     }
 }

@@ -11,7 +11,7 @@ extension StoreEngine {
 
     func run(_ writer: StoreWriter) {
         defer { writer.session.close() }
-        var house = Housekeeping(writer.now)
+        var house = Housekeeping(writer.clock.moment)
         while true {
             keepHouse(&house, writer)
             let isFailing = lastFailure != nil

@@ -69,8 +69,8 @@ package final class StoreEngine: EventStore, DeliveryStore {
     /// The settings that durability depends on, read back from the database, by name.
     package let settings: [String: String]
     package let tally = Tally()
-    /// The destinations that were held when the store was opened.
-    package let held: [String: HoldKind]
+    /// The holds, waits and counts of every destination when the store was opened.
+    package let known: [String: DestinationRecord]
 
     /// Opens the rules on a session and starts the writer's thread.
     ///
@@ -90,8 +90,8 @@ package final class StoreEngine: EventStore, DeliveryStore {
         settings = session.settings
         let opened = try StoreWriter(
             session, pipeline: pipeline, room: room, clock: clock, isServer: options.isServer,
-            crashedOn: options.crashedOn)
-        held = try opened.heldDestinations()
+            schedule: options.schedule, crashedOn: options.crashedOn)
+        known = try opened.knownDestinations()
         hasher = opened.people.hasher
         let writer = Locked<StoreWriter?>(opened)
         thread.withLock { thread in

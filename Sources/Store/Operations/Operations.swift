@@ -1,3 +1,4 @@
+package import Events
 package import JSON
 
 /// Everything an operator can order, whoever carries it out.
@@ -14,9 +15,10 @@ package protocol Operations: Sendable {
     /// - Parameter reason: shown in the status, in the operator's own words.
     func hold(_ destination: String, because reason: String) async throws
 
-    /// Lets a held destination go on: one waiting delivery is tried, then the rest.
+    /// Lets a destination go on that is held, rests or pauses: one waiting delivery is tried, then
+    /// the rest.
     ///
-    /// - Returns: false when the destination was not held.
+    /// - Returns: false when the destination did none of these.
     func release(_ destination: String) async throws -> Bool
 
     /// Has one waiting delivery of a held or resting destination tried now.
@@ -28,6 +30,11 @@ package protocol Operations: Sendable {
     ///
     /// - Returns: how many deliveries were cancelled.
     func drop(_ destination: String) async throws -> Int
+
+    /// Ends one delivery that waits; the next of its person goes on.
+    ///
+    /// - Throws: `no_such_delivery`; `not_waiting` when it has ended or is being sent.
+    func cancel(_ delivery: DeliveryID) async throws
 
     /// Begins the next run of some deliveries.
     func replay(_ order: ReplayOrder) async throws -> ReplayOrder.Outcome

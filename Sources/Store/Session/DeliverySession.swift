@@ -43,12 +43,21 @@ package protocol DeliverySession: AnyObject {
     /// Pinned means: saved with the attempt that built them, so that every retry sends the same
     /// bytes.
     func pinnedRequests(of place: DeliveryPlace) throws -> [MappedRequest]
-    /// Moves the due times of retries that are later than a bound to a moment, after the clock has
-    /// gone back.
+    /// Moves the due times of retries and replays that are later than a bound, after the clock was
+    /// set.
     ///
     /// - Returns: true when there were some.
-    func pullDueTimes(
-        at destination: DestinationNumber, laterThan bound: Timestamp, to moment: Timestamp
+    func moveDueTimes(
+        at destination: DestinationNumber, laterThan bound: Timestamp, by step: Duration
+    ) throws -> Bool
+    /// Brings the due times of retries that are later than a bound near enough.
+    ///
+    /// - Parameters:
+    ///   - longest: how far after `now` a retry may be due, by the number of counted attempts.
+    /// - Returns: true when there were some that were too far away.
+    func capDueTimes(
+        at destination: DestinationNumber, laterThan bound: Timestamp, longest: [Duration],
+        now: Timestamp
     ) throws -> Bool
 
     /// Every open delivery, in the order of destinations and events.

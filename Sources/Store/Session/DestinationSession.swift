@@ -9,9 +9,11 @@ package protocol DestinationSession: AnyObject {
     /// Every destination that the store knows, also those that left the pipeline.
     var destinations: [String: DestinationNumber] { get }
     func saveHold(_ hold: Hold?, of destination: DestinationNumber) throws
-    /// The kind of a destination's hold; nil when it is not held.
-    func holder(of destination: DestinationNumber) throws -> HoldKind?
+    /// The holds, waits and counts of a destination.
+    func record(of destination: DestinationNumber) throws -> DestinationRecord
     func saveRest(_ rest: Rest?, of destination: DestinationNumber) throws
+    func savePause(_ pause: Pause?, of destination: DestinationNumber) throws
+    func saveSuspects(_ suspects: Suspects, of destination: DestinationNumber) throws
     /// Ends every rest: a restart tries again at once.
     func removeRests() throws
     func saveEnabled(_ isEnabled: Bool, of destination: DestinationNumber) throws

@@ -22,6 +22,9 @@ package enum StoreFault: Sendable, Equatable {
         self = (error as? any StoreFailure)?.fault ?? .single("\(error)")
     }
 
+    /// True when the program has to end.
+    var isFatal: Bool { if case .fatal = self { true } else { false } }
+
     package var text: String {
         switch self {
         case .passing(let text), .fatal(let text), .single(let text): text

@@ -40,7 +40,7 @@ package enum StorePressure: Sendable, Equatable {
             Problem(
                 code: "queue_full",
                 message: "\(waiting) deliveries wait for \(destination): that is the limit.",
-                hint: "See: sluice status. Release or drop that destination.")
+                hint: "See why they wait: sluice status")
         }
     }
 }

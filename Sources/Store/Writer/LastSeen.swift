@@ -13,14 +13,21 @@ package final class LastSeen: TransactionParticipant {
     private var savedAt = Timestamp(milliseconds: 0)
     /// The pending facts were written in the open transaction.
     private var isSaved = false
+    /// Deliveries that were refused in a row, where there are some.
+    private var refusedInARow: [DestinationNumber: Int] = [:]
 
     /// Facts that have not been written, by the numbers of sources and destinations.
     package struct Pending: Sendable {
         package var lastEvents: [SourceNumber: Timestamp] = [:]
         package var lastDelivered: [DestinationNumber: Timestamp] = [:]
         package var lastErrors: [DestinationNumber: (text: String, at: Timestamp)] = [:]
+        /// Deliveries that were refused in a row.
+        package var refusedInARow: [DestinationNumber: Int] = [:]
 
-        var isEmpty: Bool { lastEvents.isEmpty && lastDelivered.isEmpty && lastErrors.isEmpty }
+        var isEmpty: Bool {
+            lastEvents.isEmpty && lastDelivered.isEmpty && lastErrors.isEmpty
+                && refusedInARow.isEmpty
+        }
     }
 
     init(_ session: any DestinationSession) { self.session = session }
@@ -35,6 +42,19 @@ package final class LastSeen: TransactionParticipant {
 
     func failed(at destination: DestinationNumber, _ text: String, moment: Timestamp) {
         pending.lastErrors[destination] = (text, moment)
+    }
+
+    /// Takes the count that an attempt ended with.
+    func refused(_ count: Int, at destination: DestinationNumber) {
+        if count == 0, refusedInARow.isEmpty { return }
+        guard refusedInARow[destination] ?? 0 != count else { return }
+        refusedInARow[destination] = count == 0 ? nil : count
+        pending.refusedInARow[destination] = count
+    }
+
+    /// Begins with a count that was stored.
+    func restore(_ count: Int, at destination: DestinationNumber) {
+        if count > 0 { refusedInARow[destination] = count }
     }
 
     /// True while something has not been written.

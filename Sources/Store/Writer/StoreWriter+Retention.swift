@@ -42,17 +42,4 @@ extension StoreWriter {
         for event in events { try session.removeEvent(event) }
         return !events.isEmpty
     }
-
-    /// A time in the future that no schedule reaches: its longest delay is 24 hours and a fifth.
-    private static let farthestDue = Duration.hours(30)
-
-    /// Pulls due times back that lie too far in the future: the machine's clock has gone back.
-    func mendDueTimes() throws {
-        for destination in pipeline.destinations {
-            let isMended = try session.pullDueTimes(
-                at: try session.number(ofDestination: destination.name),
-                laterThan: now + Self.farthestDue, to: now)
-            if isMended { effects.destinationsToWake.insert(destination.name) }
-        }
-    }
 }

@@ -21,6 +21,8 @@ package final class StoreWriter {
     let room: Room
     /// True when the pipeline is the running server's: only its sources are shown in the status.
     let isServer: Bool
+    /// How far away retries may be.
+    let schedule: Schedule
     private let participants: [any TransactionParticipant]
 
     /// The rules by which events are decided.
@@ -45,13 +47,14 @@ package final class StoreWriter {
     ///   - crashedOn: the delivery whose request was being built when the program last ended.
     package init(
         _ session: any StoreSession, pipeline: Pipeline, room: Room, clock: WorldClock,
-        isServer: Bool, crashedOn: DeliveryID? = nil
+        isServer: Bool, schedule: Schedule = Schedule(), crashedOn: DeliveryID? = nil
     ) throws {
         self.session = session
         self.pipeline = pipeline
         self.room = room
         self.clock = clock
         self.isServer = isServer
+        self.schedule = schedule
         people = People(session, hasher: Hasher128(key: session.hashKey))
         lastSeen = LastSeen(session)
         participants = [people, lanes, lastSeen]

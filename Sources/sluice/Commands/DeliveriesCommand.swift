@@ -148,58 +148,6 @@ struct StateChoice: ExpressibleByArgument {
 
 extension Reason: ExpressibleByArgument {}
 
-struct DeliveryCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "delivery",
-        abstract: "Show one delivery: its request with secrets masked, every attempt, the answers.")
-
-    @Argument(help: "A delivery id (dlv_…); sluice deliveries lists them.")
-    var id: String
-
-    @OptionGroup var options: StoreOptions
-    @OptionGroup var output: OutputOptions
-
-    func run() throws {
-        guard let delivery = DeliveryID(id) else {
-            throw ValidationError("\"\(printable(id))\" is no delivery id; they begin with dlv_.")
-        }
-        guard let detail = try options.log().detail(delivery) else {
-            throw Problem(
-                code: "not_found", message: "There is no delivery \(id).",
-                hint: "List them with: sluice deliveries")
-        }
-        let terminal = Terminal.standard
-        if output.json {
-            terminal.write(json: JSONWriter.make { detail.appendJSON(to: &$0) })
-            return
-        }
-        terminal.write(
-            "\(detail.row.id.text) · \(printable(detail.row.eventName)) · \(terminal.state(detail.row.shownState))"
-        )
-        terminal.write(printable(detail.row.sentence))
-        if let advice = detail.row.advice { terminal.write("What to do: \(advice)") }
-        if let consent = detail.row.consentSentence { terminal.write(consent) }
-        terminal.write("Blueprint revision \(detail.row.revision), run \(detail.row.run)")
-        for request in detail.requests {
-            terminal.write("\n\(request.method) \(request.url.text)")
-            let body = try? JSONReader.read(request.body.bytes).root.pretty()
-            terminal.write(printable(body ?? request.body.text, lines: true))
-        }
-        for attempt in detail.attempts {
-            terminal.write("\n\(printable(attempt.sentence))")
-            if let sent = detail.earlierRequest(of: attempt) {
-                terminal.write("  Sent: \(sent.method) \(printable(sent.url.text))")
-                terminal.write("  \(printable(sent.body.text))")
-            }
-            if let hint = attempt.hint { terminal.write("  \(hint)") }
-            if let fix = attempt.fix { terminal.write("  What to do: \(fix)") }
-            if let answer = attempt.attempt.answer {
-                terminal.write("  Answer: \(printable(answer))")
-            }
-        }
-    }
-}
-
 struct RejectedCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rejected",

@@ -35,7 +35,8 @@ struct DestinationListCommand: ParsableCommand {
 struct DestinationReleaseCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "release",
-        abstract: "Release a held destination: one waiting delivery is tried, then the rest.")
+        abstract: "Let a destination go on that is held, rests or pauses.",
+        discussion: "One waiting delivery is tried, then the rest.")
 
     @Argument(help: "The destination's name.")
     var name: String
@@ -47,7 +48,8 @@ struct DestinationReleaseCommand: AsyncParsableCommand {
         let released = try await options.give { try await $0.release(name) }
         Terminal.standard.write(
             released
-                ? "Released \(name). Watch it with: sluice status" : "\(name) was not held.")
+                ? "Released \(name). Watch it with: sluice status"
+                : "\(name) was not held, and neither rested nor paused.")
     }
 }
 

@@ -6,7 +6,8 @@ import Log
 struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
-        abstract: "How each source and destination stands; exits 1 when a destination is held.")
+        abstract: "How each source and destination stands; exits 1 when one is held or refuses all."
+    )
 
     @OptionGroup var options: StoreOptions
     @OptionGroup var output: OutputOptions
@@ -64,5 +65,15 @@ func show(_ rows: [DestinationRow]) {
         guard let until = row.restingUntil else { continue }
         terminal.write(
             "\n\(row.name) did not answer and rests; it is tried again at \(until.iso8601).")
+    }
+    for row in rows {
+        guard let until = row.pausingUntil else { continue }
+        terminal.write(
+            "\n\(row.name) asked for a pause; it is sent to again from \(until.iso8601) on.")
+    }
+    for row in rows where row.isRefusing {
+        terminal.write(
+            "\n\(row.name) has refused \(row.refusedInARow) deliveries in a row, and taken none "
+                + "since. See why: sluice deliveries --state failed --destination \(row.name)")
     }
 }

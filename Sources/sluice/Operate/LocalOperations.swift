@@ -50,6 +50,21 @@ struct LocalOperations: Operations {
         return try dropped.get()
     }
 
+    func cancel(_ delivery: DeliveryID) async throws {
+        switch try await store.cancel(delivery) {
+        case nil: throw Problem.noSuchDelivery(delivery.text)
+        case .queued, .retrying: break
+        case .sending:
+            throw Problem(
+                code: "not_waiting", message: "It is being sent at this moment.",
+                hint: "See what comes of it with: sluice delivery \(delivery.text)")
+        case let state?:
+            throw Problem(
+                code: "not_waiting", message: "It has ended already: it is \(state.rawValue).",
+                hint: "See it with: sluice delivery \(delivery.text)")
+        }
+    }
+
     func replay(_ order: ReplayOrder) async throws -> ReplayOrder.Outcome {
         try await store.replay(order)
     }

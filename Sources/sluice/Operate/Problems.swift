@@ -9,6 +9,13 @@ extension Problem {
             hint: suggestion(for: name, among: known))
     }
 
+    /// The log has no delivery of this id.
+    static func noSuchDelivery(_ id: String) -> Problem {
+        Problem(
+            code: "no_such_delivery", message: "There is no delivery \(printable(id)).",
+            hint: "List them with: sluice deliveries")
+    }
+
     /// No source has this name; the hint names the nearest of those there are.
     ///
     /// - Parameter kind: the kind that was looked for, such as a webhook source.

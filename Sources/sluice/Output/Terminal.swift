@@ -39,7 +39,7 @@ struct Terminal: Sendable {
     func state(_ state: String) -> String {
         switch state {
         case "delivered": colour(state, .green)
-        case "failed", "expired", "held": colour(state, .red)
+        case "failed", "expired", "held", "refusing": colour(state, .red)
         case "filtered", "retrying", "cancelled": colour(state, .yellow)
         default: state
         }

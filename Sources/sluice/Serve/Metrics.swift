@@ -47,6 +47,13 @@ struct MetricsRoutes: Sendable {
                 "sluice_destination_resting", "1 when it rests because it does not answer.",
                 labels: label,
                 value: row.restingUntil == nil ? 0 : 1)
+            page.addGauge(
+                "sluice_destination_pausing", "1 while it pauses because it asked for it.",
+                labels: label, value: row.pausingUntil == nil ? 0 : 1)
+            page.addGauge(
+                "sluice_destination_refused_in_a_row",
+                "Deliveries that it refused since the last that it took.", labels: label,
+                value: row.refusedInARow)
         }
         page.addGauge(
             "sluice_store_takes_events", "0 when events are answered 503.",

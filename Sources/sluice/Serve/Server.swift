@@ -69,6 +69,7 @@ struct Server: Sendable {
         let data = file.data
         var storeOptions = StoreEngine.Options()
         storeOptions.limits = file.storeLimits
+        storeOptions.schedule = schedule
         storeOptions.crashedOn = note.found
         if storeOptions.limits.reserve == StoreLimits.standardReserve {
             // Never more than a tenth of a small disk.
@@ -83,7 +84,7 @@ struct Server: Sendable {
         log = try folder.openLog()
         intake = Intake(acceptor: Acceptor(), senders: senders, store: store, clock: clock)
         let machine = DeliveryMachine(
-            limits: limits, held: store.held, schedule: schedule, now: clock.now(),
+            limits: limits, known: store.known, schedule: schedule, now: clock.moment,
             jitter: Jitter(seed: Chance.seed()))
         deliverer.start(machine, store: store)
     }
@@ -121,10 +122,10 @@ struct Server: Sendable {
         if next.listen != file.listen || next.data != file.data {
             logger.warning("\"listen\" and \"data\" change only when the server is started again.")
         }
-        let held = try await store.replace(next.pipeline)
+        let known = try await store.replace(next.pipeline)
         live.replace(next)
         senders.replace(next.sources, next.webhooks)
-        deliverer.change(next.limits, held: held)
+        deliverer.change(next.limits, known: known)
     }
 
     /// Listens until the program is told to stop; then ends in order and returns.

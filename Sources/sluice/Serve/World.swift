@@ -7,10 +7,20 @@ import Darwin
 #endif
 
 extension WorldClock {
-    /// The machine's own clock; the only place that reads it.
-    static let system = WorldClock {
+    /// The machine's own clocks; the only place that reads them.
+    static let system = WorldClock(
+        now: { read(CLOCK_REALTIME) }, steady: { read(steadyClock) })
+
+    #if canImport(Glibc)
+    private static let steadyClock = CLOCK_BOOTTIME
+    #else
+    // It goes on while the machine sleeps, as Linux's CLOCK_BOOTTIME does.
+    private static let steadyClock = CLOCK_MONOTONIC
+    #endif
+
+    private static func read(_ clock: clockid_t) -> Timestamp {
         var moment = timespec()
-        clock_gettime(CLOCK_REALTIME, &moment)
+        clock_gettime(clock, &moment)
         return Timestamp(
             milliseconds: Int64(moment.tv_sec) * 1000 + Int64(moment.tv_nsec) / 1_000_000)
     }

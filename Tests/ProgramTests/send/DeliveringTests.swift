@@ -96,8 +96,9 @@ import Testing
             let attempt = detail.attempts[0].attempt
             let end = attempt.startedAt + .milliseconds(attempt.duration ?? 0)
             #expect(attempt.status == 429 && attempt.answerClass == .throttle)
-            let due = try #require(detail.row.dueAt)
+            let due = try #require(detail.row.nextDue)
             #expect(due.since(end) >= .seconds(7))
+            #expect(detail.row.sentence.contains("asked for a pause until"))
         }
     }
 

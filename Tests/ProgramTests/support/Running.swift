@@ -134,7 +134,8 @@ final class Running: Sendable {
                 method: method, url: url + path, headers: headers, body: body, options: options))
         guard case .answer(let answer) = result else { throw TestFailure("no answer: \(result)") }
         return Answer(
-            status: answer.status, body: answer.body, retryAfter: answer.retryAfter)
+            status: answer.status, body: answer.body,
+            retryAfter: answer.retryAfter?.pause(from: WorldClock.system.now()))
     }
 
     func post(_ path: String, _ text: String) async throws -> Answer {
