@@ -119,6 +119,26 @@ import Testing
         }
     }
 
+    @Test func `is still taken for one when an event between could not be built`() throws {
+        let bench = Bench()
+        for status in [503, nil, 503, nil, 503] {
+            try bench.handOver(1)
+            let job = try #require(bench.started.first)
+            if let status {
+                bench.end(job, status)
+            } else {
+                let fault = RequestFault(reason: .mapping, detail: "data.n")
+                bench.handle(
+                    .ended(
+                        job,
+                        .init(
+                            result: .unbuildable(.unbuildable(fault)),
+                            startedAt: bench.clock.moment)))
+            }
+        }
+        #expect(bench.rests.count == 1)
+    }
+
     @Test func `is tried with one delivery after the rest, and rests twice as long each time`()
         throws
     {

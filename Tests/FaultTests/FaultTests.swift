@@ -136,7 +136,7 @@ extension Faults {
             let folder = try TemporaryFolder()
             let sink = try Sink()
             // Nothing goes before all of it waits behind the one.
-            sink.state.withLock { ($0.status, $0.poison) = (401, "m-0") }
+            sink.state.withLock { ($0.status, $0.poison) = (401, "m-1") }
             let config = try pipeline(in: folder, to: ["sink": sink.url])
             let data = folder.path + "/data"
             let server = try await ServerProcess(data: data, environment: [:], config: config)

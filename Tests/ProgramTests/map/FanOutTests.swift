@@ -157,4 +157,43 @@ extension String {
                     == "total=1.10&note=a%20b&email=jane%40example.com&user_id=1000")
         }
     }
+
+    @Test func `holds nobody when the address of one event is wrong`() async throws {
+        let pulse = try Receiver { request in
+            Receiver.answer("{}", status: request.hasPrefix("POST /gone ") ? "403 No" : "200 OK")
+        }
+        let edit = { @Sendable (text: String) in
+            text.replacing(
+                "\"destinations\": {",
+                with: """
+                    "destinations": {
+                      "sendpulse": {"blueprint": "Blueprints/sendpulse.json", "preset": "form",
+                        "parameters": {"event_url": {"old": "\(pulse.url)gone",
+                          "new": "\(pulse.url)here"}}},
+                    """)
+        }
+        try await Running.with(schedule: Schedule(), editing: edit) { running in
+            func send(_ name: String, _ user: Int) async throws -> EventID {
+                let answer = try await running.post(
+                    "/v1/track",
+                    """
+                    {"event":"\(name)","userId":"\(user)",
+                     "context":{"traits":{"email":"u\(user)@example.com"}}}
+                    """)
+                return try #require(answer["id"]?.string.flatMap { EventID($0) })
+            }
+            let wrong = try await send("old", 0)
+            let detail = try await running.delivery(of: wrong, to: "sendpulse") {
+                $0.state == .retrying
+            }
+            #expect(detail.attempts[0].attempt.answerClass == .transient)
+            #expect(detail.attempts[0].hint?.contains("The address for \"old\"") == true)
+            for user in 1...5 {
+                let id = try await send("new", user)
+                let delivery = try await running.delivery(of: id, to: "sendpulse")
+                #expect(delivery.row.state == .delivered)
+            }
+            #expect(try running.log.destinations().allSatisfy { $0.hold == nil })
+        }
+    }
 }

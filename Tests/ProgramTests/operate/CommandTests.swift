@@ -10,7 +10,7 @@ import Testing
 @Suite struct `The command line` {
     @Test(arguments: [
         ["--help"], ["serve", "--help"], ["mock", "vero", "--help"], ["deliveries", "--help"],
-        ["destination", "release", "--help"], ["--version"],
+        ["destination", "release", "--help"], ["delivery", "cancel", "--help"], ["--version"],
         ["--generate-completion-script", "bash"],
     ])
     func `explains itself with exit code 0`(arguments: [String]) async throws {
@@ -20,7 +20,7 @@ import Testing
 
     @Test(arguments: [
         ["nonsense"], ["deliveries", "--state", "lost"], ["deliveries", "--limit", "0"], ["why"],
-        ["delivery", "evt_1"], ["mock", "vero", "--fail", "often"],
+        ["delivery", "evt_1"], ["delivery", "cancel", "evt_1"], ["mock", "vero", "--fail", "often"],
         ["mock", "vero", "--fail", "slow:inf"],
         ["serve", "--listen", "8080"], ["why", "x", "--limit=-1"],
         ["deliveries", "--since", "soon"],

@@ -1,6 +1,7 @@
 import Console
 import Deliver
 import Events
+import JSON
 import Log
 import SQLiteStore
 import SluiceTesting
@@ -56,6 +57,57 @@ import Testing
             let next = try await running.send("page")
             #expect(try await running.delivery(of: next).row.state == .delivered)
             #expect(running.ledger.count == 1)
+        }
+    }
+
+    @Test func `can end one delivery that waits, and no other`() async throws {
+        try await Running.with(rules: ["401"]) { running in
+            let data = ["--data", running.data]
+            let id = try await running.send("product-viewed")
+            let waiting = try await running.delivery(of: id) {
+                $0.hold != nil && $0.state == .queued
+            }
+            let delivery = waiting.row.id.text
+            let cancelled = try await Program.run(["delivery", "cancel", delivery] + data)
+            #expect(cancelled.code == 0 && cancelled.output.contains("is cancelled"))
+            #expect(try await running.delivery(of: id).row.state == .cancelled)
+            let again = try await Program.run(["delivery", "cancel", delivery] + data)
+            #expect(again.code == 1 && again.errors.contains("It has ended already"))
+            let shown = try await Program.run(["delivery", delivery] + data)
+            #expect(shown.output.contains("cancelled"), "the command without a word shows it")
+            let other = DeliveryID(event: EventID(number: 5), destination: "vero").text
+            let unknown = try await Program.run(["delivery", "cancel", other] + data)
+            #expect(unknown.code == 1 && unknown.errors.contains("There is no delivery"))
+        }
+    }
+
+    @Test func `is told when everything is refused, and status exits 1 until something is taken`()
+        async throws
+    {
+        try await Running.with(rules: ["400"]) { running in
+            let data = ["--data", running.data]
+            func send(_ number: Int) async throws -> DeliveryDetail {
+                let answer = try await running.post(
+                    "/v1/track",
+                    """
+                    {"event":"Product Viewed","userId":"u\(number)",
+                     "context":{"consent":{"marketing":true}},"properties":{"product_id":"p"}}
+                    """)
+                let id = try #require(answer["id"]?.string.flatMap { EventID($0) })
+                return try await running.delivery(of: id)
+            }
+            for number in 1...20 { #expect(try await send(number).row.state == .failed) }
+            _ = try await eventually("twenty to be known") {
+                try running.log.destinations()[0].isRefusing ? true : nil
+            }
+            let status = try await Program.run(["status"] + data)
+            #expect(status.code == 1 && status.output.contains("refused 20 deliveries in a row"))
+            running.vero.set([])
+            #expect(try await send(21).row.state == .delivered)
+            _ = try await eventually("the success to be known") {
+                try running.log.destinations()[0].isRefusing ? nil : true
+            }
+            #expect(try await Program.run(["status"] + data).code == 0)
         }
     }
 
