@@ -126,7 +126,7 @@ package struct DeliveryMachine {
 
     /// The steady time to look again though nothing has happened; nil for never.
     package func nextWake(now: Moment) -> Timestamp? {
-        isDraining ? nil : queues.compactMap { $0.nextWake(now: now) }.min()
+        isDraining || storeFails ? nil : queues.compactMap { $0.nextWake(now: now) }.min()
     }
 
     /// The room had no place for a claim: it is asked for again with the next input.

@@ -20,7 +20,8 @@ import Testing
 
     @Test(arguments: [
         ["nonsense"], ["deliveries", "--state", "lost"], ["deliveries", "--limit", "0"], ["why"],
-        ["delivery", "evt_1"], ["delivery", "cancel", "evt_1"], ["mock", "vero", "--fail", "often"],
+        ["delivery", "evt_1"], ["delivery", "cancel", "evt_1"],
+        ["mock", "vero", "--fail", "often"],
         ["mock", "vero", "--fail", "slow:inf"],
         ["serve", "--listen", "8080"], ["why", "x", "--limit=-1"],
         ["deliveries", "--since", "soon"],
