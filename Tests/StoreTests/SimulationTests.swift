@@ -128,16 +128,26 @@ private final class Simulation {
         case 30..<75:
             guard !exchanges.isEmpty else { return }
             try end(exchanges.remove(at: Int.random(in: 0..<exchanges.count, using: &random)))
-        case 75..<94:
+        case 75..<93:
             let wake = machine.nextWake(now: clock.moment) ?? clock.moment.steady
             let pause = max(.zero, wake.since(clock.moment.steady))
             let jump = random.chance(50) ? pause : .milliseconds(700)
             clock.advance(by: jump)
             try handle([.tick])
+        case 93: try setClock()
         case 94..<96: try crash()
         case 96..<98: try withdraw()
         default: try transaction { _ = try self.writer.release(Self.names[0]) }
         }
+    }
+
+    /// The wall clock is set; the store's thread notices it, and so does the machine.
+    private func setClock() throws {
+        let span: Duration = random.chance(50) ? .hours(3) : .days(1)
+        let step = random.chance(50) ? span : .zero - span
+        clock.set(by: step)
+        try transaction { try self.writer.moveDueTimes(by: step) }
+        try handle([.tick])
     }
 
     private func accept() throws {
