@@ -40,6 +40,27 @@ package func percentEncoded(_ text: String) -> String {
     return String(decoding: result, as: UTF8.self)
 }
 
+/// The bytes that a name or a value of a form stands for.
+///
+/// `+` is a blank, `%XX` a byte; a `%` without two digits stands for itself.
+package func formDecoded(_ text: ArraySlice<UInt8>) -> [UInt8] {
+    var result: [UInt8] = []
+    result.reserveCapacity(text.count)
+    var rest = text
+    while let byte = rest.popFirst() {
+        if byte == UInt8(ascii: "%"), rest.count >= 2,
+            let high = hexadecimalValue(of: rest[rest.startIndex]),
+            let low = hexadecimalValue(of: rest[rest.startIndex + 1])
+        {
+            result.append(high << 4 | low)
+            rest = rest.dropFirst(2)
+        } else {
+            result.append(byte == UInt8(ascii: "+") ? UInt8(ascii: " ") : byte)
+        }
+    }
+    return result
+}
+
 extension String {
     /// True when the bytes of another text stand somewhere in this one's; a text that looks the
     /// same but is written with other bytes is not found.

@@ -1,4 +1,3 @@
-import Crypto
 package import Events
 import JSON
 
@@ -56,7 +55,7 @@ private struct BlueprintDecoder {
             needsRawEmail: mappings.needsRawEmail, parameters: parameters,
             answers: answers(root["answers"]), presets: presets,
             tests: BlueprintTestDecoder(presets: Array(presets.keys)).tests(root["tests"]),
-            revision: String(hexadecimal(SHA256.hash(data: bytes)).prefix(12)), text: bytes)
+            revision: Map.revision(of: bytes), text: bytes)
     }
 
     private static func parameters(_ value: ConfigurationValue?) -> [Blueprint.Parameter] {

@@ -1,4 +1,3 @@
-import Crypto
 package import Events
 import JSON
 import Map
@@ -39,7 +38,7 @@ private struct SourceDecoder {
         root.refuseUnknownKeys(
             [
                 "$schema", "source", "version", "title", "description", "verify", "event_type",
-                "mappings", "events", "defaults", "answer", "tests",
+                "mappings", "events", "defaults", "answer", "handshakes", "form", "tests",
             ], in: "A source blueprint")
         for key in ["source", "version", "event_type", "mappings"] where root[key] == nil {
             root.report("The source blueprint has no \"\(key)\".", fix: "Add \"\(key)\".")
@@ -69,8 +68,17 @@ private struct SourceDecoder {
             verification: root["verify"].map { Verification($0) } ?? .token,
             eventType: eventType, plans: plans, aliases: aliases, otherPlan: other,
             headers: headers(eventType, all), answer: root["answer"].map { Array($0.json.raw) },
+            handshakes: root["handshakes"].map(Handshake.all) ?? [], form: form(),
             tests: (root["tests"]?.elements("\"tests\"") ?? []).compactMap(test),
-            revision: String(hexadecimal(SHA256.hash(data: bytes)).prefix(12)))
+            revision: Map.revision(of: bytes))
+    }
+
+    private func form() -> String? {
+        guard let value = root["form"], let name = value.string("\"form\"") else { return nil }
+        if name.isEmpty {
+            value.report("\"form\" names no field.", fix: "Write such as \"payload\".")
+        }
+        return name
     }
 
     /// The mappings of every webhook, unless it has others: a track event of its name.

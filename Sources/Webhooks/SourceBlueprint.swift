@@ -22,6 +22,10 @@ package struct SourceBlueprint: Sendable {
     package let headers: [String]
     /// The answer's body, instead of the usual one.
     package let answer: [UInt8]?
+    /// The questions that a service asks of an address before it sends there.
+    package let handshakes: [Handshake]
+    /// The field that holds the JSON of a body which is a form; nil when bodies are JSON.
+    package let form: String?
     package let tests: [SourceTest]
     /// The first 12 hex digits of the SHA-256 of the file's bytes.
     package let revision: String

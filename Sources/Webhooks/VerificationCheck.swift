@@ -35,9 +35,14 @@ extension WebhookSource {
     /// True for one of the secrets.
     ///
     /// They are compared by digest, so that the time says nothing about how much was right.
-    private func isSecret(_ text: String) -> Bool {
+    private func isSecret(_ text: String) -> Bool { isOne(text, of: secrets) }
+
+    /// True for one of the tokens of the address.
+    func isToken(_ text: String) -> Bool { isOne(text, of: tokens) }
+
+    private func isOne(_ text: String, of known: [String]) -> Bool {
         let digest = SHA256.hash(data: Array(text.utf8))
-        return secrets.contains { SHA256.hash(data: Array($0.utf8)) == digest }
+        return known.contains { SHA256.hash(data: Array($0.utf8)) == digest }
     }
 
     private func verifySignature(

@@ -28,7 +28,7 @@ package struct WebhookReader: Sendable {
     ) -> Reading {
         let headers = source.neverStore.cleaned(headers: headers)
         do throws(Problem) {
-            let text = try acceptor.read(bytes)
+            let text = try acceptor.read(try source.blueprint.json(of: bytes))
             let root = text.document.root
             let items = root.kind == .array ? root.elements : [root]
             guard items.count <= acceptor.limits.batchEvents else {

@@ -32,7 +32,7 @@ struct IncomingWebhook {
         let reading = WebhookReader(acceptor: Acceptor()).read(
             bytes, headers: fields, from: source, at: now)
         if let problem = reading.problem { throw problem }
-        let items = try Acceptor().read(bytes).document.root
+        let items = try Acceptor().read(try source.blueprint.json(of: bytes)).document.root
         let all = items.kind == .array ? items.elements : [items]
         let events = reading.envelope.events.compactMap { index, event -> IncomingWebhook? in
             guard
