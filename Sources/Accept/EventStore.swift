@@ -30,6 +30,12 @@ package protocol EventStore: Sendable {
     func accept(
         _ envelope: Envelope, from source: String,
         answer: @escaping @Sendable (Result<[Receipt], Problem>) -> Void)
+
+    /// Counts a call that was refused; returns at once.
+    ///
+    /// The counts are written together, some time later: whoever has no key cannot make the store
+    /// write for each call.
+    func note(_ call: RefusedCall)
 }
 
 extension EventStore {

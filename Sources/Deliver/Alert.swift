@@ -14,9 +14,13 @@ package struct Alert: Sendable, Equatable {
         case wrongAddress = "wrong_address"
         /// The disk is nearly full, or too many wait: no events are taken.
         case storePressed = "store_pressed"
+        /// Calls to a source are refused, or calls that name no source.
+        case callsRefused = "calls_refused"
     }
     package var kind: Kind
     package var destination: String?
+    /// The source that refused calls were meant for.
+    package var source: String?
     package var at: Timestamp
     package var hint: String
     package var fix: String
@@ -35,33 +39,25 @@ package struct Alert: Sendable, Equatable {
         self.delivery = delivery
     }
 
-    /// The alert in one line, for a log.
-    package var line: String {
-        switch kind {
-        case .held: "\(destination ?? "") is held: \(hint) \(fix) Then: \(command)"
-        case .resting: "\(destination ?? "") does not answer and rests: \(hint) See: \(command)"
-        case .refusing: "\(destination ?? "") refuses everything: \(hint) \(fix) See: \(command)"
-        case .wrongAddress: "\(destination ?? ""): \(hint) \(fix) See: \(command)"
-        case .storePressed: "No events are taken: \(hint) \(fix) See: \(command)"
-        }
-    }
-
     /// The command that helps.
     package var command: String {
         switch kind {
         case .held: "sluice destination release \(destination ?? "")"
         case .wrongAddress: "sluice delivery \(delivery ?? "")"
-        case .resting, .refusing, .storePressed: "sluice status"
+        case .resting, .refusing, .storePressed, .callsRefused: "sluice status"
         }
     }
 
     /// Writes the alert as JSON, as it is posted to `alerts.url`.
-    package func write(to writer: inout JSONWriter) {
+    ///
+    /// - Parameter message: the alert in one line, in the words of the log.
+    package func write(to writer: inout JSONWriter, message: String) {
         writer.beginObject()
         writer.member("alert", kind.rawValue)
         writer.member("destination", destination)
+        writer.member("source", source)
         writer.member("at", at.iso8601)
-        writer.member("message", line)
+        writer.member("message", message)
         writer.member("hint", hint)
         writer.member("fix", fix)
         writer.member("delivery", delivery)

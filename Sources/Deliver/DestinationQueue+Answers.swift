@@ -100,10 +100,10 @@ extension DestinationQueue {
         by answer: Answer, in turn: Turn, into actions: inout [DeliveryMachine.Action]
     ) {
         refusedInARow += 1
-        guard refusedInARow == Refusals.told else { return }
+        guard refusedInARow == RefusedInARow.told else { return }
         tell(
             .refusing, about: answer, in: turn,
-            news: "\(Refusals.told) deliveries in a row were refused.", into: &actions)
+            news: "\(RefusedInARow.told) deliveries in a row were refused.", into: &actions)
     }
 
     /// Tells an operator what an answer showed.

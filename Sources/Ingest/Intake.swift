@@ -10,16 +10,19 @@ package final class Intake: Sendable {
     package let acceptor: Acceptor
     let senders: Senders
     let store: any EventStore
+    let refusals: Refusals
     let clock: WorldClock
     private let rates = RateLimits()
 
-    /// An intake that stores what its senders send.
+    /// An intake that stores what its senders send, and tells of calls that it refuses.
     package init(
-        acceptor: Acceptor, senders: Senders, store: any EventStore, clock: WorldClock
+        acceptor: Acceptor, senders: Senders, store: any EventStore, refusals: Refusals,
+        clock: WorldClock
     ) {
         self.acceptor = acceptor
         self.senders = senders
         self.store = store
+        self.refusals = refusals
         self.clock = clock
     }
 
@@ -43,6 +46,13 @@ package final class Intake: Sendable {
         let body: [UInt8]
         /// The source, when the connection has found it already and no header matters any more.
         var source: Source?
+        let caller: Caller
+    }
+
+    /// A call that cannot be taken, and the key it gave.
+    private struct Refused: Error {
+        let problem: Problem
+        let key: String?
     }
 
     static let unknownKey = Problem(
@@ -60,17 +70,20 @@ package final class Intake: Sendable {
         answer: @escaping @Sendable (@escaping @Sendable () -> Answer) -> Void
     ) {
         let now = clock.now()
-        do throws(Problem) {
+        do throws(Refused) {
             let sender = try sender(of: call, at: now)
             let source = sender.source
             if source.kind == .browser, let origin = call.headers[.origin],
                 !source.origins.contains(origin)
             {
-                throw CrossOrigin.refusal(origin)
+                let problem = CrossOrigin.refusal(origin)
+                refusals.note(problem.code, of: source.name, by: call.caller)
+                return answer { .failure(problem) }
             }
             if let pause = rates.refusal(
                 of: source.name, perSecond: source.perSecond, at: now)
             {
+                refusals.note(RateLimits.code, of: source.name, by: call.caller)
                 return answer { pause }
             }
             do throws(Problem) {
@@ -83,7 +96,9 @@ package final class Intake: Sendable {
                 keep(call, of: source, refusedFor: error, answer: answer)
             }
         } catch {
-            answer { .failure(error) }
+            let problem = error.problem
+            refusals.note(problem.code, of: nil, by: call.caller, key: error.key)
+            answer { .failure(problem) }
         }
     }
 
@@ -111,6 +126,7 @@ package final class Intake: Sendable {
         _ call: Call, of source: Source, refusedFor problem: Problem,
         answer: @escaping @Sendable (@escaping @Sendable () -> Answer) -> Void
     ) {
+        refusals.note(problem.code, of: source.name, by: call.caller)
         let given = (try? inflated(call.body, call.headers)) ?? call.body
         let kept = source.eventSource.neverStore.cleaned(body: given)
         let rejection = Rejection(
@@ -140,24 +156,28 @@ package final class Intake: Sendable {
 
     /// Finds the source of a call by its signature, its header, its body or its address, in this
     /// order, and reads the body.
-    private func sender(of call: Call, at now: Timestamp) throws(Problem) -> Sender {
+    private func sender(of call: Call, at now: Timestamp) throws(Refused) -> Sender {
         if let source = call.source { return Sender(source: source, text: text(of: call)) }
         let keys = senders.keys
-        if let signer = try keys.signatures.signer(of: call.headers, body: call.body, at: now) {
-            return Sender(
-                source: signer.source, text: text(of: call), messageID: signer.messageID)
+        var key = call.query.map { String($0) }
+        do throws(Problem) {
+            if let signer = try keys.signatures.signer(
+                of: call.headers, body: call.body, at: now)
+            {
+                return Sender(
+                    source: signer.source, text: text(of: call), messageID: signer.messageID)
+            }
+            if let source = keys.source(ofHeader: call.headers[.authorization]) {
+                return Sender(source: source, text: text(of: call))
+            }
+            let text = text(of: try inflated(call.body, call.headers))
+            let root = (try? text.get())?.document.root
+            key = root?["writeKey"]?.string ?? root?["write_key"]?.string ?? key
+            guard let source = keys.source(of: key) else { throw Self.unknownKey }
+            return Sender(source: source, text: text)
+        } catch {
+            throw Refused(problem: error, key: key ?? call.caller.key)
         }
-        if let source = keys.source(ofHeader: call.headers[.authorization]) {
-            return Sender(source: source, text: text(of: call))
-        }
-        let body = try inflated(call.body, call.headers)
-        let text = text(of: body)
-        let root = (try? text.get())?.document.root
-        let written = root?["writeKey"]?.string ?? root?["write_key"]?.string
-        guard let source = keys.source(of: written ?? call.query.map { String($0) }) else {
-            throw Self.unknownKey
-        }
-        return Sender(source: source, text: text)
     }
 
     private func text(of call: Call) -> Result<RepairedText, Problem> {

@@ -1,6 +1,7 @@
 package import Consent
 package import Events
 import Identify
+import Pipeline
 
 /// The log as it is read: by commands, by the API, and while a server writes it.
 ///
@@ -32,6 +33,8 @@ package protocol DeliveryLog: Sendable {
     func destinations() throws -> [DestinationRow]
     /// The sources of the pipeline.
     func sources() throws -> [SourceRow]
+    /// The calls that were refused in the last days, for each source and code; the newest first.
+    func refusals() throws -> [RefusalRow]
     /// The stored knowledge about one identifier of a person.
     func person(_ key: IdentityKey) throws -> KnownPerson
     /// The receipts of forgetting, oldest first.
@@ -44,11 +47,14 @@ package protocol DeliveryLog: Sendable {
     ) throws -> Set<String>
     /// Events of anonymous ids that no index finds, because an earlier version stored them.
     func unfoundEvents(ofDevices devices: Set<String>) throws -> [EventID]
-    /// The fault of a changed pipeline file that the server refused; nil when there is none.
-    func reloadFault() throws -> String?
+    /// The running server's own state, as it last wrote it down.
+    func server() throws -> ServerRow
 }
 
 extension DeliveryLog {
+    /// The faults of a changed pipeline file that the server refused; nil when there is none.
+    package func reloadFault() throws -> String? { try server().refused?.fault }
+
     /// Events of an email whose users are looked at.
     private static var bearersMax: Int { 20 }
 

@@ -12,13 +12,16 @@ package final class Pipeline: Sendable {
     package let destinations: [Destination]
     package let sources: [SourceRules]
     package let consent: ConsentReader
+    /// The revision of the file that it was read from; empty for one that came from no file.
+    package let revision: String
     private let byName: [String: Destination]
     private let rulesByName: [String: SourceRules]
 
     package init(
         destinations: [Destination], sources: [SourceRules] = [],
-        consentCodes: [String: String] = [:]
+        consentCodes: [String: String] = [:], revision: String = ""
     ) {
+        self.revision = revision
         self.destinations = destinations
         self.sources = sources
         byName = Dictionary(

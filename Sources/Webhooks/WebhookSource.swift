@@ -58,8 +58,14 @@ package struct WebhookSource: Sendable {
 /// its time tells a wrong token from a path that does not exist.
 package struct WebhookRing: Sendable {
     private let sources: [SHA256.Digest: WebhookSource]
+    /// The names of the sources that take webhooks.
+    package let areOn: Set<String>
+    /// The names of those that are off.
+    package let areOff: Set<String>
 
     package init(_ sources: [WebhookSource]) {
+        areOn = Set(sources.filter { $0.offReason == nil }.map(\.name))
+        areOff = Set(sources.filter { $0.offReason != nil }.map(\.name))
         var digests: [SHA256.Digest: WebhookSource] = [:]
         for source in sources where source.isEnabled {
             for token in source.tokens { digests[Self.digest(source.name, token)] = source }

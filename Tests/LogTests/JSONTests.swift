@@ -2,6 +2,7 @@ import Consent
 import Events
 import JSON
 import Log
+import Pipeline
 import SluiceTesting
 import Testing
 
@@ -17,15 +18,15 @@ private func keys(_ value: JSONValue?) -> [String] {
 
 @Suite struct `A row as JSON` {
     @Test func `of a delivery leaves out what is not known, and has the words in it`() throws {
-        let bare = try written { delivery(.queued).appendJSON(to: &$0) }
+        let bare = try written { delivery(.queued).appendJSON(to: &$0, at: noon) }
         #expect(
             keys(bare) == [
                 "id", "eventId", "messageId", "event", "source", "userId", "email", "receivedAt",
                 "destination", "state", "attempts", "blueprintRevision", "outOfOrder", "message",
             ])
-        #expect(bare["message"]?.string == delivery(.queued).sentence)
-        let held = delivery(.retrying) { ($0.hold, $0.dueAt) = (hold, noon) }
-        let root = try written { held.appendJSON(to: &$0) }
+        #expect(bare["message"]?.string == delivery(.queued).sentence(at: noon))
+        let held = delivery(.retrying) { ($0.standing, $0.dueAt) = (.held(hold), noon) }
+        let root = try written { held.appendJSON(to: &$0, at: noon) }
         #expect(root["state"]?.string == "held" && root["dueAt"] == nil)
         #expect(root["hint"]?.string == held.advice)
     }
@@ -89,7 +90,7 @@ private func keys(_ value: JSONValue?) -> [String] {
         #expect(try Explanation(of: event, only: "crm", from: log)?.details.isEmpty == true)
         #expect(try Explanation(of: EventID(number: 9), from: log) == nil)
         let root = try written { writer in
-            try? Explanation(of: event, from: log)?.appendJSON(to: &writer)
+            try? Explanation(of: event, from: log)?.appendJSON(to: &writer, at: noon)
         }
         #expect(root["name"]?.string == "Product Viewed")
         #expect(keys(root["deliveries"]?.elements.first).suffix(2) == ["requests", "attemptList"])
@@ -100,7 +101,7 @@ private func keys(_ value: JSONValue?) -> [String] {
         let standing = Standing(
             answers: [ConsentAnswer(category: "a", granted: true, at: noon, origin: "o")])
         log.people[IdentityKey(.user, "1000")] = KnownPerson(identity: nil, standing: standing)
-        let root = try JSONReader.read(try PersonExport(of: "1000", from: log).json()).root
+        let root = try JSONReader.read(try PersonExport(of: "1000", from: log).json(at: noon)).root
         #expect(root["person"]?.string == "1000")
         #expect(root["consent"]?.elements.first?["answers"]?.elements.count == 1)
         let events = try #require(root["events"]?.elements)
@@ -111,20 +112,60 @@ private func keys(_ value: JSONValue?) -> [String] {
 }
 
 @Suite struct `A status report` {
-    @Test func `asks for an operator only when a destination is held`() throws {
-        var log = ListLog()
-        var row = DestinationRow(
+    private static func refusal(last: Timestamp) -> RefusalRow {
+        RefusalRow(
+            source: nil, code: "unknown_key", count: 2, firstAt: last, lastAt: last,
+            path: "/v1/track", origin: nil, userAgent: "curl/8", keyEnding: "wxyz")
+    }
+
+    @Test func `asks for an operator when something is held, refused or under pressure`() throws {
+        let row = DestinationRow(
             name: "vero", isEnabled: true, hold: nil, restingUntil: noon, waiting: 3,
             oldestWaiting: noon, lastDelivered: nil, lastError: nil, lastErrorAt: nil)
-        log.destinationRows = [row]
-        #expect(try !StatusReport(from: log).needsOperator)
-        row.hold = hold
-        log.destinationRows = [row]
-        log.fault = "pipeline.json:1:1"
-        let report = try StatusReport(from: log)
-        #expect(report.needsOperator)
+        func needsOperator(_ change: (inout ListLog) -> Void) throws -> Bool {
+            var log = ListLog()
+            log.destinationRows = [row]
+            change(&log)
+            return try StatusReport(from: log, at: noon).needsOperator
+        }
+        #expect(try !needsOperator { _ in })
+        #expect(try needsOperator { $0.destinationRows[0].hold = hold })
+        #expect(try needsOperator { $0.refusalRows = [Self.refusal(last: noon)] })
+        let before = noon - RefusalRow.freshSpan
+        #expect(try !needsOperator { $0.refusalRows = [Self.refusal(last: before)] })
+        #expect(
+            try needsOperator {
+                $0.serverRow.refused = PipelineChange(revision: "b", at: noon, fault: "f")
+            })
+        #expect(
+            try needsOperator {
+                $0.serverRow.pressure = ServerRow.Pressure(
+                    problem: Problem(code: "disk_reserve", message: "m", hint: "h"), since: noon)
+            })
+    }
+
+    @Test func `has refused calls, the pipeline and the intake as JSON`() throws {
+        var log = ListLog()
+        log.refusalRows = [
+            Self.refusal(last: noon), Self.refusal(last: noon - RefusalRow.shownSpan),
+        ]
+        log.serverRow = ServerRow(
+            running: PipelineChange(revision: "a", at: noon),
+            refused: PipelineChange(revision: "b", at: noon, fault: "pipeline.json:1:1"))
+        let report = try StatusReport(from: log, at: noon)
         let root = try written { report.appendJSON(to: &$0) }
-        #expect(keys(root) == ["sources", "destinations", "reloadFault"])
-        #expect(root["destinations"]?.elements.first?["fix"]?.string == "Copy it again.")
+        #expect(
+            keys(root) == [
+                "sources", "destinations", "reloadFault", "refused", "pipeline", "intake",
+                "needsOperator",
+            ])
+        let refused = try #require(root["refused"]?.elements)
+        #expect(refused.count == 1, "what is old is not shown")
+        #expect(
+            refused[0]["keyEnding"]?.string == "wxyz" && refused[0]["fresh"]?.bool == true)
+        #expect(root["reloadFault"]?.string == "pipeline.json:1:1")
+        #expect(root["pipeline"]?["revision"]?.string == "a")
+        #expect(root["pipeline"]?["refusedRevision"]?.string == "b")
+        #expect(root["intake"]?["takesEvents"]?.bool == true)
     }
 }

@@ -10,7 +10,8 @@ struct ListLog: DeliveryLog {
     var details: [DeliveryDetail] = []
     var people: [IdentityKey: KnownPerson] = [:]
     var destinationRows: [DestinationRow] = []
-    var fault: String?
+    var refusalRows: [RefusalRow] = []
+    var serverRow = ServerRow()
 
     func event(_ id: EventID) -> EventRow? { details.first { $0.row.id.event == id }?.event }
 
@@ -37,6 +38,7 @@ struct ListLog: DeliveryLog {
     func rejected(source: String, after number: Int64, limit: Int) -> [RejectedRow] { [] }
     func destinations() -> [DestinationRow] { destinationRows }
     func sources() -> [SourceRow] { [] }
+    func refusals() -> [RefusalRow] { refusalRows }
     func receipts(of id: String?) -> [ForgetReceipt] { [] }
     func identifiers(_ kind: IdentityKey.Kind, inEventsOf key: IdentityKey) -> Set<String> { [] }
     func unfoundEvents(ofDevices devices: Set<String>) -> [EventID] { [] }
@@ -45,7 +47,7 @@ struct ListLog: DeliveryLog {
         people[key] ?? KnownPerson(identity: nil, standing: nil)
     }
 
-    func reloadFault() -> String? { fault }
+    func server() -> ServerRow { serverRow }
 }
 
 /// A moment that every row of these tests uses.
@@ -61,7 +63,7 @@ func delivery(
         eventName: "Product Viewed",
         source: "backend", messageID: "m-\(number)", userID: "1000", email: "jane@example.com",
         receivedAt: noon, state: state, reason: nil, detail: nil, consent: nil, revision: "abc",
-        run: 1, attempt: 0, status: nil, dueAt: nil, endedAt: nil, outOfOrder: false, hold: nil)
+        run: 1, attempt: 0, status: nil, dueAt: nil, endedAt: nil, outOfOrder: false)
     change(&row)
     return row
 }

@@ -72,12 +72,31 @@ private final class Bench: Sendable {
         _ = try await eventually("the disk to be seen") { bench.store.pressure }
         #expect(await bench.refusal("a") == "disk_reserve")
         #expect(bench.faults.withLock { $0.count } == 1, "one alert, not one for each event")
+        let log = try bench.log
+        let shown = try await eventually("people to be shown") { try log.server().pressure }
+        #expect(shown.problem.code == "disk_reserve" && shown.since == bench.clock.now)
         bench.free.withLock { $0 = 1_000 }
         _ = try await eventually("the space to be seen") {
             bench.store.pressure == nil ? true : nil
         }
         #expect(await bench.refusal("a") == nil)
+        _ = try await eventually("people to be shown the end") {
+            try log.server().pressure == nil ? true : nil
+        }
         bench.store.close()
+    }
+
+    @Test func `does not say after a start what was before it`() async throws {
+        let bench = try Bench { $0.reserve = 1_000 }
+        bench.free.withLock { $0 = 999 }
+        let log = try bench.log
+        _ = try await eventually("people to be shown") { try log.server().pressure }
+        bench.store.close()
+        let again = try SQLiteStore.open(
+            directory: bench.folder.path, pipeline: Pipeline(destinations: []), room: Room(),
+            clock: bench.clock.world, hashKey: [1], news: { _ in })
+        #expect(try log.server().pressure == nil)
+        again.close()
     }
 
     @Test func `takes no more events than may wait`() async throws {

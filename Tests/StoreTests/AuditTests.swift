@@ -13,10 +13,11 @@ private final class Audited: Sendable {
     let clock = ManualClock()
     let engine: StoreEngine
 
-    init(sources: [SourceRules] = []) throws {
+    init(sources: [SourceRules] = [], isServer: Bool = false) throws {
         var setUp = try StoreSetUp()
-        setUp.options.isServer = false
-        let pipeline = Pipeline(destinations: setUp.pipeline.destinations, sources: sources)
+        setUp.options.isServer = isServer
+        let pipeline = Pipeline(
+            destinations: setUp.pipeline.destinations, sources: sources, revision: "first")
         engine = try StoreEngine(
             memory.session(), pipeline: pipeline, room: Room(), clock: clock.world,
             options: setUp.options, faults: { _ in }, news: { _ in })
@@ -55,6 +56,19 @@ private final class Audited: Sendable {
         #expect(audit[4].subject == "--event" && audit[4].detail.hasPrefix("1 queued"))
         #expect(audit[5].subject == audit[6].subject, "one person")
         #expect(audit.allSatisfy { !"\($0)".contains("person-1") })
+    }
+
+    @Test func `has a line for each pipeline that was taken or refused, with its revision`()
+        async throws
+    {
+        let store = try Audited(isServer: true)
+        try await store.engine.note(
+            PipelineChange(revision: "second", at: store.clock.now, fault: "line 3: no"))
+        _ = try await store.engine.replace(Pipeline(destinations: [], revision: "third"))
+        let audit = store.memory.audit
+        #expect(audit.map(\.action) == ["pipeline taken", "pipeline refused", "pipeline taken"])
+        #expect(audit.map(\.subject) == ["first", "second", "third"])
+        #expect(audit.map(\.detail) == ["", "line 3: no", ""])
     }
 
     @Test func `has a line for what an event changes, and for bodies that were read again`()

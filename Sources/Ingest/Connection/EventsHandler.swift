@@ -109,15 +109,18 @@ final class EventsHandler: ChannelDuplexHandler, RemovableChannelHandler {
     /// A request as the intake reads it, with its source when the key is the one of the request
     /// before.
     private func call(_ request: PlainRequest, body: [UInt8]) -> Intake.Call {
-        guard let authorization = request.authorization else { return Intake.Call(body: body) }
+        let sender = Caller.plain(request.head)
+        guard let authorization = request.authorization else {
+            return Intake.Call(body: body, caller: sender)
+        }
         let keys = intake.senders.keys
         if let caller, caller.keys === keys, caller.authorization == authorization {
-            return Intake.Call(body: body, source: caller.source)
+            return Intake.Call(body: body, source: caller.source, caller: sender)
         }
         let source = keys.source(ofHeader: authorization)
         caller = source.map { (authorization, keys, $0) }
         // An unknown key may still be another service's token, beside a key in the body.
-        return Intake.Call(body: body, source: source)
+        return Intake.Call(body: body, source: source, caller: sender)
     }
 
     private func send(_ answer: Answer) {

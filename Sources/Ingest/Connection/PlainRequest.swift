@@ -7,6 +7,7 @@ import NIOHTTP1
 /// and no header that changes how it is served. All others are the router's.
 struct PlainRequest {
     let shape: Intake.Shape
+    let head: HTTPRequestHead
     let authorization: String?
     /// True when the client waits for `100 Continue` before it sends the body.
     let awaitsInvitation: Bool
@@ -39,6 +40,7 @@ struct PlainRequest {
         }
         guard isSized else { return nil }
         self.shape = shape
+        self.head = head
         self.authorization = authorization
         self.awaitsInvitation = awaitsInvitation
     }

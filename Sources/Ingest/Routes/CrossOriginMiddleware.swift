@@ -10,6 +10,7 @@ struct CrossOriginMiddleware<Context: RequestContext>: RouterMiddleware {
     private static var maxAge: Duration { .minutes(10) }
 
     let senders: Senders
+    let refusals: Refusals
 
     func handle(
         _ request: Request, context: Context,
@@ -19,8 +20,7 @@ struct CrossOriginMiddleware<Context: RequestContext>: RouterMiddleware {
         let isAllowed = senders.keys.origins.contains(origin)
         var response: Response
         if request.method == .options {
-            response =
-                isAllowed ? preflight(request) : failure(.forbidden, CrossOrigin.refusal(origin))
+            response = isAllowed ? preflight(request) : refusal(of: origin, request)
         } else {
             response = try await next(request, context)
         }
@@ -30,6 +30,13 @@ struct CrossOriginMiddleware<Context: RequestContext>: RouterMiddleware {
             response.headers[.accessControlExposeHeaders] = "Retry-After"
         }
         return response
+    }
+
+    /// A browser asks before it sends the key: nobody can tell which source it means.
+    private func refusal(of origin: String, _ request: Request) -> Response {
+        let problem = CrossOrigin.refusal(origin)
+        refusals.note(problem.code, of: nil, by: .routed(request.head))
+        return failure(.forbidden, problem)
     }
 
     private func preflight(_ request: Request) -> Response {

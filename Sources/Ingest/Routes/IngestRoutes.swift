@@ -15,6 +15,7 @@ package struct IngestRoutes: Sendable {
     private let intake: Intake
     private let log: any DeliveryLog
     private let isReady: @Sendable () -> Problem?
+    private var refusals: Refusals { intake.refusals }
     private let hooks: HookRoutes
 
     /// The routes to an intake, and to the log of the events it stored.
@@ -28,12 +29,13 @@ package struct IngestRoutes: Sendable {
         self.log = log
         self.isReady = isReady
         hooks = HookRoutes(
-            acceptor: intake.acceptor, senders: senders, store: intake.store, clock: intake.clock)
+            acceptor: intake.acceptor, senders: senders, store: intake.store,
+            refusals: intake.refusals, clock: intake.clock)
     }
 
     /// Adds every route, and what wraps them, to a router.
     package func add(to router: Router<some RequestContext>) {
-        router.middlewares.add(CrossOriginMiddleware(senders: senders))
+        router.middlewares.add(CrossOriginMiddleware(senders: senders, refusals: refusals))
         router.middlewares.add(ProblemMiddleware())
         for (path, shape) in Intake.routes {
             router.post(RouterPath(path)) { request, _ in await receive(request, as: shape) }
@@ -48,7 +50,7 @@ package struct IngestRoutes: Sendable {
             try verdicts(request, id: context.parameters.require("id"))
         }
         hooks.add(to: router)
-        SideRoutes(senders: senders).add(to: router)
+        SideRoutes(senders: senders, refusals: refusals).add(to: router)
         router.get("/healthz") { _, _ in json(.ok) { $0.member("status", "ok") } }
         router.get("/readyz") { _, _ in
             if let problem = isReady() { return failure(.serviceUnavailable, problem) }
@@ -57,16 +59,19 @@ package struct IngestRoutes: Sendable {
     }
 
     private func receive(_ request: Request, as shape: Intake.Shape) async -> Response {
+        let caller = Caller.routed(request.head)
+        let query = request.uri.queryParameters["writeKey"]
         do {
             let wire = try await request.wire(limit: intake.acceptor.limits.bodyBytes)
             let call = Intake.Call(
-                headers: request.headers, query: request.uri.queryParameters["writeKey"], body: wire
-            )
+                headers: request.headers, query: query, body: wire, caller: caller)
             return await intake.answer(to: call, as: shape).response
-        } catch let problem as Problem {
-            return failure(problem)
         } catch {
-            return failure(.badRequest, unreadableBody)
+            let problem = error as? Problem ?? unreadableBody
+            let key = caller.key ?? query.map { String($0) }
+            refusals.note(
+                problem.code, of: senders.keys.source(of: key)?.name, by: caller, key: key)
+            return failure(problem)
         }
     }
 
@@ -76,7 +81,7 @@ package struct IngestRoutes: Sendable {
         let key = query.first { $0.0 == "wk" || $0.0 == "writeKey" }?.1
         let call = Intake.Call(
             headers: request.headers.filter { $0.name == .origin }, query: key?[...],
-            body: pixelEvent(type, from: query))
+            body: pixelEvent(type, from: query), caller: .routed(request.head))
         let answer = await intake.answer(to: call, as: .single(type))
         return answer.status == .ok ? pixelAnswer() : answer.response
     }
@@ -88,7 +93,12 @@ package struct IngestRoutes: Sendable {
         let named = keys.source(ofHeader: request.headers[.authorization])
         let query = request.uri.queryParameters["writeKey"].map { String($0) }
         guard let source = named ?? keys.source(of: query), source.kind == .server
-        else { return failure(.unauthorized, Intake.unknownKey) }
+        else {
+            let caller = Caller.routed(request.head)
+            refusals.note(
+                Intake.unknownKey.code, of: nil, by: caller, key: query ?? caller.key)
+            return failure(.unauthorized, Intake.unknownKey)
+        }
         do {
             guard let id = EventID(id), let row = try log.event(id),
                 row.event.source == source.name
@@ -100,11 +110,12 @@ package struct IngestRoutes: Sendable {
                         hint: "Use the id that the answer to the event gave."))
             }
             let deliveries = try log.deliveries(of: id)
+            let now = intake.clock.now()
             return json(.ok) { writer in
                 row.appendMembers(to: &writer)
                 writer.key("deliveries")
                 writer.beginArray()
-                for delivery in deliveries { delivery.appendJSON(to: &writer) }
+                for delivery in deliveries { delivery.appendJSON(to: &writer, at: now) }
                 writer.endArray()
             }
         } catch {

@@ -8,10 +8,11 @@ import NIOCore
 /// them send nothing.
 struct SideRoutes: Sendable {
     let senders: Senders
+    let refusals: Refusals
 
     func add(to router: Router<some RequestContext>) {
         router.get("/v1/projects/:key/settings") { request, context in
-            settings(try context.parameters.require("key"), host: request.head.authority)
+            settings(try context.parameters.require("key"), request)
         }
         router.get("/sourceConfig") { request, _ in sourceConfig(request) }
         for path in ["/m", "/v1/m"] as [RouterPath] {
@@ -21,8 +22,12 @@ struct SideRoutes: Sendable {
     }
 
     /// analytics.js and the Swift SDK ask for this first (`/v1/projects/<key>/settings`).
-    private func settings(_ key: String, host: String?) -> Response {
-        guard senders.keys.source(of: key) != nil else { return failure(.notFound, Self.unknown) }
+    private func settings(_ key: String, _ request: Request) -> Response {
+        guard senders.keys.source(of: key) != nil else {
+            refusals.note(Self.unknown.code, of: nil, by: .routed(request.head), key: key)
+            return failure(.notFound, Self.unknown)
+        }
+        let host = request.head.authority
         return json(.ok) { writer in
             writer.key("integrations")
             writer.beginObject()
@@ -53,8 +58,9 @@ struct SideRoutes: Sendable {
     /// RudderStack's SDKs ask for this first; no destination runs in the browser.
     private func sourceConfig(_ request: Request) -> Response {
         let header = request.headers[.authorization].flatMap { KeyRing.key(inHeader: $0) }
-        let key = request.uri.queryParameters["writeKey"].map { String($0) } ?? header
-        guard let key, let source = senders.keys.source(of: key) else {
+        let given = request.uri.queryParameters["writeKey"].map { String($0) } ?? header
+        guard let key = given, let source = senders.keys.source(of: key) else {
+            refusals.note(Self.unknown.code, of: nil, by: .routed(request.head), key: given)
             return failure(.unauthorized, Self.unknown)
         }
         return json(.ok) { writer in

@@ -3,6 +3,9 @@ import HTTPTypes
 
 /// The rate limits of the sources: one token bucket for each source that has a limit.
 final class RateLimits: Sendable {
+    /// The code of the answer to a source that is too fast.
+    static let code = "too_fast"
+
     private let buckets = Locked<[String: TokenBucket]>([:])
 
     /// The pause that a source has to make when it is too fast, in whole seconds; nil when it may
@@ -26,7 +29,7 @@ final class RateLimits: Sendable {
         var answer = Answer.failure(
             .tooManyRequests,
             Problem(
-                code: "too_fast", message: "The source \"\(source)\" sends too fast.",
+                code: Self.code, message: "The source \"\(source)\" sends too fast.",
                 hint: "Wait as long as Retry-After says, then send it again."))
         answer.headers = [.retryAfter(pause)]
         return answer

@@ -55,14 +55,14 @@ package struct Explanation: Sendable {
     }
 
     /// The event with all its deliveries, as JSON.
-    package func appendJSON(to writer: inout JSONWriter) {
+    package func appendJSON(to writer: inout JSONWriter, at now: Timestamp) {
         writer.beginObject()
         row.appendMembers(to: &writer)
         writer.member("laterUser", laterUser)
         writer.member("laterUserAt", laterUserEvent?.event.receivedAt.iso8601)
         writer.key("deliveries")
         writer.beginArray()
-        for detail in details { detail.appendJSON(to: &writer) }
+        for detail in details { detail.appendJSON(to: &writer, at: now) }
         writer.endArray()
         writer.endObject()
     }

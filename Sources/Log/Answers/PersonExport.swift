@@ -1,5 +1,5 @@
 import Consent
-import Events
+package import Events
 import JSON
 
 /// The answer to a person who asks for their data: the consent and the events that are found under
@@ -32,7 +32,7 @@ package struct PersonExport {
     }
 
     /// The person's consent, events with their bodies, and deliveries, as one JSON object.
-    package func json() throws -> [UInt8] {
+    package func json(at now: Timestamp) throws -> [UInt8] {
         let standings = try log.standings(of: id)
         let events = try events()
         var writer = JSONWriter()
@@ -48,7 +48,7 @@ package struct PersonExport {
             writer.key("body")
             writer.value(story.row.event.document.root)
             writer.key("log")
-            story.appendJSON(to: &writer)
+            story.appendJSON(to: &writer, at: now)
             writer.endObject()
         }
         writer.endArray()

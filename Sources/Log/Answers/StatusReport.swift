@@ -1,20 +1,33 @@
+package import Events
 package import JSON
+import Pipeline
 
-/// The state of a whole installation: its sources, its destinations, and its pipeline file.
+/// The state of a whole installation: its sources, its destinations, its pipeline, and whether
+/// events are taken.
 package struct StatusReport: Sendable {
     package let sources: [SourceRow]
     package let destinations: [DestinationRow]
-    /// The fault of a changed pipeline file that the server refused; nil when there is none.
-    package let reloadFault: String?
+    /// The calls that were refused in the last days.
+    package let refusals: [RefusalRow]
+    package let server: ServerRow
+    /// The moment for which the report is made.
+    package let at: Timestamp
 
-    package init(from log: any DeliveryLog) throws {
+    package init(from log: any DeliveryLog, at now: Timestamp) throws {
+        at = now
         destinations = try log.destinations()
         sources = try log.sources()
-        reloadFault = try log.reloadFault()
+        refusals = try log.refusals().filter { now.since($0.lastAt) < RefusalRow.shownSpan }
+        server = try log.server()
     }
 
-    /// True when a destination is held or refuses everything: an operator has to do something.
-    package var needsOperator: Bool { destinations.contains { $0.hold != nil || $0.isRefusing } }
+    /// True when an operator has to do something: a destination is held or refuses everything, calls
+    /// were refused in the last hour, no events are taken, or a changed pipeline was refused.
+    package var needsOperator: Bool {
+        destinations.contains { $0.hold != nil || $0.isRefusing }
+            || refusals.contains { $0.isFresh(at: at) }
+            || server.pressure != nil || server.refused != nil
+    }
 
     /// The report as JSON.
     package func appendJSON(to writer: inout JSONWriter) {
@@ -22,8 +35,12 @@ package struct StatusReport: Sendable {
         writer.key("sources")
         sources.appendJSON(to: &writer)
         writer.key("destinations")
-        destinations.appendJSON(to: &writer)
-        writer.member("reloadFault", reloadFault)
+        destinations.appendJSON(to: &writer, at: at)
+        writer.member("reloadFault", server.refused?.fault)
+        writer.key("refused")
+        refusals.appendJSON(to: &writer, at: at)
+        server.appendMembers(to: &writer)
+        writer.member("needsOperator", needsOperator)
         writer.endObject()
     }
 }

@@ -3,9 +3,9 @@ package import JSON
 
 extension DeliveryDetail {
     /// The delivery with its requests and attempts, as JSON.
-    package func appendJSON(to writer: inout JSONWriter) {
+    package func appendJSON(to writer: inout JSONWriter, at now: Timestamp) {
         writer.beginObject()
-        row.appendMembers(to: &writer)
+        row.appendMembers(to: &writer, at: now)
         writer.key("requests")
         requests.appendJSON(to: &writer)
         writer.key("attemptList")

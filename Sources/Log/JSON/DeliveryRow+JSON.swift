@@ -1,16 +1,16 @@
-import Events
+package import Events
 package import JSON
 
 extension DeliveryRow {
     /// The delivery as JSON, with the words in it.
-    package func appendJSON(to writer: inout JSONWriter) {
+    package func appendJSON(to writer: inout JSONWriter, at now: Timestamp) {
         writer.beginObject()
-        appendMembers(to: &writer)
+        appendMembers(to: &writer, at: now)
         writer.endObject()
     }
 
     /// The delivery as members of an open JSON object, to which more may be added.
-    package func appendMembers(to writer: inout JSONWriter) {
+    package func appendMembers(to writer: inout JSONWriter, at now: Timestamp) {
         writer.member("id", id.text)
         writer.member("eventId", id.event.text)
         writer.member("messageId", messageID)
@@ -39,7 +39,7 @@ extension DeliveryRow {
             writer.member("rule", consent.rule)
             writer.endObject()
         }
-        writer.member("message", sentence)
+        writer.member("message", sentence(at: now))
         writer.member("hint", advice)
     }
 }

@@ -33,17 +33,17 @@ package struct DeliveryRow: Sendable {
     package var endedAt: Timestamp?
     /// True when it was sent while an earlier delivery of the same person was still being retried.
     package var outOfOrder: Bool
-    /// The destination's hold, while this delivery waits for it; else nil.
-    package var hold: Hold?
-    /// The end of the pause that the destination asked for, while this delivery waits for it; else
-    /// nil.
-    package var pausingUntil: Timestamp?
+    /// How its destination stands.
+    package var standing: DestinationStanding
+    /// The host that its destination's requests go to; nil when that depends on the event.
+    package var host: String?
 
     package init(
         id: DeliveryID, eventName: String, source: String, messageID: String, userID: String?,
         email: String?, receivedAt: Timestamp, state: DeliveryState, reason: Reason?,
         detail: String?, consent: ConsentRecord?, revision: String, run: Int, attempt: Int,
-        status: Int?, dueAt: Timestamp?, endedAt: Timestamp?, outOfOrder: Bool, hold: Hold?
+        status: Int?, dueAt: Timestamp?, endedAt: Timestamp?, outOfOrder: Bool,
+        standing: DestinationStanding = .open, host: String? = nil
     ) {
         self.id = id
         self.eventName = eventName
@@ -63,11 +63,18 @@ package struct DeliveryRow: Sendable {
         self.dueAt = dueAt
         self.endedAt = endedAt
         self.outOfOrder = outOfOrder
-        self.hold = hold
+        self.standing = standing
+        self.host = host
     }
 
-    /// The time from which it may be tried, after the destination's pause.
-    package var nextDue: Timestamp? { dueAt.map { max($0, pausingUntil ?? $0) } }
+    /// The time from which it may be tried, after the pause that its destination asked for.
+    package var nextDue: Timestamp? {
+        guard case .pausing(let until) = standing else { return dueAt }
+        return dueAt.map { max($0, until) }
+    }
+
+    /// The destination's hold; nil when it is not held.
+    package var hold: Hold? { if case .held(let hold) = standing { hold } else { nil } }
 
     /// The state as people see it: `held` for what waits at a held destination.
     package var shownState: String {

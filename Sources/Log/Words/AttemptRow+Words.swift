@@ -7,6 +7,9 @@ extension AttemptRow {
         let duration = attempt.duration.map { " after \($0) ms" } ?? ""
         let end: String
         switch attempt.answerClass {
+        case .invalid where attempt.status == nil:
+            let why = attempt.note.map { ": \($0)" } ?? ""
+            return "\(start): nothing was sent, because there was no request\(why)."
         case .unknown, nil: end = ": no answer was recorded"
         default:
             end = attempt.status.map { ": \($0)\(duration)" } ?? ": no answer\(duration)"

@@ -3,7 +3,9 @@ package import Events
 /// The sentences about a delivery: the same for the command line, the API and pages.
 extension DeliveryRow {
     /// The delivery's fate so far, in a sentence.
-    package var sentence: String {
+    ///
+    /// - Parameter now: the moment at which it is read; what is due is not said to be in the past.
+    package func sentence(at now: Timestamp) -> String {
         let destination = id.destination
         switch state {
         case .delivered:
@@ -18,24 +20,29 @@ extension DeliveryRow {
         case .expired: return "Given up for \(destination) after \(attempt) attempts."
         case .cancelled: return "Cancelled for \(destination): \(reasonText)."
         case .queued, .retrying:
-            if let hold { return "Waits for \(destination), which is held: \(hold.hint)" }
-            return waitingSentence
-        case .sending: return "Being sent to \(destination): attempt \(attempt) is open."
+            return standing.lets ? waiting(at: now) : "Waits: \(standingSentence(at: now))"
+        case .sending:
+            // The store knows that the attempt was opened, and not whether a byte was sent.
+            let open =
+                "Attempt \(attempt) to \(destination) is open: "
+                + "it waits for a place or for the answer."
+            return standing.lets ? open : "\(open) \(standingSentence(at: now))"
         }
     }
 
-    private var waitingSentence: String {
+    private func standingSentence(at now: Timestamp) -> String {
+        standing.sentence(of: id.destination, host: host, waiting: nil, at: now)
+    }
+
+    private func waiting(at now: Timestamp) -> String {
         guard let dueAt else {
             return "Waits for \(id.destination) behind an earlier event of the same person."
         }
-        if let pausingUntil {
-            return
-                "Waits for \(id.destination), which asked for a pause until "
-                + "\(pausingUntil.iso8601)."
-        }
         guard state == .retrying else { return "Waits for its turn at \(id.destination)." }
-        return
-            "Attempt \(attempt) at \(id.destination) failed; the next one is due \(dueAt.iso8601)."
+        let next =
+            dueAt <= now
+            ? "follows as soon as a place is free" : "is due at \(moment(dueAt, from: now))"
+        return "Attempt \(attempt) at \(id.destination) failed; the next one \(next)."
     }
 
     private var reasonText: String {
@@ -45,10 +52,7 @@ extension DeliveryRow {
 
     /// The advice to an operator; nil when there is nothing to do.
     package var advice: String? {
-        if let hold, !state.isFinal {
-            return "\(hold.fix) Then: sluice destination release \(id.destination)"
-        }
-        return hint
+        state.isFinal ? hint : standing.advice(for: id.destination) ?? hint
     }
 
     /// The advice that fits the reason; nil without one.

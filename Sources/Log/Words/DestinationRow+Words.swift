@@ -1,10 +1,29 @@
+package import Events
+
 extension DestinationRow {
-    /// The state in one word: `held`, `disabled`, `resting`, `pausing`, `refusing` or `open`.
-    package var state: String {
-        if hold != nil { return "held" }
-        if !isEnabled { return "disabled" }
-        if restingUntil != nil { return "resting" }
-        if pausingUntil != nil { return "pausing" }
-        return isRefusing ? "refusing" : "open"
+    /// The destination's standing: gone before all else, then held, off, resting, pausing, refusing.
+    package var standing: DestinationStanding {
+        if isGone { return .gone }
+        if let hold { return .held(hold) }
+        if !isEnabled { return .off }
+        if let restingUntil {
+            return .resting(since: restingSince, until: restingUntil, why: restingHint)
+        }
+        if let pausingUntil { return .pausing(until: pausingUntil) }
+        return isRefusing ? .refusing(inARow: refusedInARow) : .open
+    }
+
+    /// The standing in one word.
+    package var state: String { standing.word }
+
+    /// The standing in a sentence or three.
+    package func sentence(at now: Timestamp) -> String {
+        standing.sentence(of: name, host: host, waiting: waiting, at: now)
+    }
+
+    /// The advice to an operator; nil when there is nothing to do.
+    package var advice: String? {
+        if standing == .gone, waiting == 0 { return nil }
+        return standing.advice(for: name)
     }
 }

@@ -50,7 +50,11 @@ struct DeliverySearch {
         if filter.after != nil { conditions.append("d.event > ?2") }
         if filter.state != nil { conditions.append("d.state = ?3") }
         if filter.isHeld {
-            conditions.append("held_since IS NOT NULL AND d.state IN ('queued', 'retrying')")
+            conditions.append(
+                """
+                held_since IS NOT NULL AND destinations.is_configured = 1
+                    AND d.state IN ('queued', 'retrying')
+                """)
         }
         if filter.reason != nil { conditions.append("d.reason = ?4") }
         if filter.destination != nil { conditions.append("destinations.name = ?5") }

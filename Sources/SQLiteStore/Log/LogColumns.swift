@@ -9,11 +9,37 @@ extension Statement {
     }
 }
 
-/// A delivery with its event's ids and its destination's hold, as the log shows it.
-enum DeliveryColumn: Int32, ColumnList {
+/// Columns among which a destination's hold is.
+protocol HoldColumns: ColumnList {
+    static var heldSince: Self { get }
+    static var holdStatus: Self { get }
+    static var holdHint: Self { get }
+    static var holdFix: Self { get }
+    static var holdDelivery: Self { get }
+    static var holdByOperator: Self { get }
+}
+
+extension HoldColumns {
+    /// The hold of a row; nil when the destination is not held.
+    static func hold(_ row: Statement) -> Hold? {
+        row.moment(Self.heldSince).map { since in
+            var hold = Hold(
+                since: since, status: row.optionalInt(Self.holdStatus),
+                hint: row.text(Self.holdHint) ?? "", fix: row.text(Self.holdFix) ?? "",
+                delivery: row.text(Self.holdDelivery) ?? "")
+            hold.byOperator = row.isTrue(Self.holdByOperator)
+            return hold
+        }
+    }
+}
+
+/// A delivery with its event's ids and how its destination stands, as the log shows it.
+enum DeliveryColumn: Int32, HoldColumns {
     case event, destination, label, source, messageID, userID, email, receivedAt
     case state, reason, detail, consent, revision, run, attempt, status, dueAt, endedAt
-    case isOutOfOrder, heldSince, holdStatus, holdHint, holdFix, holdDelivery, pausingUntil
+    case isOutOfOrder, isConfigured, isEnabled, host, heldSince, holdStatus, holdHint, holdFix
+    case holdDelivery, holdByOperator, restingSince, restingUntil, restingHint, pausingUntil
+    case refusedInARow
 
     var sql: String {
         switch self {
@@ -36,12 +62,20 @@ enum DeliveryColumn: Int32, ColumnList {
         case .dueAt: "d.due_at"
         case .endedAt: "d.ended_at"
         case .isOutOfOrder: "d.out_of_order"
+        case .isConfigured: "destinations.is_configured"
+        case .isEnabled: "is_enabled"
+        case .host: "host"
         case .heldSince: "held_since"
         case .holdStatus: "hold_status"
         case .holdHint: "hold_hint"
         case .holdFix: "hold_fix"
         case .holdDelivery: "hold_delivery"
+        case .holdByOperator: "held_by_operator"
+        case .restingSince: "resting_since"
+        case .restingUntil: "resting_until"
+        case .restingHint: "resting_hint"
         case .pausingUntil: "paused_until"
+        case .refusedInARow: "refused_in_a_row"
         }
     }
 
@@ -64,13 +98,7 @@ enum DeliveryColumn: Int32, ColumnList {
         let id = DeliveryID(
             event: EventID(number: row.int64(Self.event)),
             destination: row.text(Self.destination) ?? "")
-        let hold = row.moment(Self.heldSince).map { since in
-            Hold(
-                since: since, status: row.optionalInt(Self.holdStatus),
-                hint: row.text(Self.holdHint) ?? "", fix: row.text(Self.holdFix) ?? "",
-                delivery: row.text(Self.holdDelivery) ?? "")
-        }
-        var delivery = DeliveryRow(
+        return DeliveryRow(
             id: id, eventName: row.text(Self.label) ?? "", source: row.text(Self.source) ?? "",
             messageID: EmptiedMessageID.shown(row.text(Self.messageID) ?? ""),
             userID: row.text(Self.userID),
@@ -83,9 +111,21 @@ enum DeliveryColumn: Int32, ColumnList {
             revision: row.text(Self.revision) ?? "", run: row.int(Self.run),
             attempt: row.int(Self.attempt), status: row.optionalInt(Self.status),
             dueAt: row.moment(Self.dueAt), endedAt: row.moment(Self.endedAt),
-            outOfOrder: row.isTrue(Self.isOutOfOrder), hold: hold)
-        if !delivery.state.isFinal { delivery.pausingUntil = row.moment(Self.pausingUntil) }
-        return delivery
+            outOfOrder: row.isTrue(Self.isOutOfOrder), standing: standing(row),
+            host: row.text(Self.host))
+    }
+
+    private static func standing(_ row: Statement) -> DestinationStanding {
+        var destination = DestinationRow(
+            name: "", isGone: !row.isTrue(Self.isConfigured),
+            isEnabled: row.isTrue(Self.isEnabled), hold: hold(row),
+            restingUntil: row.moment(Self.restingUntil),
+            restingSince: row.moment(Self.restingSince),
+            restingHint: row.text(Self.restingHint), waiting: 0, oldestWaiting: nil,
+            lastDelivered: nil, lastError: nil, lastErrorAt: nil)
+        destination.pausingUntil = row.moment(Self.pausingUntil)
+        destination.refusedInARow = row.int(Self.refusedInARow)
+        return destination.standing
     }
 }
 
@@ -178,6 +218,42 @@ enum RejectionColumn: Int32, ColumnList {
     }
 }
 
+/// Calls that were refused, of one source and code.
+enum RefusalColumn: Int32, ColumnList {
+    case source, code, count, firstAt, lastAt, path, origin, userAgent, keyEnding
+
+    var sql: String {
+        switch self {
+        case .source: "source"
+        case .code: "code"
+        case .count: "count"
+        case .firstAt: "first_at"
+        case .lastAt: "last_at"
+        case .path: "path"
+        case .origin: "origin"
+        case .userAgent: "user_agent"
+        case .keyEnding: "key_ending"
+        }
+    }
+
+    static func rows(_ connection: Connection) throws -> [RefusalRow] {
+        let row = try connection.prepare(
+            "SELECT \(list) FROM refusals ORDER BY last_at DESC, source, code")
+        var rows: [RefusalRow] = []
+        while try row.step() {
+            rows.append(
+                RefusalRow(
+                    source: row.text(Self.source).flatMap { $0.isEmpty ? nil : $0 },
+                    code: row.text(Self.code) ?? "", count: row.int(Self.count),
+                    firstAt: Timestamp(milliseconds: row.int64(Self.firstAt)),
+                    lastAt: Timestamp(milliseconds: row.int64(Self.lastAt)),
+                    path: row.text(Self.path) ?? "", origin: row.text(Self.origin),
+                    userAgent: row.text(Self.userAgent), keyEnding: row.text(Self.keyEnding)))
+        }
+        return rows
+    }
+}
+
 /// A source as it stands.
 enum SourceColumn: Int32, ColumnList {
     case name, kind, offReason, lastEvent
@@ -206,21 +282,26 @@ enum SourceColumn: Int32, ColumnList {
 }
 
 /// A destination as it stands.
-enum DestinationColumn: Int32, ColumnList {
-    case name, isEnabled, heldSince, holdStatus, holdHint, holdFix, holdDelivery
-    case restingUntil, pausingUntil, refusedInARow, waiting, oldestWaiting
-    case lastDelivered, lastError, lastErrorAt
+enum DestinationColumn: Int32, HoldColumns {
+    case name, isConfigured, isEnabled, host, heldSince, holdStatus, holdHint, holdFix
+    case holdDelivery, holdByOperator, restingSince, restingUntil, restingHint
+    case pausingUntil, refusedInARow, waiting, oldestWaiting, lastDelivered, lastError, lastErrorAt
 
     var sql: String {
         switch self {
         case .name: "name"
+        case .isConfigured: "is_configured"
         case .isEnabled: "is_enabled"
+        case .host: "host"
         case .heldSince: "held_since"
         case .holdStatus: "hold_status"
         case .holdHint: "hold_hint"
         case .holdFix: "hold_fix"
         case .holdDelivery: "hold_delivery"
+        case .holdByOperator: "held_by_operator"
+        case .restingSince: "resting_since"
         case .restingUntil: "resting_until"
+        case .restingHint: "resting_hint"
         case .pausingUntil: "paused_until"
         case .refusedInARow: "refused_in_a_row"
         case .waiting:
@@ -241,16 +322,13 @@ enum DestinationColumn: Int32, ColumnList {
         let row = try connection.prepare("SELECT \(list) FROM destinations ORDER BY id")
         var rows: [DestinationRow] = []
         while try row.step() {
-            let hold = row.moment(Self.heldSince).map { since in
-                Hold(
-                    since: since, status: row.optionalInt(Self.holdStatus),
-                    hint: row.text(Self.holdHint) ?? "", fix: row.text(Self.holdFix) ?? "",
-                    delivery: row.text(Self.holdDelivery) ?? "")
-            }
             var destination = DestinationRow(
-                name: row.text(Self.name) ?? "", isEnabled: row.isTrue(Self.isEnabled),
-                hold: hold, restingUntil: row.moment(Self.restingUntil),
-                waiting: row.int(Self.waiting), oldestWaiting: row.moment(Self.oldestWaiting),
+                name: row.text(Self.name) ?? "", isGone: !row.isTrue(Self.isConfigured),
+                isEnabled: row.isTrue(Self.isEnabled), host: row.text(Self.host),
+                hold: hold(row), restingUntil: row.moment(Self.restingUntil),
+                restingSince: row.moment(Self.restingSince),
+                restingHint: row.text(Self.restingHint), waiting: row.int(Self.waiting),
+                oldestWaiting: row.moment(Self.oldestWaiting),
                 lastDelivered: row.moment(Self.lastDelivered),
                 lastError: row.text(Self.lastError),
                 lastErrorAt: row.moment(Self.lastErrorAt))

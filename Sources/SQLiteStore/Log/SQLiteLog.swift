@@ -3,6 +3,7 @@ package import Log
 package import Events
 import JSON
 import Identify
+import Pipeline
 import Store
 
 /// Reads the store's file without changing it; works beside a running server and without one.
@@ -41,12 +42,20 @@ package final class SQLiteLog: DeliveryLog {
         }
     }
 
-    package func reloadFault() throws -> String? {
+    package func server() throws -> ServerRow {
         try connection.withLock { connection in
             let select = try connection.prepare(
-                "SELECT value FROM meta WHERE key = 'reload_fault'")
-            guard try select.step(), let bytes = select.blob(0), !bytes.isEmpty else { return nil }
-            return String(decoding: bytes, as: UTF8.self)
+                "SELECT key, CAST(value AS TEXT) FROM meta WHERE key IN (?, ?, ?)")
+            select.bind(1, SQLiteSession.runningKey).bind(2, SQLiteSession.refusedKey)
+                .bind(3, SQLiteSession.pressureKey)
+            var texts: [String: String] = [:]
+            while try select.step() { texts[select.text(0) ?? ""] = select.text(1) }
+            return ServerRow(
+                running: texts[SQLiteSession.runningKey].flatMap { PipelineChange(text: $0) },
+                refused: texts[SQLiteSession.refusedKey].flatMap { PipelineChange(text: $0) },
+                pressure: texts[SQLiteSession.pressureKey].flatMap {
+                    ServerRow.Pressure(text: $0)
+                })
         }
     }
 
@@ -223,6 +232,10 @@ package final class SQLiteLog: DeliveryLog {
 
     package func sources() throws -> [SourceRow] {
         try connection.withLock { try SourceColumn.rows($0) }
+    }
+
+    package func refusals() throws -> [RefusalRow] {
+        try connection.withLock { try RefusalColumn.rows($0) }
     }
 
     package func destinations() throws -> [DestinationRow] {

@@ -2,6 +2,7 @@
 enum Schema {
     static let migrations = [
         first, second, third, fourth, fifth, sixth, seventh, eighth, ninth, tenth, eleventh,
+        twelfth,
     ]
 
     /// The open deliveries: what the queue's partial indexes speak of, word for word.

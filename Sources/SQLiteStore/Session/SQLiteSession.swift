@@ -1,5 +1,7 @@
 import Crypto
 import Events
+import Log
+import Pipeline
 import Store
 
 /// A transaction on the SQLite file, as the rules of `Store` use it.
@@ -164,9 +166,21 @@ final class SQLiteSession: StoreSession {
         try insertAudit.run()
     }
 
-    func saveReloadFault(_ fault: String?) throws {
-        try saveMeta("reload_fault", fault ?? "")
+    func save(_ change: PipelineChange) throws {
+        guard change.fault == nil else { return try saveMeta(Self.refusedKey, change.text) }
+        try saveMeta(Self.runningKey, change.text)
+        try saveMeta(Self.refusedKey, "")
     }
+
+    func savePressure(_ pressure: StorePressure?, since moment: Timestamp) throws {
+        let row = pressure.map { ServerRow.Pressure(problem: $0.problem, since: moment) }
+        try saveMeta(Self.pressureKey, row?.text ?? "")
+    }
+
+    /// The keys under which the server's own state is kept.
+    static let runningKey = "pipeline_running"
+    static let refusedKey = "pipeline_refused"
+    static let pressureKey = "pressure"
 
     func saveMeta(_ key: String, _ text: String) throws {
         let save = try connection.prepare(

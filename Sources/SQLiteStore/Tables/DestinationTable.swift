@@ -11,7 +11,8 @@ final class DestinationTable {
         saveHold = try connection.prepare(
             """
             UPDATE destinations SET held_since = ?, hold_status = ?, hold_hint = ?, hold_fix = ?,
-                hold_delivery = ?, held_by_operator = ?, resting_until = NULL WHERE id = ?
+                hold_delivery = ?, held_by_operator = ?, resting_until = NULL, resting_since = NULL
+            WHERE id = ?
             """)
         select = try connection.prepare(
             """
@@ -26,7 +27,11 @@ final class DestinationTable {
         saveRefused = try connection.prepare(
             "UPDATE destinations SET refused_in_a_row = ? WHERE id = ?")
         saveRest = try connection.prepare(
-            "UPDATE destinations SET resting_until = ?, resting_hint = ? WHERE id = ?")
+            """
+            UPDATE destinations SET resting_until = ?1, resting_hint = ?2, resting_since =
+                CASE WHEN ?1 IS NULL THEN NULL ELSE coalesce(resting_since, ?3) END
+            WHERE id = ?4
+            """)
         saveDelivered = try connection.prepare(
             "UPDATE destinations SET last_delivered_at = ? WHERE id = ?")
         saveError = try connection.prepare(
@@ -68,9 +73,11 @@ final class DestinationTable {
         try saveSuspects.reset().bind(1, suspects.text).bind(2, destination).run()
     }
 
-    func saveRest(_ rest: Rest?, of destination: DestinationNumber) throws {
+    func saveRest(
+        _ rest: Rest?, of destination: DestinationNumber, at moment: Timestamp
+    ) throws {
         saveRest.reset().bind(1, rest?.until.milliseconds).bind(2, rest?.hint)
-            .bind(3, destination)
+            .bind(3, moment.milliseconds).bind(4, destination)
         try saveRest.run()
     }
 

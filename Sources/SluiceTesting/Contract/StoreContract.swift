@@ -28,6 +28,7 @@ package struct StoreContract: Sendable, CustomStringConvertible {
     /// Every promise, in the order in which a reader understands them.
     package static let all =
         accepting + delivering + operating + people + forgetting + anonymous + keeping + telling
+        + standing
 }
 
 /// How a store under test is opened.

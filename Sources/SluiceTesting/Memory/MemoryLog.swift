@@ -39,7 +39,7 @@ struct MemoryLog: DeliveryLog {
         return KnownPerson(identity: person?.identity, standing: person?.standing)
     }
 
-    func reloadFault() -> String? { state.reloadFault }
+    func server() -> ServerRow { state.server }
 
     func receipts(of id: String?) -> [ForgetReceipt] {
         let keys = id.map { [IdentityKey(.user, $0), IdentityKey(.email, $0)] } ?? []
@@ -75,7 +75,7 @@ struct MemoryLog: DeliveryLog {
             return nil
         }
         let name = state.name(of: place.destination)
-        var delivery = DeliveryRow(
+        return DeliveryRow(
             id: DeliveryID(event: place.event, destination: name),
             eventName: stored.event.label, source: stored.event.source,
             messageID: stored.event.messageID, userID: stored.event.userID,
@@ -83,9 +83,26 @@ struct MemoryLog: DeliveryLog {
             reason: row.reason, detail: row.detail, consent: row.consent, revision: row.revision,
             run: row.run, attempt: row.attempt, status: row.status, dueAt: row.dueAt,
             endedAt: row.endedAt, outOfOrder: row.isOutOfOrder,
-            hold: state.destinations[name]?.hold)
-        if row.isOpen { delivery.pausingUntil = state.destinations[name]?.pause?.until }
-        return delivery
+            standing: state.destinations[name].map { standing(of: name, $0) } ?? .gone,
+            host: state.destinations[name]?.host)
+    }
+
+    private func standing(of name: String, _ place: MemoryState.Place) -> DestinationStanding {
+        row(of: name, place, waiting: 0, nil).standing
+    }
+
+    private func row(
+        of name: String, _ place: MemoryState.Place, waiting: Int, _ oldest: Timestamp?
+    ) -> DestinationRow {
+        var row = DestinationRow(
+            name: name, isGone: !place.isConfigured, isEnabled: place.isEnabled,
+            host: place.host, hold: place.hold, restingUntil: place.rest?.until,
+            restingSince: place.restingSince, restingHint: place.rest?.hint,
+            waiting: waiting, oldestWaiting: oldest, lastDelivered: place.lastDelivered,
+            lastError: place.lastError?.text, lastErrorAt: place.lastError?.at)
+        row.pausingUntil = place.pause?.until
+        row.refusedInARow = place.refusedInARow
+        return row
     }
 
     func deliveries(_ filter: DeliveryFilter) -> [DeliveryRow] {
@@ -134,21 +151,20 @@ struct MemoryLog: DeliveryLog {
         return Array(own.sorted { $0.number < $1.number }.prefix(limit))
     }
 
+    func refusals() -> [RefusalRow] {
+        state.refusals.sorted {
+            ($1.lastAt, $0.source ?? "", $0.code) < ($0.lastAt, $1.source ?? "", $1.code)
+        }
+    }
+
     func destinations() -> [DestinationRow] {
         let state = state
         return state.destinations.sorted { $0.value.number < $1.value.number }.map { name, place in
             let open = state.rows(at: place.number).filter(\.row.isOpen)
-            var destination = DestinationRow(
-                name: name, isEnabled: place.isEnabled, hold: place.hold,
-                restingUntil: place.rest?.until, waiting: open.count,
-                oldestWaiting: open.first.flatMap {
-                    state.events[$0.place.event]?.event.receivedAt
-                },
-                lastDelivered: place.lastDelivered, lastError: place.lastError?.text,
-                lastErrorAt: place.lastError?.at)
-            destination.pausingUntil = place.pause?.until
-            destination.refusedInARow = place.refusedInARow
-            return destination
+            let oldest = open.first.flatMap {
+                state.events[$0.place.event]?.event.receivedAt
+            }
+            return row(of: name, place, waiting: open.count, oldest)
         }
     }
 

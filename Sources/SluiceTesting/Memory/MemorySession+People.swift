@@ -1,3 +1,4 @@
+import Accept
 import Deliver
 import Events
 import Identify
@@ -148,8 +149,10 @@ extension MemorySession {
     var destinations: [String: DestinationNumber] { state.destinations.mapValues(\.number) }
 
     func saveHold(_ hold: Hold?, of destination: DestinationNumber) {
-        state.destinations[state.name(of: destination)]?.hold = hold
-        state.destinations[state.name(of: destination)]?.rest = nil
+        let name = state.name(of: destination)
+        state.destinations[name]?.hold = hold
+        state.destinations[name]?.rest = nil
+        state.destinations[name]?.restingSince = nil
     }
 
     func record(of destination: DestinationNumber) -> DestinationRecord {
@@ -170,16 +173,32 @@ extension MemorySession {
         state.destinations[state.name(of: destination)]?.suspects = suspects
     }
 
-    func saveRest(_ rest: Rest?, of destination: DestinationNumber) {
-        state.destinations[state.name(of: destination)]?.rest = rest
+    func saveRest(_ rest: Rest?, of destination: DestinationNumber, at moment: Timestamp) {
+        let name = state.name(of: destination)
+        let since = state.destinations[name]?.restingSince ?? moment
+        state.destinations[name]?.rest = rest
+        state.destinations[name]?.restingSince = rest == nil ? nil : since
     }
 
     func removeRests() {
-        for name in state.destinations.keys { state.destinations[name]?.rest = nil }
+        for name in state.destinations.keys {
+            state.destinations[name]?.rest = nil
+            state.destinations[name]?.restingSince = nil
+        }
     }
 
-    func saveEnabled(_ isEnabled: Bool, of destination: DestinationNumber) {
-        state.destinations[state.name(of: destination)]?.isEnabled = isEnabled
+    func saveDestinations(_ destinations: [Destination], areAll: Bool) {
+        if areAll {
+            for name in state.destinations.keys {
+                state.destinations[name]?.isConfigured = false
+            }
+        }
+        for destination in destinations {
+            _ = number(ofDestination: destination.name)
+            state.destinations[destination.name]?.isConfigured = true
+            state.destinations[destination.name]?.isEnabled = destination.isEnabled
+            state.destinations[destination.name]?.host = destination.host
+        }
     }
 
     func keepBlueprint(of destination: Destination, at moment: Timestamp) {}
@@ -190,6 +209,26 @@ extension MemorySession {
             _ = number(ofSource: rules.name)
             state.sources[rules.name]?.rules = rules
         }
+    }
+
+    func save(_ refused: [RefusedCalls.Count]) {
+        for count in refused {
+            let call = count.last
+            let before = state.refusals.firstIndex {
+                $0.source == call.source && $0.code == call.code
+            }.map { state.refusals.remove(at: $0) }
+            state.refusals.append(
+                RefusalRow(
+                    source: call.source, code: call.code,
+                    count: (before?.count ?? 0) + count.number,
+                    firstAt: before?.firstAt ?? count.first, lastAt: call.at, path: call.path,
+                    origin: call.origin, userAgent: call.userAgent,
+                    keyEnding: call.keyEnding))
+        }
+    }
+
+    func removeRefused(before moment: Timestamp) {
+        state.refusals.removeAll { $0.lastAt < moment }
     }
 
     func save(_ news: LastSeen.Pending) {

@@ -48,7 +48,16 @@ final class MemorySession: StoreSession {
 
     func insert(_ entry: AuditEntry) { state.audit.append(entry) }
 
-    func saveReloadFault(_ fault: String?) { state.reloadFault = fault }
+    func save(_ change: PipelineChange) {
+        state.server.refused = change.fault == nil ? nil : change
+        if change.fault == nil { state.server.running = change }
+    }
+
+    func savePressure(_ pressure: StorePressure?, since moment: Timestamp) {
+        state.server.pressure = pressure.map {
+            ServerRow.Pressure(problem: $0.problem, since: moment)
+        }
+    }
 
     // MARK: Accepting
 

@@ -14,12 +14,15 @@ struct MemoryState: Sendable {
     }
     struct Place: Sendable {
         let number: DestinationNumber
+        var isConfigured = true
         var isEnabled = true
+        var host: String?
         var hold: Hold?
         var rest: Rest?
         var pause: Pause?
         var suspects = Suspects()
         var refusedInARow = 0
+        var restingSince: Timestamp?
         var lastDelivered: Timestamp?
         var lastError: (text: String?, at: Timestamp)?
     }
@@ -78,7 +81,8 @@ struct MemoryState: Sendable {
     var postponedEmptying: Set<EventID> = []
     var crashes: [DeliveryPlace: Int] = [:]
     var bodiesRemoved = EventID(number: 0)
-    var reloadFault: String?
+    var server = ServerRow()
+    var refusals: [RefusalRow] = []
     var hasBeenTouched = false
 
     func name(of destination: DestinationNumber) -> String {

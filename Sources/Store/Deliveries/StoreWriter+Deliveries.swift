@@ -17,7 +17,7 @@ extension StoreWriter {
         case .rest(let name, let until, let hint):
             try session.saveRest(
                 until.map { Rest(until: $0, hint: hint) },
-                of: try session.number(ofDestination: name))
+                of: try session.number(ofDestination: name), at: now)
         case .pause(let name, let pause):
             try session.savePause(pause, of: try session.number(ofDestination: name))
         case .refuse(let delivery):

@@ -29,7 +29,7 @@ extension StoreWriter {
             return false
         }
         try save(nil, of: name)
-        try session.saveRest(nil, of: number)
+        try session.saveRest(nil, of: number, at: now)
         try session.savePause(nil, of: number)
         try audit("release", of: name)
         return true

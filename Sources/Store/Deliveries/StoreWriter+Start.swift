@@ -16,7 +16,10 @@ extension StoreWriter {
             lastSeen.restore(
                 try session.record(of: destination).refusedInARow, at: destination)
         }
-        if isServer { try capDueTimes(laterThan: now) }
+        if isServer {
+            try capDueTimes(laterThan: now)
+            try session.savePressure(nil, since: now)
+        }
         try register(pipeline)
     }
 

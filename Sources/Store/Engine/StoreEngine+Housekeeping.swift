@@ -13,6 +13,8 @@ extension StoreEngine {
         var nextSweep: Timestamp
         /// Something was emptied that the files may still hold; after a start nobody knows.
         var isUnclean = true
+        /// The store says that no events are taken.
+        var showsPressure = false
         private var watch: ClockWatch
         /// The span by which the wall clock was set, as long as due times are not in line with it.
         private(set) var step = Duration.zero
@@ -51,7 +53,7 @@ extension StoreEngine {
             emptyPostponed(&house, writer)
             house.nextMending = now.steady + Housekeeping.mendingInterval
         }
-        watchPressure(writer)
+        watchPressure(&house, writer)
         guard lastFailure == nil else { return }
         house.isBusy = removeOld(&house, at: now.steady, by: writer)
     }
@@ -86,13 +88,23 @@ extension StoreEngine {
         }
     }
 
-    private func watchPressure(_ writer: StoreWriter) {
+    private func watchPressure(_ house: inout Housekeeping, _ writer: StoreWriter) {
         let pressure = currentPressure(writer)
         let before = pressed.withLock { pressed in
             defer { pressed = pressure }
             return pressed
         }
         if before == nil, let pressure { faults(.pressed(pressure)) }
+        guard house.showsPressure != (pressure != nil) else { return }
+        do {
+            try writer.transaction {
+                try writer.session.savePressure(pressure, since: writer.now)
+            }
+            house.showsPressure = pressure != nil
+        } catch {
+            // The next look tries again: a full disk takes no row.
+            report(error)
+        }
     }
 
     private func currentPressure(_ writer: StoreWriter) -> StorePressure? {

@@ -22,10 +22,9 @@ extension StoreEngine {
         }
     }
 
-    /// Keeps the faults of a pipeline file that could not be taken, for the status; nil when the
-    /// file is good.
-    package func saveReloadFault(_ fault: String?) async throws(Problem) {
-        try await order { try $0.session.saveReloadFault(fault) }
+    /// Keeps that a changed pipeline was refused, for the status and the audit.
+    package func note(_ refused: PipelineChange) async throws(Problem) {
+        try await order { try $0.keep(refused) }
     }
 
     /// Releases a destination that is held, rests or pauses.

@@ -69,6 +69,7 @@ package final class StoreEngine: EventStore, DeliveryStore {
     /// The settings that durability depends on, read back from the database, by name.
     package let settings: [String: String]
     package let tally = Tally()
+    private let refused: RefusedCalls
     /// The holds, waits and counts of every destination when the store was opened.
     package let known: [String: DestinationRecord]
 
@@ -92,6 +93,7 @@ package final class StoreEngine: EventStore, DeliveryStore {
             session, pipeline: pipeline, room: room, clock: clock, isServer: options.isServer,
             schedule: options.schedule, crashedOn: options.crashedOn)
         known = try opened.knownDestinations()
+        refused = opened.refused
         hasher = opened.people.hasher
         let writer = Locked<StoreWriter?>(opened)
         thread.withLock { thread in
@@ -124,6 +126,11 @@ package final class StoreEngine: EventStore, DeliveryStore {
                 continuation.resume(returning: $0)
             }
         }
+    }
+
+    package func note(_ call: RefusedCall) {
+        tally.add([.refused(source: call.source, code: call.code): 1], delivered: [:])
+        refused.note(call)
     }
 
     private func prepare(_ envelope: Envelope) -> PreparedEnvelope {

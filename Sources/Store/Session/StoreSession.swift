@@ -3,7 +3,7 @@ import Consent
 package import Events
 import JSON
 import Identify
-import Pipeline
+package import Pipeline
 
 /// One open transaction of a store: everything the rules of `Store/` ask of a database.
 ///
@@ -48,8 +48,10 @@ package protocol StoreSession: AcceptSession, DeliverySession, DestinationSessio
 
     /// Keeps an order or an effect for later questions about who did what.
     func insert(_ entry: AuditEntry) throws
-    /// Keeps the faults of a pipeline file that could not be taken; nil when the file is good.
-    func saveReloadFault(_ fault: String?) throws
+    /// Keeps the pipeline that was taken, which ends a refusal, or one that was refused.
+    func save(_ change: PipelineChange) throws
+    /// Keeps why no events are taken, and since when; nil when they are.
+    func savePressure(_ pressure: StorePressure?, since moment: Timestamp) throws
 }
 
 /// The number under which a session keeps a destination's name.

@@ -18,6 +18,8 @@ package final class StoreWriter {
     let people: People
     let lanes = Lanes()
     let lastSeen: LastSeen
+    /// The calls that were refused and are not in the store yet.
+    let refused = RefusedCalls()
     let room: Room
     /// True when the pipeline is the running server's: only its sources are shown in the status.
     let isServer: Bool
@@ -57,7 +59,7 @@ package final class StoreWriter {
         self.schedule = schedule
         people = People(session, hasher: Hasher128(key: session.hashKey))
         lastSeen = LastSeen(session)
-        participants = [people, lanes, lastSeen]
+        participants = [people, lanes, lastSeen, refused]
         lastEvent = try session.lastEvent()
         people.watch.restart(after: lastEvent)
         try transaction { try start(crashedOn: crashedOn) }
@@ -76,6 +78,7 @@ package final class StoreWriter {
             try session.begin()
             try body()
             try lastSeen.save(at: now, atOnce: isLast)
+            try refused.save(at: now, atOnce: isLast, in: session)
             try showReady(at: now, atOnce: isLast)
             try session.commit()
         } catch {
@@ -101,7 +104,9 @@ package final class StoreWriter {
     }
 
     /// True while something is known that people who look cannot see yet.
-    var hasUnsaved: Bool { lastSeen.hasPending || lanes.hasPromoted }
+    var hasUnsaved: Bool {
+        lastSeen.hasPending || lanes.hasPromoted || refused.hasPending
+    }
 
     func audit(_ action: String, of subject: String, detail: String = "") throws {
         try session.insert(
@@ -113,11 +118,21 @@ package final class StoreWriter {
     /// Makes a pipeline's names and blueprints known to the store.
     func register(_ pipeline: Pipeline) throws {
         if isServer, !pipeline.sources.isEmpty { try session.saveSources(pipeline.sources) }
+        if isServer, !pipeline.revision.isEmpty {
+            try keep(PipelineChange(revision: pipeline.revision, at: now))
+        }
+        try session.saveDestinations(pipeline.destinations, areAll: isServer)
         for destination in pipeline.destinations {
-            let number = try session.number(ofDestination: destination.name)
-            try session.saveEnabled(destination.isEnabled, of: number)
             try session.keepBlueprint(of: destination, at: now)
         }
+    }
+
+    /// Keeps which pipeline runs, or that a changed one was refused.
+    func keep(_ change: PipelineChange) throws {
+        try session.save(change)
+        try audit(
+            change.fault == nil ? "pipeline taken" : "pipeline refused", of: change.revision,
+            detail: change.fault ?? "")
     }
 
     /// The destination for which most deliveries wait, and how many.

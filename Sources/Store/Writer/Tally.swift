@@ -8,6 +8,8 @@ package final class Tally: Sendable {
         case accepted(source: String)
         case duplicate(source: String)
         case rejected(source: String)
+        /// A call was refused whole; counted when it comes, because it may never be stored.
+        case refused(source: String?, code: String)
         /// A delivery ended by an answer, a decision or a second look at consent. Deliveries that
         /// an operator dropped, and those of a forgotten person, are not counted.
         case ended(destination: String, DeliveryState, Reason?)

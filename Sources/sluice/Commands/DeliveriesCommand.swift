@@ -48,7 +48,10 @@ struct DeliveriesCommand: AsyncParsableCommand {
     private func show(_ rows: [DeliveryRow], header: Bool = true) {
         let terminal = Terminal.standard
         if output.json {
-            for row in rows { terminal.write(json: JSONWriter.make { row.appendJSON(to: &$0) }) }
+            let now = WorldClock.system.now()
+            for row in rows {
+                terminal.write(json: JSONWriter.make { row.appendJSON(to: &$0, at: now) })
+            }
             return
         }
         if rows.isEmpty, header, !follow {

@@ -59,14 +59,15 @@ struct DeliveryShowCommand: ParsableCommand {
                 hint: "List them with: sluice deliveries")
         }
         let terminal = Terminal.standard
+        let now = WorldClock.system.now()
         if output.json {
-            terminal.write(json: JSONWriter.make { detail.appendJSON(to: &$0) })
+            terminal.write(json: JSONWriter.make { detail.appendJSON(to: &$0, at: now) })
             return
         }
         terminal.write(
             "\(detail.row.id.text) · \(printable(detail.row.eventName)) · \(terminal.state(detail.row.shownState))"
         )
-        terminal.write(printable(detail.row.sentence))
+        terminal.write(printable(detail.row.sentence(at: now)))
         if let advice = detail.row.advice { terminal.write("What to do: \(advice)") }
         if let consent = detail.row.consentSentence { terminal.write(consent) }
         terminal.write("Blueprint revision \(detail.row.revision), run \(detail.row.run)")

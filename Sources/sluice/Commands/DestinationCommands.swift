@@ -24,10 +24,11 @@ struct DestinationListCommand: ParsableCommand {
 
     func run() throws {
         let rows = try options.log().destinations()
+        let now = WorldClock.system.now()
         if output.json {
-            Terminal.standard.write(json: JSONWriter.make { rows.appendJSON(to: &$0) })
+            Terminal.standard.write(json: JSONWriter.make { rows.appendJSON(to: &$0, at: now) })
         } else {
-            show(rows)
+            show(rows, at: now)
         }
     }
 }

@@ -48,6 +48,6 @@ struct DestinationTestCommand: AsyncParsableCommand {
         terminal.write("\n\(terminal.colour(test.outcome.rawValue, colour)): \(test.sentence)")
         guard !test.isGood else { return }
         if let hint = test.judgement.hint { terminal.write(hint) }
-        if let fix = test.judgement.fix { terminal.write("What to do: \(fix)") }
+        if let fix = test.fix { terminal.write("What to do: \(fix)") }
     }
 }

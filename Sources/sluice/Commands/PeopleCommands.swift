@@ -265,6 +265,7 @@ struct ExportCommand: ParsableCommand {
     @OptionGroup var options: StoreOptions
 
     func run() throws {
-        Terminal.standard.write(json: try PersonExport(of: id, from: try options.log()).json())
+        let export = PersonExport(of: id, from: try options.log())
+        Terminal.standard.write(json: try export.json(at: WorldClock.system.now()))
     }
 }

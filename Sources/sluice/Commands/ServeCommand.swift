@@ -25,17 +25,17 @@ struct ServeCommand: AsyncParsableCommand {
         let overrides = PipelineFile.Overrides(
             environment: StoreOptions.environment, listen: listen, data: options.data)
         try await standIn.use(in: overrides, logger: logger) { [options] overrides in
-            let read = { @Sendable in try PipelineFile.read(options.configPath, overrides) }
+            let reader = PipelineReader(path: options.configPath, overrides: overrides)
             let file: PipelineFile
             do {
-                file = try read()
+                file = try reader.read()
             } catch {
                 if let advice = standIn.advice(config: options.configPath) {
                     Terminal.standard.writeError(advice)
                 }
                 throw error
             }
-            try await serve(file, logger, reading: read)
+            try await serve(file, logger, reading: reader)
         }
     }
 
@@ -47,7 +47,7 @@ struct ServeCommand: AsyncParsableCommand {
 
     private func serve(
         _ file: PipelineFile, _ logger: Logger,
-        reading: @escaping @Sendable () throws -> PipelineFile
+        reading: PipelineReader
     ) async throws {
         let server = try Server(file, logger: logger)
         try await server.run(reading: reading) { address in

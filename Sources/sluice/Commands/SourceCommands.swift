@@ -1,5 +1,6 @@
 import ArgumentParser
 import Deliver
+import Events
 import JSON
 import Log
 import Store

@@ -2,30 +2,50 @@ import ArgumentParser
 import Events
 import JSON
 import Log
+import Pipeline
 
 struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
-        abstract: "How each source and destination stands; exits 1 when one is held or refuses all."
-    )
+        abstract: "How sources, destinations and the pipeline stand, and what was refused.",
+        discussion: """
+            Exits 1 when somebody has to look: a destination is held or refuses everything, calls \
+            were refused in the last hour, no events are taken, or a changed pipeline was refused.
+            """)
 
     @OptionGroup var options: StoreOptions
     @OptionGroup var output: OutputOptions
 
     func run() throws {
-        let report = try StatusReport(from: try options.log())
+        let now = WorldClock.system.now()
+        let report = try StatusReport(from: try options.log(), at: now)
         if output.json {
             Terminal.standard.write(json: JSONWriter.make { report.appendJSON(to: &$0) })
         } else {
-            show(report.sources)
-            if !report.sources.isEmpty { Terminal.standard.write() }
-            show(report.destinations)
-            if let fault = report.reloadFault {
-                Terminal.standard.write(
-                    "\nThe changed pipeline was not taken; the last good one runs:\n\(fault)")
-            }
+            show(report)
         }
         if report.needsOperator { throw ExitCode.failure }
+    }
+
+    private func show(_ report: StatusReport) {
+        let terminal = Terminal.standard
+        if let pressure = report.server.pressureSentence {
+            terminal.write(terminal.colour(printable(pressure), .red) + "\n")
+        }
+        sluice.show(report.sources)
+        if !report.sources.isEmpty { terminal.write() }
+        sluice.show(report.destinations, at: report.at)
+        for row in report.refusals {
+            let colour: Terminal.Colour = row.isFresh(at: report.at) ? .red : .faint
+            terminal.write("\n" + terminal.colour(printable(row.sentence), colour))
+            terminal.write(printable(row.lastCall))
+            terminal.write("What to do: \(row.advice)")
+        }
+        if let running = report.server.runningSentence { terminal.write("\n\(running)") }
+        if let refused = report.server.refusedSentence {
+            terminal.write(terminal.colour(refused, .red))
+            terminal.write(printable(report.server.refused?.fault ?? "", lines: true))
+        }
     }
 }
 
@@ -43,8 +63,8 @@ func show(_ rows: [SourceRow]) {
         })
 }
 
-/// Shows the destinations and how they stand, as a table, and what to do about held ones.
-func show(_ rows: [DestinationRow]) {
+/// Shows the destinations as a table, and how those stand that do not let everything go.
+func show(_ rows: [DestinationRow], at now: Timestamp) {
     let terminal = Terminal.standard
     terminal.table(
         ["DESTINATION", "STATE", "WAITING", "OLDEST", "LAST 2XX", "LAST ERROR"],
@@ -55,25 +75,11 @@ func show(_ rows: [DestinationRow]) {
                 row.lastError.map { "\(row.lastErrorAt?.iso8601 ?? "") \(printable($0))" } ?? "–",
             ]
         })
-    for row in rows {
-        guard let hold = row.hold else { continue }
-        terminal.write("\n\(row.name) is held since \(hold.since.iso8601): \(printable(hold.hint))")
-        terminal.write("What to do: \(hold.fix) Then: sluice destination release \(row.name)")
-        if !hold.delivery.isEmpty { terminal.write("An example: sluice why \(hold.delivery)") }
-    }
-    for row in rows {
-        guard let until = row.restingUntil else { continue }
-        terminal.write(
-            "\n\(row.name) did not answer and rests; it is tried again at \(until.iso8601).")
-    }
-    for row in rows {
-        guard let until = row.pausingUntil else { continue }
-        terminal.write(
-            "\n\(row.name) asked for a pause; it is sent to again from \(until.iso8601) on.")
-    }
-    for row in rows where row.isRefusing {
-        terminal.write(
-            "\n\(row.name) has refused \(row.refusedInARow) deliveries in a row, and taken none "
-                + "since. See why: sluice deliveries --state failed --destination \(row.name)")
+    for row in rows where row.standing != .open && (row.standing != .gone || row.waiting > 0) {
+        terminal.write("\n" + printable(row.sentence(at: now)))
+        if let advice = row.advice { terminal.write("What to do: \(printable(advice))") }
+        if let delivery = row.hold?.delivery, !delivery.isEmpty {
+            terminal.write("An example: sluice why \(delivery)")
+        }
     }
 }

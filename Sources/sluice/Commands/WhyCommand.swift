@@ -35,10 +35,11 @@ struct WhyCommand: ParsableCommand {
         }
         let only = DeliveryID(id)?.destination
         let stories = try events.compactMap { try Explanation(of: $0, only: only, from: log) }
+        let now = WorldClock.system.now()
         if output.json {
             let bytes = JSONWriter.make { writer in
                 writer.beginArray()
-                for story in stories { story.appendJSON(to: &writer) }
+                for story in stories { story.appendJSON(to: &writer, at: now) }
                 writer.endArray()
             }
             Terminal.standard.write(json: bytes)
@@ -46,7 +47,9 @@ struct WhyCommand: ParsableCommand {
             for line in try standing(in: log) { Terminal.standard.write(line) }
             for (index, story) in stories.enumerated() {
                 if index > 0 { Terminal.standard.write() }
-                for line in story.lines(Terminal.standard) { Terminal.standard.write(line) }
+                for line in story.lines(Terminal.standard, at: now) {
+                    Terminal.standard.write(line)
+                }
             }
         }
     }
@@ -60,7 +63,7 @@ struct WhyCommand: ParsableCommand {
 
 extension Explanation {
     /// The chain of the event as lines for a terminal.
-    fileprivate func lines(_ terminal: Terminal) -> [String] {
+    fileprivate func lines(_ terminal: Terminal, at now: Timestamp) -> [String] {
         let event = row.event
         var lines = [
             "\(terminal.colour(printable(event.label), .bold)) · \(event.id.text) · message \(printable(event.messageID))",
@@ -68,7 +71,7 @@ extension Explanation {
             person,
         ]
         lines += row.remarks
-        for detail in details { lines += self.lines(detail, terminal) }
+        for detail in details { lines += self.lines(detail, terminal, at: now) }
         if let laterUser {
             let when = laterUserEvent.map { later in
                 "at \(later.event.receivedAt.iso8601), by the \(printable(later.event.label)) "
@@ -95,10 +98,12 @@ extension Explanation {
         return "It belongs to \(known.isEmpty ? "nobody we know" : known.joined(separator: ", "))."
     }
 
-    private func lines(_ detail: DeliveryDetail, _ terminal: Terminal) -> [String] {
+    private func lines(
+        _ detail: DeliveryDetail, _ terminal: Terminal, at now: Timestamp
+    ) -> [String] {
         let row = detail.row
         let state = terminal.state(row.shownState)
-        var lines = ["→ \(row.id.destination): \(state). \(printable(row.sentence))"]
+        var lines = ["→ \(row.id.destination): \(state). \(printable(row.sentence(at: now)))"]
         if let consent = row.consentSentence { lines.append("  \(printable(consent))") }
         for request in detail.requests {
             let url = printable(request.url.text)

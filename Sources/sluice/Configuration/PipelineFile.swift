@@ -50,13 +50,10 @@ struct PipelineFile {
     }
 
     static func read(_ path: String, _ overrides: Overrides) throws -> PipelineFile {
-        let source = try ConfigurationFile(name: path, bytes: try readFile(path))
-        let decoder = PipelineDecoder(
-            root: source.root,
-            variables: Variables(
-                environment: overrides.environment, isLenient: !overrides.needsSecrets),
-            folder: folder(of: path), overrides: overrides)
-        var file = decoder.pipelineFile()
+        let bytes = try readFile(path)
+        let source = try ConfigurationFile(name: path, bytes: bytes)
+        let decoder = PipelineDecoder(source, at: path, overrides)
+        var file = decoder.pipelineFile(revision: revision(of: bytes, at: path, overrides))
         try source.throwFaults()
         file.files = [path] + decoder.blueprintFiles + decoder.certificateFiles
         return file
@@ -69,7 +66,17 @@ struct PipelineDecoder {
     let folder: String
     let overrides: PipelineFile.Overrides
 
-    func pipelineFile() -> PipelineFile {
+    init(
+        _ source: ConfigurationFile, at path: String, _ overrides: PipelineFile.Overrides
+    ) {
+        root = source.root
+        variables = Variables(
+            environment: overrides.environment, isLenient: !overrides.needsSecrets)
+        folder = sluice.folder(of: path)
+        self.overrides = overrides
+    }
+
+    func pipelineFile(revision: String) -> PipelineFile {
         root.refuseUnknownKeys(
             [
                 "$schema", "listen", "data", "allow_private", "sources", "consent", "destinations",
@@ -92,7 +99,8 @@ struct PipelineDecoder {
             webhooks: sources.webhooks, placeholders: placeholders,
             alertsURL: alertsURL(networks), allowedNetworks: networks, storeLimits: storeLimits(),
             pipeline: Pipeline(
-                destinations: destinations, sources: sources.rules, consentCodes: codes))
+                destinations: destinations, sources: sources.rules, consentCodes: codes,
+                revision: revision))
     }
 
     /// The blueprints' files, of sources and destinations.

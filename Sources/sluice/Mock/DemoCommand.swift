@@ -100,6 +100,7 @@ struct DemoCommand: AsyncParsableCommand {
         and vero: MockVero
     ) throws {
         let terminal = Terminal.standard
+        let now = WorldClock.system.now()
         var counts: [String: Int] = [:]
         for (name, answer) in sent {
             terminal.write(terminal.colour(name, .bold) + ": " + answer.sentence)
@@ -110,7 +111,7 @@ struct DemoCommand: AsyncParsableCommand {
             }
             if answer.isRepeat { continue }
             for row in try log.deliveries(of: id) {
-                terminal.write("  \(terminal.state(row.shownState)): \(row.sentence)")
+                terminal.write("  \(terminal.state(row.shownState)): \(row.sentence(at: now))")
                 let refusal = try log.detail(row.id)?.attempts.last?.attempt.answer
                 if row.state == .failed, let refusal { terminal.write("  Its answer: \(refusal)") }
                 if let advice = row.advice { terminal.write("  What to do: \(advice)") }

@@ -39,8 +39,9 @@ struct Terminal: Sendable {
     func state(_ state: String) -> String {
         switch state {
         case "delivered": colour(state, .green)
-        case "failed", "expired", "held", "refusing": colour(state, .red)
-        case "filtered", "retrying", "cancelled": colour(state, .yellow)
+        case "failed", "expired", "held", "refusing", "gone": colour(state, .red)
+        case "filtered", "retrying", "cancelled", "resting", "pausing", "disabled":
+            colour(state, .yellow)
         default: state
         }
     }
@@ -68,21 +69,4 @@ struct Terminal: Sendable {
     private func visible(_ text: String) -> String {
         text.replacing(/\u{1B}\[[0-9;]*m/, with: "")
     }
-}
-
-/// Text that came from outside, safe to print: what would move the cursor, begin a line or turn the
-/// direction of writing is shown, not obeyed.
-func printable(_ text: String, lines: Bool = false) -> String {
-    var result = ""
-    for scalar in text.unicodeScalars {
-        let isControl = scalar.value < 0x20 && !(lines && scalar == "\n")
-        let turns = [0x202A...0x202E, 0x2066...0x2069, 0x2028...0x2029, 0x7F...0x9F]
-            .contains { $0.contains(Int(scalar.value)) }
-        if isControl || turns {
-            result += "\\u{\(String(scalar.value, radix: 16))}"
-        } else {
-            result.unicodeScalars.append(scalar)
-        }
-    }
-    return result
 }

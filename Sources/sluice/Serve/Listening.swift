@@ -2,12 +2,14 @@ import Ingest
 import Logging
 import ServiceLifecycle
 
-/// A logger for the libraries: warnings and worse, on standard error.
+/// A logger for the server and the libraries, on standard error.
+///
+/// The server says what operators have to know, and which pipeline it has taken.
 func makeLogger() -> Logger {
     var logger = Logger(label: "sluice") { _ in
         LineLogHandler(lines: .standardError, clock: .system)
     }
-    logger.logLevel = .warning
+    logger.logLevel = .notice
     return logger
 }
 

@@ -86,6 +86,10 @@ struct MetricsRoutes: Sendable {
                 page.addCounter(
                     "sluice_events_rejected_total", "Events that could not be used.",
                     labels: "source=\"\(source)\"", value: count)
+            case .refused(let source, let code):
+                page.addCounter(
+                    "sluice_calls_refused_total", "Calls refused whole, by source and code.",
+                    labels: "source=\"\(source ?? "")\",code=\"\(code)\"", value: count)
             case .ended(let destination, let state, let reason):
                 page.addCounter(
                     "sluice_deliveries_total", "Deliveries by how they ended.",

@@ -1,6 +1,7 @@
 import Events
 import Glibc
 import Logging
+import Pipeline
 import Store
 import ServiceLifecycle
 import UnixSignals
@@ -10,7 +11,7 @@ import UnixSignals
 /// A faulty pipeline is refused whole, with line and column, and the last good one stays in force.
 struct Reloader: Service {
     let server: Server
-    let read: @Sendable () throws -> PipelineFile
+    let reader: PipelineReader
     let logger: Logger
 
     /// The time between two looks at the files.
@@ -44,14 +45,17 @@ struct Reloader: Service {
 
     func reload() async {
         do {
-            let file = try read()
-            try await server.replace(file)
-            try await server.store.saveReloadFault(nil)
-            logger.notice("The pipeline was read again.")
+            try await server.replace(try reader.read())
         } catch {
             let fault = (error as? Problem).map { "\($0.message) \($0.hint)" } ?? "\(error)"
-            logger.error("The changed pipeline is not taken; the last good one stays: \(fault)")
-            try? await server.store.saveReloadFault(fault)
+            let refused = PipelineChange(
+                revision: reader.revision, at: server.now, fault: fault)
+            logger.error(
+                """
+                Pipeline \(refused.revision) is not taken; \
+                \(server.live.now.pipeline.revision) stays: \(fault)
+                """)
+            try? await server.store.note(refused)
         }
     }
 

@@ -58,8 +58,10 @@ struct Server: Sendable {
         let note = folder.workNote()
         var options = TransportOptions()
         options.allowedNetworks = file.allowedNetworks
+        let live = live
         let alerts = Alerts(
-            url: file.alertsURL, options: options, transport: transport, logger: logger)
+            url: file.alertsURL, host: { live.now.pipeline[$0]?.host }, options: options,
+            transport: transport, logger: logger)
         let deliverer = Deliverer(
             transport: TokenKeeper(transport, clock: clock), turns: transport, builders: live,
             room: room,
@@ -82,11 +84,39 @@ struct Server: Sendable {
             faults: { Self.report($0, to: logger, and: alerts, at: clock.now()) }
         ) { deliverer.tell($0) }
         log = try folder.openLog()
-        intake = Intake(acceptor: Acceptor(), senders: senders, store: store, clock: clock)
+        let refusals = Refusals(
+            store: store, clock: clock, last: Self.lastRefusals(try log.refusals())
+        ) { alerts(Alert(of: $0)) }
+        intake = Intake(
+            acceptor: Acceptor(), senders: senders, store: store, refusals: refusals,
+            clock: clock)
         let machine = DeliveryMachine(
             limits: limits, known: store.known, schedule: schedule, now: clock.moment,
             jitter: Jitter(seed: Chance.seed()))
         deliverer.start(machine, store: store)
+        tell(file)
+    }
+
+    /// The moment at which a call of each kind was last refused.
+    private static func lastRefusals(_ rows: [RefusalRow]) -> [Refusals.Kind: Timestamp] {
+        Dictionary(
+            rows.map { (Refusals.Kind(source: $0.source, code: $0.code), $0.lastAt) },
+            uniquingKeysWith: { max($0, $1) })
+    }
+
+    /// Says which pipeline runs from here on, and how destinations stand whose deliveries wait.
+    private func tell(_ file: PipelineFile) {
+        let pipeline = file.pipeline
+        logger.notice(
+            """
+            Pipeline \(pipeline.revision) is taken: \(pipeline.sources.count) sources, \
+            \(pipeline.destinations.count) destinations.
+            """)
+        let rows = (try? log.destinations()) ?? []
+        for row in rows where row.standing != .open && (row.standing != .gone || row.waiting > 0) {
+            let advice = row.advice.map { " \($0)" } ?? ""
+            logger.notice("\(printable(row.sentence(at: now) + advice))")
+        }
     }
 
     /// Says what the store cannot do; ends the program when the store cannot be trusted any more.
@@ -126,6 +156,7 @@ struct Server: Sendable {
         live.replace(next)
         senders.replace(next.sources, next.webhooks)
         deliverer.change(next.limits, known: known)
+        tell(next)
     }
 
     /// Listens until the program is told to stop; then ends in order and returns.
@@ -135,10 +166,10 @@ struct Server: Sendable {
     ///   - onListening: gets the address the ingest API really listens on.
     func run(
         signals: [UnixSignal] = [.sigterm, .sigint],
-        reading: (@Sendable () throws -> PipelineFile)? = nil,
+        reading: PipelineReader? = nil,
         onListening: @escaping @Sendable (ListenAddress) async -> Void
     ) async throws {
-        let reloaders = reading.map { [Reloader(server: self, read: $0, logger: logger)] } ?? []
+        let reloaders = reading.map { [Reloader(server: self, reader: $0, logger: logger)] } ?? []
         let group = ServiceGroup(
             configuration: .init(
                 services: Self.together(services(onListening) + reloaders),

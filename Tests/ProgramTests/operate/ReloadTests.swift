@@ -3,6 +3,7 @@ import Deliver
 import Events
 import JSON
 import Log
+import Pipeline
 import SQLiteStore
 import SluiceTesting
 import Store
@@ -112,12 +113,45 @@ private func post(_ url: String, key: String = "write-key", user: String = "1000
             let fault = try await eventually("the fault to be noted") { try log.reloadFault() }
             #expect(fault.contains("pipeline.json:45:56"))
             let status = try await Program.run(["status", "--data", data])
-            #expect(status.output.contains("the last good one runs"))
+            #expect(status.code == 1 && status.output.contains("the last good one runs"))
+            let pipeline = try log.server()
+            let running = try #require(pipeline.running?.revision)
+            let refused = try #require(pipeline.refused?.revision)
+            #expect(running.count == 12 && refused.count == 12 && running != refused)
+            #expect(status.output.contains("Pipeline \(running) runs since"))
+            #expect(status.output.contains("The changed pipeline \(refused) was not taken"))
             #expect(try await post(server.url) != nil)
             try files.edit("pipeline.json", "\"missing\": \"maybe\"", to: "\"missing\": \"deny\"")
             _ = try await eventually("the fault to be gone") {
                 try log.reloadFault() == nil ? true : nil
             }
+            #expect(try log.server().running?.revision == running, "the same bytes again")
+        }
+    }
+
+    @Test func `is told in the log with its revision, and what waits at what is gone`()
+        async throws
+    {
+        let said = Locked<[String]>([])
+        let lines = LogLines { line in said.signal { $0.append(line) } }
+        try await Running.with(rules: ["401"], log: lines) { running in
+            let id = try await running.send("product-viewed")
+            _ = try await running.delivery(of: id) { $0.hold != nil && $0.state == .queued }
+            var next = running.server.live.now
+            let first = next.pipeline.revision
+            next.pipeline = Pipeline(
+                destinations: [], sources: next.pipeline.sources, revision: "second")
+            try await running.server.replace(next)
+            let text = try await eventually("the lines") {
+                let text = said.withLock { $0.joined(separator: "\n") }
+                return text.contains("vero (127.0.0.1:") && text.contains("is gone") ? text : nil
+            }
+            #expect(text.contains("Pipeline \(first) is taken: "))
+            #expect(text.contains("Pipeline second is taken: "))
+            #expect(text.contains("1 delivery waits; nothing is lost. Put it back"))
+            let why = try await Program.run(["why", id.text, "--data", running.data])
+            #expect(why.output.contains("Waits: vero (127.0.0.1:"), "\(why.output)")
+            #expect(why.output.contains("is gone from the pipeline."))
         }
     }
 

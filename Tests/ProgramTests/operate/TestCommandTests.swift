@@ -2,6 +2,8 @@ import Deliver
 import Events
 import JSON
 import Log
+import Map
+import Request
 import SluiceTesting
 import Testing
 
@@ -50,6 +52,12 @@ import Testing
         #expect(!result.output.contains("canary"), "the address is a secret")
     }
 
+    @Test func `is not said to be tried again by itself`() async throws {
+        let result = try await run(Self.answer("500 Oh"))
+        #expect(result.output.contains("This was a single test: run it again later."))
+        #expect(!result.output.contains("on schedule"))
+    }
+
     @Test func `is not reached at a private address that the pipeline does not allow`()
         async throws
     {
@@ -76,6 +84,23 @@ import Testing
             ["destination", "test", "crm", "--config", path, "--data", folder.path + "/data"])
         #expect(result.output.contains("redirects to ***.example;"), "\(result.output)")
         #expect(!result.output.contains("open-sesame"))
+    }
+}
+
+@Suite struct `The advice of a blueprint` {
+    @Test(arguments: ["vero", "webhook", "sendpulse"])
+    func `does not speak of the release, which the log adds`(name: String) throws {
+        let path = "Blueprints/\(name).json"
+        let blueprint = try Blueprint.read(file: path, bytes: try Fixtures.bytes(path))
+        let fixes = blueprint.answers.map(\.fix)
+        #expect(!fixes.isEmpty && fixes.allSatisfy { !$0.contains("release") }, "\(fixes)")
+        let general = (300...599).map { status in
+            Classifier().judge(
+                .answer(.init(status: status)), rules: [],
+                missingBefore: Classifier.missingInARow
+            ).fix
+        }
+        #expect(general.allSatisfy { $0?.contains("release") != true })
     }
 }
 

@@ -3,6 +3,7 @@ import Events
 import Foundation
 import JSON
 import Log
+import Pipeline
 import SQLiteStore
 import SluiceTesting
 import Store
@@ -132,8 +133,10 @@ private final class Story: Sendable {
         let held = try #require(
             try await running.post("/v1/track", Self.track("SKU-HELD"))["id"]?.string)
         _ = try await running.delivery(of: try #require(EventID(held))) { $0.hold != nil }
-        try await running.server.store.saveReloadFault(
-            "pipeline.json:3:1: Something is wrong. Mend it.")
+        try await running.server.store.note(
+            PipelineChange(
+                revision: "abc", at: running.server.now,
+                fault: "pipeline.json:3:1: Something is wrong. Mend it."))
         // What was seen last is written some time later; the recorded status holds these three.
         _ = try await eventually("the last moments to be stored") {
             let row = try running.log.destinations()[0]
@@ -227,6 +230,7 @@ private enum Golden {
                 match.0.hasPrefix("2026-06-06T10") || match.0.hasPrefix("2015") ? match.0 : "NOW"
             }
             .replacing(/127\.0\.0\.1:[0-9]+/, with: "127.0.0.1:PORT")
+            .replacing(/\((just now|[0-9]+ [a-z]+ ago|in [0-9a-z]+ [a-z]+)\)/, with: "(AGO)")
             .replacing(/"durationMs":[0-9]+/, with: "\"durationMs\":0")
             .replacing(/\ after [0-9]+ ms/, with: " after 0 ms")
             .replacing(/"(blueprintRevision|revision)":"[0-9a-f]+"/) { "\"\($0.1)\":\"REVISION\"" }

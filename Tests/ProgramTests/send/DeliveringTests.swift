@@ -98,7 +98,7 @@ import Testing
             #expect(attempt.status == 429 && attempt.answerClass == .throttle)
             let due = try #require(detail.row.nextDue)
             #expect(due.since(end) >= .seconds(7))
-            #expect(detail.row.sentence.contains("asked for a pause until"))
+            #expect(detail.row.sentence(at: end).contains("asked for a pause. It is sent to again"))
         }
     }
 

@@ -55,18 +55,19 @@ final class Running: Sendable {
     /// Runs the program while `body` uses it.
     static func with(
         rules: [String] = [], schedule: Schedule = quick, sourceRate: String = "null",
-        editing: (String) -> String = { $0 },
+        editing: (String) -> String = { $0 }, log: LogLines? = nil,
         _ body: @escaping @Sendable (Running) async throws -> Void
     ) async throws {
         try await turns.run {
             try await start(
-                rules: rules, schedule: schedule, sourceRate: sourceRate, editing: editing, body)
+                rules: rules, schedule: schedule, sourceRate: sourceRate, editing: editing,
+                log: log, body)
         }
     }
 
     private static func start(
         rules: [String], schedule: Schedule, sourceRate: String, editing: (String) -> String,
-        _ body: @escaping @Sendable (Running) async throws -> Void
+        log: LogLines?, _ body: @escaping @Sendable (Running) async throws -> Void
     ) async throws {
         let folder = try TemporaryFolder()
         // The example, with what the environment cannot say.
@@ -97,7 +98,13 @@ final class Running: Sendable {
                         "SLUICE_ALLOW_PRIVATE": "127.0.0.1/32",
                     ], listen: "127.0.0.1:0", data: folder.path + "/data",
                     standIn: MockVero.standIn(at: address)))
-            let server = try Server(file, schedule: schedule, logger: quiet)
+            var told = quiet
+            if let log {
+                told = Logger(label: "test") { _ in
+                    LineLogHandler(logLevel: .notice, lines: log, clock: .system)
+                }
+            }
+            let server = try Server(file, schedule: schedule, logger: told)
             try await whileListening(logger: quiet) {
                 Server.together(server.services($0))
             } body: { address in
