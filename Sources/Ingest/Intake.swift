@@ -47,6 +47,9 @@ package final class Intake: Sendable {
         /// The source, when the connection has found it already and no header matters any more.
         var source: Source?
         let caller: Caller
+
+        /// The key in the address, else in the header; a key in the body is not looked for.
+        var key: String? { query.map { String($0) } ?? caller.key }
     }
 
     /// A call that cannot be taken, and the key it gave.
@@ -77,13 +80,15 @@ package final class Intake: Sendable {
                 !source.origins.contains(origin)
             {
                 let problem = CrossOrigin.refusal(origin)
-                refusals.note(problem.code, of: source.name, by: call.caller)
+                refusals.note(
+                    problem.code, of: source.name, by: call.caller, key: call.key)
                 return answer { .failure(problem) }
             }
             if let pause = rates.refusal(
                 of: source.name, perSecond: source.perSecond, at: now)
             {
-                refusals.note(RateLimits.code, of: source.name, by: call.caller)
+                refusals.note(
+                    RateLimits.code, of: source.name, by: call.caller, key: call.key)
                 return answer { pause }
             }
             do throws(Problem) {
@@ -126,7 +131,7 @@ package final class Intake: Sendable {
         _ call: Call, of source: Source, refusedFor problem: Problem,
         answer: @escaping @Sendable (@escaping @Sendable () -> Answer) -> Void
     ) {
-        refusals.note(problem.code, of: source.name, by: call.caller)
+        refusals.note(problem.code, of: source.name, by: call.caller, key: call.key)
         let given = (try? inflated(call.body, call.headers)) ?? call.body
         let kept = source.eventSource.neverStore.cleaned(body: given)
         let rejection = Rejection(
@@ -159,7 +164,7 @@ package final class Intake: Sendable {
     private func sender(of call: Call, at now: Timestamp) throws(Refused) -> Sender {
         if let source = call.source { return Sender(source: source, text: text(of: call)) }
         let keys = senders.keys
-        var key = call.query.map { String($0) }
+        var written: String?
         do throws(Problem) {
             if let signer = try keys.signatures.signer(
                 of: call.headers, body: call.body, at: now)
@@ -172,11 +177,13 @@ package final class Intake: Sendable {
             }
             let text = text(of: try inflated(call.body, call.headers))
             let root = (try? text.get())?.document.root
-            key = root?["writeKey"]?.string ?? root?["write_key"]?.string ?? key
-            guard let source = keys.source(of: key) else { throw Self.unknownKey }
+            written = root?["writeKey"]?.string ?? root?["write_key"]?.string
+            guard let source = keys.source(of: written ?? call.query.map { String($0) }) else {
+                throw Self.unknownKey
+            }
             return Sender(source: source, text: text)
         } catch {
-            throw Refused(problem: error, key: key ?? call.caller.key)
+            throw Refused(problem: error, key: written ?? call.key)
         }
     }
 

@@ -256,7 +256,7 @@ import Testing
             standing.sentence(of: "vero", host: nil, waiting: 2, at: noon)
                 == "vero is open, but refused the last 20 deliveries and took none. "
                 + "2 deliveries wait.")
-        #expect(standing.lets && standing.word == "refusing")
+        #expect(standing.sends && standing.word == "refusing")
     }
 
     @Test func `forgets its last error once a good answer came after it`() {

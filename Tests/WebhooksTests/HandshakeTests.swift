@@ -70,7 +70,10 @@ private func faults(_ handshakes: String) -> [String] {
     }
 
     @Test func `gives back no long text and no control characters`() throws {
-        let source = try source("\"handshakes\": [{\"method\": \"GET\", \"echo\": {\"query\": \"c\"}}]")
+        let source = try source(
+            """
+            "handshakes": [{"method": "GET", "echo": {"query": "c"}}]
+            """)
         let longest = String(repeating: "x", count: Handshake.echoBytes)
         #expect(try answer(source, query: ["c": longest]) == longest)
         for text in [longest + "x", "a\r\nb", "\u{7F}"] {

@@ -20,13 +20,13 @@ extension DeliveryRow {
         case .expired: return "Given up for \(destination) after \(attempt) attempts."
         case .cancelled: return "Cancelled for \(destination): \(reasonText)."
         case .queued, .retrying:
-            return standing.lets ? waiting(at: now) : "Waits: \(standingSentence(at: now))"
+            return standing.sends ? waiting(at: now) : "Waits: \(standingSentence(at: now))"
         case .sending:
             // The store knows that the attempt was opened, and not whether a byte was sent.
             let open =
                 "Attempt \(attempt) to \(destination) is open: "
                 + "it waits for a place or for the answer."
-            return standing.lets ? open : "\(open) \(standingSentence(at: now))"
+            return standing.sends ? open : "\(open) \(standingSentence(at: now))"
         }
     }
 

@@ -21,9 +21,12 @@ extension DestinationRow {
         standing.sentence(of: name, host: host, waiting: waiting, at: now)
     }
 
-    /// The advice to an operator; nil when there is nothing to do.
-    package var advice: String? {
-        if standing == .gone, waiting == 0 { return nil }
-        return standing.advice(for: name)
+    /// True when people are told how it stands without asking: not of an open one, and not of one
+    /// that is gone and keeps nothing.
+    package var isWorthTelling: Bool {
+        standing != .open && (standing != .gone || waiting > 0)
     }
+
+    /// The advice to an operator; nil when there is nothing to do.
+    package var advice: String? { isWorthTelling ? standing.advice(for: name) : nil }
 }

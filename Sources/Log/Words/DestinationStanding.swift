@@ -35,7 +35,7 @@ package enum DestinationStanding: Sendable, Equatable {
     }
 
     /// True when deliveries go, one after the other, as fast as the destination takes them.
-    package var lets: Bool {
+    package var sends: Bool {
         switch self {
         case .open, .refusing: true
         case .pausing, .resting, .held, .off, .gone: false
@@ -102,12 +102,12 @@ package enum DestinationStanding: Sendable, Equatable {
 
     private func keeping(_ waiting: Int?) -> String? {
         switch waiting {
-        case nil: lets ? nil : "What waits is kept in order; nothing is lost."
-        case 0?: lets ? nil : "Nothing waits."
+        case nil: sends ? nil : "What waits is kept in order; nothing is lost."
+        case 0?: sends ? nil : "Nothing waits."
         case let count?:
             count == 1
-                ? "1 delivery waits\(lets ? "" : "; nothing is lost")."
-                : "\(count) deliveries wait\(lets ? "" : " in order; nothing is lost")."
+                ? "1 delivery waits\(sends ? "" : "; nothing is lost")."
+                : "\(count) deliveries wait\(sends ? "" : " in order; nothing is lost")."
         }
     }
 

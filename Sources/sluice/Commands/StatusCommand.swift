@@ -75,7 +75,7 @@ func show(_ rows: [DestinationRow], at now: Timestamp) {
                 row.lastError.map { "\(row.lastErrorAt?.iso8601 ?? "") \(printable($0))" } ?? "–",
             ]
         })
-    for row in rows where row.standing != .open && (row.standing != .gone || row.waiting > 0) {
+    for row in rows where row.isWorthTelling {
         terminal.write("\n" + printable(row.sentence(at: now)))
         if let advice = row.advice { terminal.write("What to do: \(printable(advice))") }
         if let delivery = row.hold?.delivery, !delivery.isEmpty {

@@ -50,9 +50,10 @@ struct Reloader: Service {
             let fault = (error as? Problem).map { "\($0.message) \($0.hint)" } ?? "\(error)"
             let refused = PipelineChange(
                 revision: reader.revision, at: server.now, fault: fault)
+            let which = refused.revision.isEmpty ? "" : " \(refused.revision)"
             logger.error(
                 """
-                Pipeline \(refused.revision) is not taken; \
+                The changed pipeline\(which) is not taken; \
                 \(server.live.now.pipeline.revision) stays: \(fault)
                 """)
             try? await server.store.note(refused)

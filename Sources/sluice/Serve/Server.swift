@@ -113,7 +113,7 @@ struct Server: Sendable {
             \(pipeline.destinations.count) destinations.
             """)
         let rows = (try? log.destinations()) ?? []
-        for row in rows where row.standing != .open && (row.standing != .gone || row.waiting > 0) {
+        for row in rows where row.isWorthTelling {
             let advice = row.advice.map { " \($0)" } ?? ""
             logger.notice("\(printable(row.sentence(at: now) + advice))")
         }
