@@ -18,6 +18,10 @@ package final class Refusals: Sendable {
         }
     }
 
+    /// The code of calls without any key: they are answered as those with a wrong one, and counted
+    /// apart, so that whoever tries addresses does not hide a sender whose key is out of date.
+    static let missingKey = "missing_key"
+
     private let store: any EventStore
     private let clock: WorldClock
     private let began: @Sendable (RefusedCall) -> Void
@@ -42,6 +46,8 @@ package final class Refusals: Sendable {
     ///   - code: of a closed list: a kind is never made of what a caller wrote.
     ///   - key: the key or token that was given.
     func note(_ code: String, of source: String?, by caller: Caller?, key: String? = nil) {
+        let isMissing = code == Intake.unknownKey.code && key == nil
+        let code = isMissing ? Self.missingKey : code
         let call = RefusedCall(
             source: source, code: code, at: clock.now(), path: caller?.path ?? "",
             origin: caller?.origin, userAgent: caller?.userAgent, key: key)

@@ -21,8 +21,8 @@ extension RefusalRow {
 
     private var meaning: String {
         switch code {
-        case "unknown_key" where keyEnding == nil: "the last one carried no key"
         case "unknown_key": "no source has this key"
+        case "missing_key": "no key was given"
         case "bad_signature": "the signature is missing, too old, or fits no secret"
         case "origin_not_allowed": "pages of this origin may not send"
         case "wrong_token": "no webhook source has this address"
@@ -41,6 +41,8 @@ extension RefusalRow {
         switch code {
         case "unknown_key":
             "Compare the sender's key with \"keys\" of the source in the pipeline."
+        case "missing_key":
+            "If it is a sender of yours, give it a key of the source; else there is nothing to do."
         case "bad_signature":
             "Compare the secret with \"hmac_secrets\" of the source, and the sender's clock."
         case "origin_not_allowed":

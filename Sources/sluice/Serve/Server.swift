@@ -109,8 +109,8 @@ struct Server: Sendable {
         let pipeline = file.pipeline
         logger.notice(
             """
-            Pipeline \(pipeline.revision) is taken: \(pipeline.sources.count) sources, \
-            \(pipeline.destinations.count) destinations.
+            Pipeline \(pipeline.revision) is taken; sources: \(pipeline.sources.count), \
+            destinations: \(pipeline.destinations.count).
             """)
         let rows = (try? log.destinations()) ?? []
         for row in rows where row.isWorthTelling {

@@ -101,11 +101,36 @@ import Testing
                 try running.log.destinations()[0].isRefusing ? true : nil
             }
             let status = try await Program.run(["status"] + data)
-            #expect(status.code == 1 && status.output.contains("refused 20 deliveries in a row"))
+            #expect(status.code == 1 && status.output.contains("refused the last 20 deliveries"))
             running.vero.set([])
             #expect(try await send(21).row.state == .delivered)
             _ = try await eventually("the success to be known") {
                 try running.log.destinations()[0].isRefusing ? nil : true
+            }
+            #expect(try await Program.run(["status"] + data).code == 0)
+        }
+    }
+
+    @Test func `sees why no events are taken, and the status exits 1`() async throws {
+        let edit = { (text: String) in
+            text.replacing(
+                "\"allow_private\"", with: "\"store\": {\"queue\": 1}, \"allow_private\"")
+        }
+        try await Running.with(editing: edit) { running in
+            let data = ["--data", running.data]
+            let operations = running.operations
+            try await operations.hold("vero", because: "maintenance")
+            _ = try await running.send("product-viewed")
+            _ = try await eventually("the pressure to be shown") {
+                try running.log.server().pressure
+            }
+            let status = try await Program.run(["status"] + data)
+            #expect(status.code == 1)
+            #expect(status.output.hasPrefix("No events are taken since "), "\(status.output)")
+            #expect(status.output.contains("(queue_full): 1 deliveries wait for vero"))
+            _ = try await operations.release("vero")
+            _ = try await eventually("the end to be shown") {
+                try running.log.server().pressure == nil ? true : nil
             }
             #expect(try await Program.run(["status"] + data).code == 0)
         }
@@ -157,6 +182,9 @@ import Testing
             #expect(
                 text.contains("\"alert\":\"held\"") && text.contains("sluice destination release"))
             #expect(text.contains("\"delivery\":\"dlv_"))
+            #expect(
+                text.contains("vero (127.0.0.1:") && text.contains("is held since")
+                    && text.contains("nothing is lost"), "the words of the status")
             let id = try await running.send("checkout-started")
             #expect(try running.log.deliveries(of: id)[0].state == .queued)
             #expect(told.withLock { $0.count } == 1)

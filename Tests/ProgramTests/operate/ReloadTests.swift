@@ -146,8 +146,8 @@ private func post(_ url: String, key: String = "write-key", user: String = "1000
                 let text = said.withLock { $0.joined(separator: "\n") }
                 return text.contains("vero (127.0.0.1:") && text.contains("is gone") ? text : nil
             }
-            #expect(text.contains("Pipeline \(first) is taken: "))
-            #expect(text.contains("Pipeline second is taken: "))
+            #expect(text.contains("Pipeline \(first) is taken; "))
+            #expect(text.contains("Pipeline second is taken; "))
             #expect(text.contains("1 delivery waits; nothing is lost. Put it back"))
             let why = try await Program.run(["why", id.text, "--data", running.data])
             #expect(why.output.contains("Waits: vero (127.0.0.1:"), "\(why.output)")

@@ -33,7 +33,7 @@ import Testing
     }
 
     private static let kinds: Set<String> = [
-        "– unknown_key", "site origin_not_allowed", "– origin_not_allowed",
+        "– unknown_key", "– missing_key", "site origin_not_allowed", "– origin_not_allowed",
         "backend invalid_json", "– bad_signature", "vero wrong_token", "sendpulse source_off",
         "vero invalid_json",
     ]
@@ -51,7 +51,7 @@ import Testing
             let rows = try await Self.rows(running)
             #expect(Set(rows.map { "\($0.source ?? "–") \($0.code)" }) == Self.kinds)
             let keys = try #require(rows.first { $0.code == "unknown_key" })
-            #expect(keys.count == 2 && keys.path == "/v1/track")
+            #expect(keys.count == 1 && keys.path == "/v1/track" && keys.keyEnding == "wxyz")
             let token = try #require(rows.first { $0.code == "wrong_token" })
             #expect(token.path == "/hooks/vero/***" && token.keyEnding == "cdeg")
             let origin = try #require(rows.first { $0.source == "site" })
@@ -70,7 +70,7 @@ import Testing
             _ = try await Self.rows(running)
             let status = try await Program.run(["status"] + data)
             #expect(status.code == 1)
-            #expect(status.output.contains("2 calls were refused: "))
+            #expect(status.output.contains("1 call was refused: no key was given"))
             #expect(
                 status.output.contains("to \"site\" was refused: pages of this origin may not"))
             #expect(!status.output.contains("\u{202E}"))
@@ -88,7 +88,7 @@ import Testing
                 store: running.server.store, log: running.log, clock: .system, data: running.data)
             let text = try routes.text()
             for line in [
-                "sluice_calls_refused_total{source=\"\",code=\"unknown_key\"} 2",
+                "sluice_calls_refused_total{source=\"\",code=\"missing_key\"} 1",
                 "sluice_calls_refused_total{source=\"vero\",code=\"wrong_token\"} 1",
             ] {
                 #expect(text.contains(line + "\n"), "\(line) in \(text)")
