@@ -143,6 +143,30 @@ import Testing
     }
 }
 
+@Suite struct `The advice about an attempt` {
+    private func fixes(_ state: DeliveryState, last: String) throws -> [String?] {
+        var detail = try detail(delivery(state))
+        detail.attempts = [1, 2].map { number in
+            AttemptRow(
+                attempt: Attempt(run: 1, number: number, step: 0, startedAt: noon), hint: nil,
+                fix: number == 1 ? "Check the address." : last)
+        }
+        return detail.attempts.map { detail.fix(of: $0) }
+    }
+
+    @Test func `is that of the last one, while it can be followed`() throws {
+        #expect(try fixes(.retrying, last: "Wait.") == [nil, "Wait."])
+        #expect(try fixes(.failed, last: "Read the answer.") == [nil, "Read the answer."])
+        #expect(try fixes(.delivered, last: "Read the answer.") == [nil, nil])
+    }
+
+    @Test func `promises no other try once nothing is tried any more`() throws {
+        let waiting = "Nothing to do: it is tried again on schedule."
+        #expect(try fixes(.retrying, last: waiting) == [nil, waiting])
+        #expect(try fixes(.expired, last: waiting) == [nil, nil])
+    }
+}
+
 @Suite struct `What is stored about a person in words` {
     @Test func `says each answer and each suppression, lifted or not`() {
         let standing = Standing(

@@ -83,7 +83,7 @@ struct DeliveryShowCommand: ParsableCommand {
                 terminal.write("  \(printable(sent.body.text))")
             }
             if let hint = attempt.hint { terminal.write("  \(hint)") }
-            if let fix = attempt.fix { terminal.write("  What to do: \(fix)") }
+            if let fix = detail.fix(of: attempt) { terminal.write("  What to do: \(fix)") }
             if let answer = attempt.attempt.answer {
                 terminal.write("  Answer: \(printable(answer))")
             }

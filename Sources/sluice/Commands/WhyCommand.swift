@@ -116,7 +116,7 @@ extension Explanation {
             }
             guard attempt.attempt.answerClass != .delivered else { continue }
             if let hint = attempt.hint { lines.append("    \(hint)") }
-            if let fix = attempt.fix { lines.append("    What to do: \(fix)") }
+            if let fix = detail.fix(of: attempt) { lines.append("    What to do: \(fix)") }
         }
         if row.outOfOrder {
             lines.append(
