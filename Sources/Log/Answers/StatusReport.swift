@@ -21,8 +21,8 @@ package struct StatusReport: Sendable {
         server = try log.server()
     }
 
-    /// True when an operator has to do something: a destination is held or refuses everything, calls
-    /// were refused in the last hour, no events are taken, or a changed pipeline was refused.
+    /// True when an operator has to do something: a destination is held or refuses everything,
+    /// calls were refused in the last hour, no events are taken, or a changed pipeline was refused.
     package var needsOperator: Bool {
         destinations.contains { $0.hold != nil || $0.isRefusing }
             || refusals.contains { $0.isFresh(at: at) }

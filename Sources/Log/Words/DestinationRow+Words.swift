@@ -1,7 +1,8 @@
 package import Events
 
 extension DestinationRow {
-    /// The destination's standing: gone before all else, then held, off, resting, pausing, refusing.
+    /// The destination's standing: gone before all else, then held, off, resting, pausing and
+    /// refusing.
     package var standing: DestinationStanding {
         if isGone { return .gone }
         if let hold { return .held(hold) }
