@@ -6,16 +6,16 @@ import JSON
 extension Event {
     /// The user id as it came; nil when it is the one that counts.
     package var userIDAsItCame: String? {
-        userID.flatMap {
-            Self.text(of: document.root["userId"] ?? document.root["user_id"], not: $0)
-        }
+        guard let userID else { return nil }
+        let given: JSONValue? = document.root[Self.userIDKeys.0] ?? document.root[Self.userIDKeys.1]
+        return Self.text(of: given, not: userID)
     }
 
     /// The previous id of an alias as it came; nil when it is the one that counts.
     package var previousIDAsItCame: String? {
-        previousID.flatMap {
-            Self.text(of: document.root["previousId"] ?? document.root["previous_id"], not: $0)
-        }
+        guard let previousID else { return nil }
+        let keys = Self.previousIDKeys
+        return Self.text(of: document.root[keys.0] ?? document.root[keys.1], not: previousID)
     }
 
     /// The email as it came; nil when it is the address that counts.
@@ -24,6 +24,9 @@ extension Event {
         let value = type == .group ? context?["traits"]?["email"] : trait("email")
         return Self.text(of: value, not: address)
     }
+
+    private static let userIDKeys: (JSONKey, JSONKey) = ("userId", "user_id")
+    private static let previousIDKeys: (JSONKey, JSONKey) = ("previousId", "previous_id")
 
     private static func text(of value: JSONValue?, not known: String) -> String? {
         guard let value else { return nil }

@@ -193,14 +193,17 @@ package struct Identifier {
 
     /// Takes over what an earlier version kept under the identifiers as they came.
     private mutating func restrictLikeOlderSpellings(email: String?) {
-        func restrict(_ kind: IdentityKey.Kind, _ value: String?, like older: String?) {
-            guard let value, let older else { return }
-            handovers.append(.restrict(IdentityKey(kind, value), like: IdentityKey(kind, older)))
+        if let userKey {
+            if let older = event.userIDAsItCame {
+                handovers.append(.restrict(userKey, like: IdentityKey(.user, older)))
+            }
+            if event.type == .alias, isBelieved, let older = event.previousIDAsItCame {
+                handovers.append(.restrict(userKey, like: IdentityKey(.user, older)))
+            }
         }
-        restrict(.user, event.userID, like: event.userIDAsItCame)
-        restrict(.email, email, like: email.flatMap { event.emailAsItCame(not: $0) })
-        if event.type == .alias, isBelieved {
-            restrict(.user, event.userID, like: event.previousIDAsItCame)
+        if let email, let older = event.emailAsItCame(not: email) {
+            let key = IdentityKey(.email, email)
+            handovers.append(.restrict(key, like: IdentityKey(.email, older)))
         }
     }
 
