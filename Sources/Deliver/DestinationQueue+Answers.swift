@@ -33,7 +33,10 @@ extension DestinationQueue {
         var judgement = judge(ended, of: job, in: turn, into: &actions)
         let pause = askedPause(ended.result, judgement.answerClass, in: turn)
         if let pause { judgement.add(pause.note) }
-        let next = next(for: job, after: ended, judged: judgement, in: turn)
+        // An address of one event's own says nothing about the addresses of others.
+        if ended.hasOwnAddress, judgement.answerClass.mayPass { judgement.isOfAddress = true }
+        var next = next(for: job, after: ended, judged: judgement, in: turn)
+        if judgement.isOfAddress, let pause { next.wait(pause.length, in: turn) }
         let answer = Answer(
             job: job, judgement: judgement, status: ended.result.status,
             wasSent: ended.result.wasSent)
@@ -47,8 +50,8 @@ extension DestinationQueue {
             freePlace()
         }
         if case .retry(let due, _) = next { stored.fallsDue(at: turn.now.steady(at: due)) }
-        weigh(answer, in: turn, into: &actions)
-        if let pause { begin(pause, in: turn, into: &actions) }
+        if !ended.isStale { weigh(answer, in: turn, into: &actions) }
+        if let pause, !judgement.isOfAddress { begin(pause, in: turn, into: &actions) }
         if next.isFinal, suspects.remove(job.id.event) { saveSuspects(&actions) }
     }
 
@@ -78,17 +81,18 @@ extension DestinationQueue {
     private mutating func count(
         _ answer: Answer, in turn: Turn, into actions: inout [DeliveryMachine.Action]
     ) {
+        guard answer.wasSent else { return }
         switch answer.judgement.answerClass {
         case .delivered: refusedInARow = 0
         case .invalid: refused(by: answer, in: turn, into: &actions)
         case .throttle, .transient, .unknown, .setup: break
         }
-        guard answer.wasSent else { return }
         switch answer.judgement.answerClass {
         case .delivered, .invalid:
             pace.speedUp(limit: limits.inFlight, now: turn.now.steady)
             failures = 0
             rests = 0
+        case .throttle where answer.judgement.isOfAddress: break
         case .throttle: pace.slowDown(active: active.count, now: turn.now.steady)
         case .transient, .unknown: if !answer.judgement.isOfAddress { failures += 1 }
         case .setup: break
@@ -227,5 +231,20 @@ extension Judgement {
     /// Puts a sentence behind the note.
     fileprivate mutating func add(_ sentence: String) {
         note = [note, sentence].compactMap { $0 }.joined(separator: " ")
+    }
+}
+
+extension AnswerClass {
+    /// True when the same request may be taken later.
+    fileprivate var mayPass: Bool { self == .throttle || self == .transient || self == .unknown }
+}
+
+extension Outcome.Next {
+    /// Moves a retry to a time that is no earlier than after a pause.
+    fileprivate mutating func wait(_ pause: Duration, in turn: DestinationQueue.Turn) {
+        guard case .retry(let due, let leavesLane) = self else { return }
+        self = .retry(
+            due: max(due, turn.now.wall + pause),
+            leavesLane: leavesLane || pause > turn.schedule.laneHold)
     }
 }

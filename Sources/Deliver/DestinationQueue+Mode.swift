@@ -165,6 +165,9 @@ extension DestinationQueue {
             // It says nothing about the set-up.
             mode = closed(after: probe, in: turn)
         case (.afterRest, .transient) where !answer.judgement.isOfAddress:
+            // The next one tries another delivery: this one may be answered so for itself.
+            suspects.spare(answer.job.id.event)
+            saveSuspects(&actions)
             rest("It still does not answer.", in: turn, into: &actions)
         case (.afterRelease, .transient):
             tripWhenDue(by: answer, in: turn, into: &actions)
@@ -265,6 +268,9 @@ extension DestinationQueue {
         }
         switch probe {
         case .afterRest:
+            // Nobody is suspected for a rest that is over.
+            suspects = Suspects()
+            saveSuspects(&actions)
             pace.beginSlowly()
             actions.append(.store(.rest(destination: name, until: nil, hint: "")))
         case .ofHold, .ofOperatorsHold:

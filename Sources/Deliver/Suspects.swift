@@ -50,6 +50,13 @@ package struct Suspects: Sendable, Equatable {
         return Self.probes == 1
     }
 
+    /// Spares a delivery at once.
+    package mutating func spare(_ event: EventID) {
+        list.removeAll { $0.event == event }
+        if list.count == Self.most { list.removeFirst() }
+        list.append(Suspect(event: event, failures: Self.probes))
+    }
+
     /// Forgets a delivery that has ended.
     ///
     /// - Returns: false when it was none of them.

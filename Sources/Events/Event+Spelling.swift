@@ -31,7 +31,7 @@ extension Event {
     private static func text(of value: JSONValue?, not known: String) -> String? {
         guard let value else { return nil }
         // A string with as many bytes is the known text: reading only takes away, or joins escapes.
-        if value.kind == .string, value.raw.count == known.utf8.count + 2 { return nil }
+        if value.kind == .string, value.range.count == known.utf8.count + 2 { return nil }
         guard let text = value.string ?? value.numberText, text != known else { return nil }
         return text
     }

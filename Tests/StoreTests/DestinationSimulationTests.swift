@@ -77,6 +77,20 @@ import Testing
         for event in events { #expect(try history.state(event) == .delivered) }
     }
 
+    @Test func `with an error of the receiver's own keeps nobody back while it rests`() throws {
+        let history = try History()
+        history.poisonStatus = 500
+        history.receiver = .dead
+        let events = try (1...14).map { try history.accept("p\($0)") }
+        let others = try (1...3).map { try history.accept("u\($0)") }
+        history.poison = Set(events)
+        history.receiver = .well
+        // Each probe of the rest tries another one; a rest is ten minutes at the most.
+        try history.pass(.minutes(10 * 15))
+        #expect(history.broken == nil, "\(history.broken ?? "")")
+        for other in others { #expect(try history.state(other) == .delivered) }
+    }
+
     @Test func `that is alone is tried every fifteen minutes`() throws {
         let history = try History()
         history.receiver = .answers(401)

@@ -55,8 +55,10 @@ final class History {
     private var accepted = 0
 
     var receiver = Receiver.well
-    /// Events that the receiver refuses with 403, however it is.
+    /// Events that the receiver refuses, however it is.
     var poison: Set<EventID> = []
+    /// The answer to them.
+    var poisonStatus = 403
     /// The next event is one of them.
     var nextIsPoison = false
     private(set) var requests: [Request] = []
@@ -218,7 +220,7 @@ final class History {
             let isRefused = receiver != .dead && poison.contains(job.id.event)
             let keepsOthers = isRefused && receiver == .well && othersThatMayGo > 0
             let result =
-                isRefused ? TransportResult.answer(.init(status: 403)) : receiver.result
+                isRefused ? TransportResult.answer(.init(status: poisonStatus)) : receiver.result
             judge(job, result)
             requests.append(
                 Request(

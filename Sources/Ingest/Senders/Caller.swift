@@ -1,3 +1,4 @@
+import Events
 import HTTPTypes
 import NIOHTTP1
 
@@ -17,9 +18,12 @@ enum Caller: Sendable {
         }
         let path = text.prefix { $0 != "?" && $0 != "#" }
         var parts = path.split(separator: "/", omittingEmptySubsequences: false)
-        let isHook = parts.count > 3 && parts[1] == "hooks"
-        let isSettings = parts.count > 3 && parts[1] == "v1" && parts[2] == "projects"
-        if isHook || isSettings { parts[3] = "***" }
+        // The router passes over empty parts and reads percent signs.
+        let places = parts.indices.filter { !parts[$0].isEmpty }
+        let words = places.prefix(2).map { String(parts[$0]).removingPercent }
+        if words.first == "hooks" || words == ["v1", "projects"] {
+            for place in places.dropFirst(2) { parts[place] = "***" }
+        }
         return parts.joined(separator: "/")
     }
 

@@ -7,7 +7,7 @@ extension DestinationRow {
         if isGone { return .gone }
         if let hold { return .held(hold) }
         if !isEnabled { return .off }
-        if let restingUntil {
+        if let restingUntil, restingUntil >= pausingUntil ?? restingUntil {
             return .resting(since: restingSince, until: restingUntil, why: restingHint)
         }
         if let pausingUntil { return .pausing(until: pausingUntil) }

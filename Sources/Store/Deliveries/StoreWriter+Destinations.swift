@@ -46,6 +46,8 @@ extension StoreWriter {
     }
 
     func probe(_ name: String) throws {
+        // A probe does not wait for the end of a pause.
+        try session.savePause(nil, of: try session.number(ofDestination: name))
         try audit("probe", of: name)
         effects.news.append(.probe(destination: name))
     }

@@ -27,6 +27,7 @@ import Testing
         try await post("/hooks/vero/0123456789abcdef0123456789abcdeg", [], body: body)
         try await post("/hooks/sendpulse/0123456789abcdef0123456789abcdef", [], body: body)
         try await post("/hooks/vero/\(Running.hookToken)", [], body: Array("{".utf8))
+        try await post("//hooks//vero/\(Running.hookToken)", [], body: Array("{".utf8))
         let preflight = try await running.request(
             "OPTIONS", "/v1/track", headers: ["Origin: https://other.example", agent])
         #expect(preflight.status == 403)
