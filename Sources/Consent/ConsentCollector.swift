@@ -33,7 +33,7 @@ struct ConsentCollector {
             return addList(consent, from: path)
         }
         // `{"status": "denied"}` answers for everything.
-        if consent.members.contains(where: { ConsentWords.isAnswerKey($0.key.string) }) {
+        if consent.members.contains(where: { ConsentWords.isAnswerKey($0.key) }) {
             if ConsentWords.answer(consent) == false { return denyAll(from: path) }
             return cannotRead(consent, at: path)
         }

@@ -17,9 +17,13 @@ enum ConsentWords {
         "decision", "choice",
     ]
 
+    /// Bytes of a key, quotes and blanks included, beyond which it is none of `answerKeys`.
+    private static let longestAnswerKey = 16
+
     /// True for a key under which an object says yes or no as a whole.
-    static func isAnswerKey(_ key: String?) -> Bool {
-        key.map { answerKeys.contains(folded($0)) } ?? false
+    static func isAnswerKey(_ key: JSONValue) -> Bool {
+        guard key.range.count <= longestAnswerKey, let text = key.string else { return false }
+        return answerKeys.contains(folded(text))
     }
 
     /// A text in lower case, without blanks around it.
@@ -47,7 +51,7 @@ enum ConsentWords {
         if let bool = value.bool { return bool }
         if let text = value.string ?? value.numberText { return answer(text) }
         guard value.kind == .object else { return nil }
-        let said = value.members.filter { isAnswerKey($0.key.string) }.map { answer($0.value) }
+        let said = value.members.filter { isAnswerKey($0.key) }.map { answer($0.value) }
         if said.isEmpty || said.contains(nil) { return nil }
         return !said.contains(false)
     }

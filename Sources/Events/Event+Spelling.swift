@@ -21,7 +21,7 @@ extension Event {
     /// The email as it came; nil when it is the address that counts.
     package func emailAsItCame(not address: String) -> String? {
         // The traits of a group are not the person's.
-        let value = type == .group ? context?["traits"]?["email"] : trait("email")
+        let value = type == .group ? contextTraits?["email"] : trait("email")
         return Self.text(of: value, not: address)
     }
 

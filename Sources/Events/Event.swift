@@ -144,8 +144,13 @@ package final class Event: Sendable {
     /// A trait of the person: `traits.<key>`, else `context.traits.<key>`.
     package func trait(_ key: StaticString) -> JSONValue? {
         if let value = traits?[key], !value.isNull { return value }
-        return context?["traits"]?[key]
+        return contextTraits?[key]
     }
+
+    /// The traits under `context`; nil when it has none.
+    package var contextTraits: JSONValue? { context?[Self.traitsKey] }
+
+    private static let traitsKey: JSONKey = "traits"
 
     /// The word for the event in the log: the name of a track, the type of any other.
     package var label: String { type == .track ? name ?? "track" : type.rawValue }

@@ -17,7 +17,7 @@ package enum StatedEmail: Sendable, Equatable {
     /// Reads and judges `email` of the event's traits; the traits of a group are not the person's.
     package init(in event: Event) {
         let own = event.type == .group ? nil : event.traits?["email"]
-        let inContext = event.context?["traits"]?["email"]
+        let inContext = event.contextTraits?["email"]
         guard let value = own.flatMap({ $0.isNull ? nil : $0 }) ?? inContext ?? own else {
             self = .none
             return

@@ -285,7 +285,7 @@ extension EventPath {
     private func trait(of event: Event) -> Found? {
         let own = event.traits.flatMap { descend($0, keys) }
         guard own?.isNull ?? true || own?.kind == .object,
-            let other = event.context?["traits"].flatMap({ descend($0, keys) })
+            let other = event.contextTraits.flatMap({ descend($0, keys) })
         else { return own.map(Found.json) }
         guard let own, !own.isNull else { return .json(other) }
         guard event.type != .group, other.kind == .object, !other.isEmpty else {
