@@ -9,7 +9,8 @@ extension AttemptRow {
         switch attempt.answerClass {
         case .invalid where attempt.status == nil:
             let why = attempt.note.map { ": \($0)" } ?? ""
-            return "\(start): nothing was sent, because there was no request\(why)."
+            let words = "\(start): nothing was sent, because there was no request\(why)"
+            return words.hasSuffix(".") ? words : words + "."
         case .unknown, nil: end = ": no answer was recorded"
         default:
             end = attempt.status.map { ": \($0)\(duration)" } ?? ": no answer\(duration)"
