@@ -71,6 +71,12 @@ private struct History {
             granted = nil
         }
 
+        /// A no that came under another id of the person: a later yes stays.
+        mutating func deny(elsewhereAt moment: Timestamp) {
+            if let granted, granted > moment { return }
+            deny(at: moment)
+        }
+
         mutating func grant(at moment: Timestamp) {
             if let denied, moment <= denied { return }
             denied = nil
@@ -111,7 +117,9 @@ private struct History {
         let person = pick(["a", "b", "c"])
         let device = pick(["d1", "d2", nil])
         let isServer = chance(3, in: 4)
-        switch random.next() % 10 {
+        switch random.next() % 12 {
+        case 11: return try denyUnderOldID(person)
+        case 10: return try identifyByAddress(person, device ?? "d1")
         case 0, 1: return try identify(person, device, isServer: isServer)
         case 2: return try consent(person, device)
         case 3: return try unsubscribe(person)
@@ -140,6 +148,23 @@ private struct History {
         return try send(
             "identify", user: person, on: device, email: email, answer: answer, at: moment,
             isServer: isServer)
+    }
+
+    /// The person says no under the old id, before or after an alias joins the two.
+    private mutating func denyUnderOldID(_ person: String) throws -> String? {
+        let old = "\(person)-old"
+        oldNo[person] = now
+        if people.identity(IdentityKey(.user, old))?.userID == person {
+            minds[person, default: Mind()].deny(elsewhereAt: now)
+        }
+        return try send("track", "Consent Updated", user: old, on: nil, answer: false, at: now)
+    }
+
+    /// The person gives an address on a device, and no user id.
+    private mutating func identifyByAddress(_ person: String, _ device: String) throws -> String? {
+        if lastUser[device] == nil { addressed[device] = person }
+        return try send(
+            "identify", user: nil, on: device, email: "\(person)@x.co", at: now, of: person)
     }
 
     /// An alias ties a device only when it has no other user: the store says whether it did.
@@ -189,6 +214,9 @@ private struct History {
             {"type":"alias","userId":"\(person)","previousId":"\(old)",
              "timestamp":"\(now.iso8601)"}
             """
+        if !old.hasPrefix("d"), let moment = oldNo[person] {
+            minds[person, default: Mind()].deny(elsewhereAt: moment)
+        }
         let fault = try decide(text, source: "backend", user: person, device: nil, answer: nil)
         if old.hasPrefix("d") { tied(old, to: person) }
         return fault
@@ -223,6 +251,10 @@ private struct History {
 
     /// Devices on which somebody said no while nobody was known by them.
     private var restricted: Set<String> = []
+    /// The last no of each person under the old id.
+    private var oldNo: [String: Timestamp] = [:]
+    /// The person whose address was last given on a device, while no user was known by it.
+    private var addressed: [String: String] = [:]
 
     /// The moment of an event by its sender's clock: mostly now, sometimes hours ago.
     private mutating func sometime() -> Timestamp {
@@ -250,7 +282,8 @@ private struct History {
 
     private mutating func send(
         _ type: String, _ name: String? = nil, user: String?, on device: String?,
-        email: String? = nil, answer: Bool? = nil, at moment: Timestamp, isServer: Bool = true
+        email: String? = nil, answer: Bool? = nil, at moment: Timestamp, isServer: Bool = true,
+        of person: String? = nil
     ) throws -> String? {
         let parts: [String?] = [
             "\"type\":\"\(type)\"", name.map { "\"event\":\"\($0)\"" },
@@ -262,20 +295,20 @@ private struct History {
         let text = "{\(parts.compactMap { $0 }.joined(separator: ","))}"
         return try decide(
             text, source: isServer ? "backend" : "site", user: user, device: device,
-            answer: answer.map { ($0, moment) })
+            answer: answer.map { ($0, moment) }, of: person)
     }
 
     /// Has the pipeline decide, and looks whether every promise is kept.
     private mutating func decide(
         _ text: String, source: String, user: String?, device: String?,
-        answer: (granted: Bool, at: Timestamp)?
+        answer: (granted: Bool, at: Timestamp)?, of person: String? = nil
     ) throws -> String? {
         told += "\(source): \(text)\n"
         let event = try Fixtures.accepted(
             text, source: source, trusted: source != "site", at: now)
         let decision = try pipeline.decide(event, in: &people)
         let planned = decision.deliveries[0]
-        let owner = user ?? device.flatMap { lastUser[$0] }
+        let owner = person ?? user ?? device.flatMap { lastUser[$0] ?? addressed[$0] }
         let values = [decision.identity.email, planned.plan?.input.identity.formerID]
         let owned = owner.map(Self.owned) ?? []
         if let foreign = values.compactMap({ $0 }).first(where: {
