@@ -230,6 +230,10 @@ private struct History {
             if let owner = people.identity(IdentityKey(.anonymous, device))?.owner {
                 minds[owner, default: Mind()].deny(at: now)
             }
+            // It binds the address that was given there, too.
+            if let person = addressed[device] {
+                minds[person, default: Mind()].mayBeRestricted = true
+            }
             restricted.insert(device)
         }
         return try send(
