@@ -55,7 +55,7 @@ private struct BlueprintDecoder {
             needsRawEmail: mappings.needsRawEmail, parameters: parameters,
             answers: answers(root["answers"]), presets: presets,
             tests: BlueprintTestDecoder(presets: Array(presets.keys)).tests(root["tests"]),
-            revision: Map.revision(of: bytes), text: bytes)
+            revision: shortDigest(of: bytes), text: bytes)
     }
 
     private static func parameters(_ value: ConfigurationValue?) -> [Blueprint.Parameter] {

@@ -70,7 +70,7 @@ private struct SourceDecoder {
             headers: headers(eventType, all), answer: root["answer"].map { Array($0.json.raw) },
             handshakes: root["handshakes"].map(Handshake.all) ?? [], form: form(),
             tests: (root["tests"]?.elements("\"tests\"") ?? []).compactMap(test),
-            revision: Map.revision(of: bytes))
+            revision: shortDigest(of: bytes))
     }
 
     private func form() -> String? {

@@ -23,12 +23,12 @@ extension PipelineFile {
     ) -> String {
         // A file of its own: its faults are told by whoever reads it.
         guard let source = try? ConfigurationFile(name: path, bytes: bytes) else {
-            return Map.revision(of: bytes)
+            return shortDigest(of: bytes)
         }
         let files = PipelineDecoder(source, at: path, overrides).blueprintFiles
         let blueprints = files.map { file in
-            (try? readFile(file)).map { Map.revision(of: $0) } ?? ""
+            (try? readFile(file)).map { shortDigest(of: $0) } ?? ""
         }
-        return Map.revision(of: bytes + Array(blueprints.joined().utf8))
+        return shortDigest(of: bytes + Array(blueprints.joined().utf8))
     }
 }
